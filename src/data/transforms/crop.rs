@@ -1,0 +1,100 @@
+//! Crops, at random and from the middle.
+
+use rand::RngExt;
+
+use super::resize::resize_box;
+use super::{Image, Rng, Transform, pixels};
+use crate::Result;
+
+/// Cuts a random box out and resizes it to a square (torchvision: `RandomResizedCrop`).
+///
+/// The box has 8 % to 100 % of the picture's area and a ratio of width to height between 3/4 and
+/// 4/3, drawn on a logarithmic scale. After ten boxes that do not fit it takes one from the middle.
+#[derive(Debug, Clone, Copy)]
+pub struct RandomResizedCrop {
+    size: u32,
+    scale: (f64, f64),
+    ratio: (f64, f64),
+}
+
+impl RandomResizedCrop {
+    /// A new step that answers pictures of `size`×`size` pixels.
+    pub fn new(size: u32) -> RandomResizedCrop {
+        RandomResizedCrop { size, scale: (0.08, 1.), ratio: (3. / 4., 4. / 3.) }
+    }
+
+    /// Changes the range of the area.
+    pub fn scale(self, low: f64, high: f64) -> RandomResizedCrop {
+        RandomResizedCrop { scale: (low, high), ..self }
+    }
+
+    /// Changes the range of width to height.
+    pub fn ratio(self, low: f64, high: f64) -> RandomResizedCrop {
+        RandomResizedCrop { ratio: (low, high), ..self }
+    }
+
+    /// Draws a box for a picture of this size: left, top, width, height (torchvision:
+    /// `get_params`).
+    pub fn get_params(&self, width: u32, height: u32, rng: &mut Rng) -> (u32, u32, u32, u32) {
+        let area = f64::from(width) * f64::from(height);
+        let (low, high) = (self.ratio.0.ln(), self.ratio.1.ln());
+        for _ in 0..10 {
+            let target = area * between(rng, self.scale.0, self.scale.1);
+            let ratio = between(rng, low, high).exp();
+            let w = (target * ratio).sqrt().round_ties_even() as u32;
+            let h = (target / ratio).sqrt().round_ties_even() as u32;
+            if 0 < w && w <= width && 0 < h && h <= height {
+                let left = rng.random_range(0..=width - w);
+                let top = rng.random_range(0..=height - h);
+                return (left, top, w, h);
+            }
+        }
+        let ratio = f64::from(width) / f64::from(height);
+        let (mut w, mut h) = (width, height);
+        if ratio < self.ratio.0 {
+            h = (f64::from(w) / self.ratio.0).round_ties_even() as u32;
+        } else if ratio > self.ratio.1 {
+            w = (f64::from(h) * self.ratio.1).round_ties_even() as u32;
+        }
+        let (w, h) = (w.clamp(1, width), h.clamp(1, height));
+        ((width - w) / 2, (height - h) / 2, w, h)
+    }
+}
+
+impl Transform for RandomResizedCrop {
+    fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
+        let picture = pixels(image, self)?;
+        let area = self.get_params(picture.width(), picture.height(), rng);
+        Ok(resize_box(&picture, area, self.size, self.size)?.into())
+    }
+}
+
+fn between(rng: &mut Rng, low: f64, high: f64) -> f64 {
+    low + (high - low) * rng.random::<f64>()
+}
+
+/// Cuts a square from the middle; what the picture lacks is black (torchvision: `CenterCrop`).
+#[derive(Debug, Clone, Copy)]
+pub struct CenterCrop(u32);
+
+impl CenterCrop {
+    /// A new step that answers pictures of `size`×`size` pixels.
+    pub fn new(size: u32) -> CenterCrop {
+        CenterCrop(size)
+    }
+}
+
+impl Transform for CenterCrop {
+    fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
+        let picture = pixels(image, self)?;
+        // Too small a picture is padded first: half of what lacks before it, rounded down.
+        let origin = |length: u32| match i64::from(length) - i64::from(self.0) {
+            spare if spare < 0 => -(-spare / 2),
+            spare => (spare as f64 / 2.).round_ties_even() as i64,
+        };
+        let (left, top) = (origin(picture.width()), origin(picture.height()));
+        let mut cropped = image::RgbImage::new(self.0, self.0);
+        image::imageops::replace(&mut cropped, &picture, -left, -top);
+        Ok(cropped.into())
+    }
+}

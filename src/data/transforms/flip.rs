@@ -1,0 +1,33 @@
+//! Mirroring.
+
+use rand::RngExt;
+
+use super::{Image, Rng, Transform, pixels};
+use crate::Result;
+
+/// Mirrors left and right with a probability (torchvision: `RandomHorizontalFlip`).
+#[derive(Debug, Clone, Copy)]
+pub struct RandomHorizontalFlip(f64);
+
+impl RandomHorizontalFlip {
+    /// A new step; torchvision's probability is 0.5.
+    pub fn new(probability: f64) -> RandomHorizontalFlip {
+        RandomHorizontalFlip(probability)
+    }
+}
+
+impl Default for RandomHorizontalFlip {
+    fn default() -> Self {
+        RandomHorizontalFlip(0.5)
+    }
+}
+
+impl Transform for RandomHorizontalFlip {
+    fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
+        let mut picture = pixels(image, self)?;
+        if rng.random::<f64>() < self.0 {
+            image::imageops::flip_horizontal_in_place(&mut picture);
+        }
+        Ok(picture.into())
+    }
+}

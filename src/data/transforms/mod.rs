@@ -1,0 +1,82 @@
+//! What is done to a picture before a net sees it (d2l: section 14.1), under torchvision's names.
+
+mod crop;
+mod flip;
+mod resize;
+mod tensor;
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+pub use crop::{CenterCrop, RandomResizedCrop};
+pub use flip::RandomHorizontalFlip;
+pub(crate) use resize::fit;
+pub use resize::{Resize, Size};
+pub use tensor::{Normalize, ToTensor};
+
+use super::{Image, Rng};
+use crate::{Error, Result};
+
+/// The mean of ImageNet's red, green and blue.
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// The standard deviation of ImageNet's red, green and blue.
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// One step. Steps run on several threads at a time; chance comes from `rng` alone.
+pub trait Transform: Debug + Send + Sync {
+    /// Answers the changed picture.
+    ///
+    /// # Errors
+    /// The step needs pixels and got numbers, or the other way round, or the picture is too small.
+    fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image>;
+}
+
+/// Steps one after the other (torchvision: `Compose`); [`compose!`](crate::compose) writes one.
+///
+/// ```
+/// use d2l::prelude::*;
+/// let augs = compose![RandomResizedCrop::new(224), RandomHorizontalFlip::new(0.5), ToTensor];
+/// # let _ = augs;
+/// ```
+#[derive(Clone)]
+pub struct Compose(Arc<[Box<dyn Transform>]>);
+
+impl Compose {
+    /// The steps in their order.
+    pub fn new(steps: Vec<Box<dyn Transform>>) -> Compose {
+        Compose(steps.into())
+    }
+}
+
+impl Transform for Compose {
+    fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
+        self.0.iter().try_fold(image, |image, step| step.apply(image, rng))
+    }
+}
+
+impl Debug for Compose {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_list().entries(self.0.iter()).finish()
+    }
+}
+
+/// A [`Compose`](crate::data::transforms::Compose) of the steps named.
+#[macro_export]
+macro_rules! compose {
+    ($($step:expr),+ $(,)?) => {
+        $crate::data::transforms::Compose::new(vec![$(Box::new($step)),+])
+    };
+}
+
+/// The pixels of a picture, for a step that works on pixels.
+fn pixels(image: Image, step: &dyn Debug) -> Result<image::RgbImage> {
+    match image {
+        Image::Pixels(picture) => Ok(picture),
+        Image::Float(_) => Err(Error::invalid(
+            format!("{step:?}"),
+            "numbers",
+            "a picture in pixels",
+            "put this step before ToTensor",
+        )),
+    }
+}

@@ -1,0 +1,97 @@
+//! Resizing as Pillow does it: bilinear, averaging over all pixels that fall together.
+
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images};
+use image::RgbImage;
+
+use super::{Image, Rng, Transform, pixels};
+use crate::{Error, Result};
+
+/// The size to resize to.
+#[derive(Debug, Clone, Copy)]
+pub enum Size {
+    /// The shorter edge gets this length, the ratio is kept.
+    ShortEdge(u32),
+    /// Exactly this height and width.
+    Exact([u32; 2]),
+}
+
+impl From<u32> for Size {
+    fn from(edge: u32) -> Size {
+        Size::ShortEdge(edge)
+    }
+}
+
+impl From<[u32; 2]> for Size {
+    fn from(size: [u32; 2]) -> Size {
+        Size::Exact(size)
+    }
+}
+
+/// Resizes: `Resize::new(256)` by the shorter edge, `Resize::new([256, 256])` exactly (torchvision:
+/// `Resize`; the book's section 14.2 squashes test pictures to `[256, 256]`).
+#[derive(Debug, Clone, Copy)]
+pub struct Resize(Size);
+
+impl Resize {
+    /// A new step.
+    pub fn new(size: impl Into<Size>) -> Resize {
+        Resize(size.into())
+    }
+}
+
+impl Transform for Resize {
+    fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
+        let picture = pixels(image, self)?;
+        let (width, height) = picture.dimensions();
+        let [new_height, new_width] = match self.0 {
+            Size::Exact(size) => size,
+            Size::ShortEdge(edge) => {
+                let long = |long, short| (u64::from(edge) * long as u64 / short as u64) as u32;
+                if width <= height {
+                    [long(height, width.max(1)), edge]
+                } else {
+                    [edge, long(width, height.max(1))]
+                }
+            }
+        };
+        let whole = (0, 0, width, height);
+        Ok(resize_box(&picture, whole, new_width, new_height)?.into())
+    }
+}
+
+/// Cuts the box (left, top, width, height) out and resizes it.
+pub(super) fn resize_box(
+    picture: &RgbImage,
+    (left, top, width, height): (u32, u32, u32, u32),
+    new_width: u32,
+    new_height: u32,
+) -> Result<RgbImage> {
+    let refused = |found: String| {
+        Error::invalid(
+            "resize",
+            found,
+            "a picture and a target of at least 1×1",
+            "check the size that Resize or RandomResizedCrop was given",
+        )
+    };
+    let (full_width, full_height) = picture.dimensions();
+    let source = images::ImageRef::new(full_width, full_height, picture.as_raw(), PixelType::U8x3)
+        .map_err(|error| refused(error.to_string()))?;
+    let mut target = images::Image::new(new_width, new_height, PixelType::U8x3);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(f64::from(left), f64::from(top), f64::from(width), f64::from(height));
+    Resizer::new()
+        .resize(&source, &mut target, &options)
+        .map_err(|error| refused(error.to_string()))?;
+    RgbImage::from_raw(new_width, new_height, target.into_vec())
+        .ok_or_else(|| refused(format!("{new_width}×{new_height}")))
+}
+
+/// Makes a picture fit into a square of `size` pixels, the ratio kept.
+pub(crate) fn fit(picture: &RgbImage, size: u32) -> Result<RgbImage> {
+    let (width, height) = picture.dimensions();
+    let scale = f64::from(size) / f64::from(width.max(height).max(1));
+    let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).clamp(1, size);
+    resize_box(picture, (0, 0, width, height), scaled(width), scaled(height))
+}

@@ -1,0 +1,51 @@
+//! From pixels to numbers.
+
+use super::{Image, Rng, Transform};
+use crate::data::FloatImage;
+use crate::{Error, Result};
+
+/// Turns pixels into numbers from 0 to 1, `f32` (torchvision: `ToTensor`).
+#[derive(Debug, Clone, Copy)]
+pub struct ToTensor;
+
+impl Transform for ToTensor {
+    fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
+        Ok(match image {
+            Image::Pixels(picture) => Image::Float(FloatImage::from(&picture)),
+            numbers => numbers,
+        })
+    }
+}
+
+/// Subtracts each channel's mean and divides by its standard deviation (torchvision: `Normalize`).
+#[derive(Debug, Clone, Copy)]
+pub struct Normalize {
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
+impl Normalize {
+    /// A new step, for red, green and blue.
+    pub fn new(mean: [f32; 3], std: [f32; 3]) -> Normalize {
+        Normalize { mean, std }
+    }
+}
+
+impl Transform for Normalize {
+    fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
+        let Image::Float(mut numbers) = image else {
+            return Err(Error::invalid(
+                format!("{self:?}"),
+                "a picture in pixels",
+                "numbers from 0 to 1",
+                "put ToTensor before this step",
+            ));
+        };
+        for pixel in numbers.data.chunks_exact_mut(3) {
+            for c in 0..3 {
+                pixel[c] = (pixel[c] - self.mean[c]) / self.std[c];
+            }
+        }
+        Ok(Image::Float(numbers))
+    }
+}

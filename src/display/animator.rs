@@ -1,0 +1,186 @@
+//! Curves that grow while a net trains (d2l: section 3.3, `Animator`).
+
+use std::ops::Range;
+
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+
+use super::figure::{FONTS, Figure, escape};
+use crate::{Error, Result};
+
+/// Colours that a colour-blind reader can tell apart (Okabe and Ito); dashes tell them apart too.
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+];
+/// Length of dash and gap; 0 is a solid line.
+const DASHES: [(i32, i32); 4] = [(0, 0), (8, 4), (3, 3), (12, 3)];
+
+/// Collects points of several curves and draws them together (d2l: `Animator`).
+///
+/// ```
+/// use d2l::prelude::*;
+/// let mut animator = Animator::new("epoch", &["train loss", "test acc"]).xlim(1., 5.).ylim(0., 1.);
+/// animator.add(1., &[Some(0.7), None]);
+/// animator.add(2., &[Some(0.4), Some(0.9)]);
+/// assert!(animator.figure()?.svg().starts_with("<svg"));
+/// # Ok::<(), d2l::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Animator {
+    title: String,
+    xlabel: String,
+    legend: Vec<String>,
+    xlim: Option<(f64, f64)>,
+    ylim: Option<(f64, f64)>,
+    size: (u32, u32),
+    curves: Vec<Vec<(f64, f64)>>,
+}
+
+impl Animator {
+    /// No points yet; one curve for each name in the legend.
+    pub fn new(xlabel: &str, legend: &[impl AsRef<str>]) -> Animator {
+        Animator {
+            title: String::new(),
+            xlabel: xlabel.to_string(),
+            legend: legend.iter().map(|name| name.as_ref().to_string()).collect(),
+            xlim: None,
+            ylim: None,
+            size: (420, 300),
+            curves: vec![vec![]; legend.len()],
+        }
+    }
+
+    /// A line of text above the curves.
+    pub fn title(self, title: &str) -> Animator {
+        Animator { title: title.to_string(), ..self }
+    }
+
+    /// The ends of the horizontal axis; without this they follow the points.
+    pub fn xlim(self, low: f64, high: f64) -> Animator {
+        Animator { xlim: Some((low, high)), ..self }
+    }
+
+    /// The ends of the vertical axis; without this they follow the points.
+    pub fn ylim(self, low: f64, high: f64) -> Animator {
+        Animator { ylim: Some((low, high)), ..self }
+    }
+
+    /// The figure's width and height in screen pixels.
+    pub fn figsize(self, width: u32, height: u32) -> Animator {
+        Animator { size: (width.max(200), height.max(150)), ..self }
+    }
+
+    /// Adds a point at `x` to each curve that has a value.
+    pub fn add(&mut self, x: f64, values: &[Option<f64>]) {
+        for (curve, value) in self.curves.iter_mut().zip(values) {
+            curve.extend(value.filter(|y| y.is_finite()).map(|y| (x, y)));
+        }
+    }
+
+    /// Draws what is there.
+    ///
+    /// # Errors
+    /// The axes have no length.
+    pub fn figure(&self) -> Result<Figure> {
+        let mut svg = String::new();
+        self.draw(&mut svg).map_err(|error| {
+            let todo = "give xlim and ylim a low end below the high end";
+            Error::invalid("Animator", error.to_string(), "axes with a length", todo)
+        })?;
+        let names = escape(&self.legend.join(", "));
+        let role = format!(r#"<svg role="img" aria-label="curves: {names}" "#);
+        Ok(Figure::new(svg.trim().replacen("<svg ", &role, 1)))
+    }
+
+    /// Shows what is there.
+    ///
+    /// # Errors
+    /// As [`figure`](Self::figure), or the figure's file cannot be written.
+    pub fn show(&self) -> Result<()> {
+        self.figure()?.show()
+    }
+
+    fn draw(&self, svg: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let area = SVGBackend::with_string(svg, self.size).into_drawing_area();
+        area.fill(&WHITE)?;
+        let font = (FONTS, 13);
+        let mut builder = ChartBuilder::on(&area);
+        builder.margin(10).margin_right(16).x_label_area_size(38).y_label_area_size(42);
+        if !self.title.is_empty() {
+            builder.caption(&self.title, (FONTS, 15));
+        }
+        let x_range = self.range(self.xlim, |&(x, _)| x);
+        let y_range = self.range(self.ylim, |&(_, y)| y);
+        let mut chart = builder.build_cartesian_2d(x_range, y_range)?;
+        chart
+            .configure_mesh()
+            .x_desc(&self.xlabel)
+            .x_labels(5)
+            .y_labels(6)
+            .label_style(font)
+            .axis_desc_style(font)
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(BLACK.mix(0.12))
+            .draw()?;
+        for (i, (points, name)) in self.curves.iter().zip(&self.legend).enumerate() {
+            let style = COLOURS[i % COLOURS.len()].stroke_width(2);
+            let (dash, gap) = DASHES[i % DASHES.len()];
+            let line: Vec<_> = points.to_vec();
+            let series = if dash == 0 {
+                chart.draw_series(LineSeries::new(line, style))?
+            } else {
+                chart.draw_series(DashedLineSeries::new(line, dash, gap, style))?
+            };
+            series.label(name).legend(move |(x, y)| {
+                let ends = [(x, y), (x + 24, y)];
+                if dash == 0 {
+                    PathElement::new(ends.to_vec(), style).into_dyn()
+                } else {
+                    DashedPathElement::new(ends, dash, gap, style).into_dyn()
+                }
+            });
+            // A single point makes no line.
+            if let [point] = points[..] {
+                chart.draw_series([Circle::new(point, 3, style.filled())])?;
+            }
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::MiddleRight)
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.2))
+            .legend_area_size(28)
+            .label_font(font)
+            .draw()?;
+        area.present()?;
+        Ok(())
+    }
+
+    /// The axis's ends: those given, else those of the points with a little room.
+    fn range(&self, limits: Option<(f64, f64)>, pick: impl Fn(&(f64, f64)) -> f64) -> Range<f64> {
+        if let Some((low, high)) = limits {
+            return low..if high > low { high } else { low + 1. };
+        }
+        let values = || self.curves.iter().flatten().map(&pick);
+        let low = values().fold(f64::INFINITY, f64::min);
+        let high = values().fold(f64::NEG_INFINITY, f64::max);
+        match high - low {
+            span if span > 0. => low - span * 0.05..high + span * 0.05,
+            _ if low.is_finite() => low - 0.5..low + 0.5,
+            _ => 0. ..1.,
+        }
+    }
+
+    /// Shows the figure as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        match self.figure() {
+            Ok(figure) => figure.evcxr_display(),
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What can go wrong, and what to do about it.
+//!
+//! Every function of the crate that can fail returns [`Result`]. A message names the file or the
+//! argument, what was found there, what was expected, and what to do. `{}` and `{:?}` print the same
+//! sentence, so that `unwrap`, `main` and the last line of a cell show it too.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of the crate.
+#[non_exhaustive]
+#[derive(thiserror::Error)]
+pub enum Error {
+    /// Reading or writing a file or a folder failed.
+    #[error("{}: cannot {action}: {source}{}", path.display(), hint_for(source))]
+    Io {
+        /// What was being done, such as "read the picture".
+        action: &'static str,
+        /// The file or the folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file, a folder or an argument is not what it should be.
+    #[error("{subject}: {found}\n  expected: {expected}\n  what to do: {todo}")]
+    Invalid {
+        /// The file, the folder or the argument.
+        subject: String,
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+        /// What to do.
+        todo: String,
+    },
+    /// A file could not be fetched.
+    #[error("{url}: {reason}\n  what to do: {todo}")]
+    Download {
+        /// Where the file was to come from.
+        url: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        todo: String,
+    },
+    /// libtorch refused an operation; the first line is its own.
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+
+    pub(crate) fn invalid(
+        subject: impl fmt::Display,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Error {
+        Error::Invalid {
+            subject: subject.to_string(),
+            found: found.into(),
+            expected: expected.into(),
+            todo: todo.into(),
+        }
+    }
+
+    /// The first line: what happened, without what to do.
+    pub(crate) fn summary(&self) -> String {
+        self.to_string().lines().next().unwrap_or_default().to_string()
+    }
+
+    pub(crate) fn file(
+        path: &Path,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Error {
+        Error::invalid(path.display(), found, expected, todo)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        let text = match error {
+            tch::TchError::Torch(text) => text,
+            other => other.to_string(),
+        };
+        // The C++ stack says nothing to a reader.
+        let text = text.split("\nException raised from").next().unwrap_or_default();
+        Error::Torch(text.trim().to_string())
+    }
+}
+
+fn hint_for(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::*;
+    match error.kind() {
+        NotFound => "\n  what to do: check the path; a relative one starts at the current folder",
+        PermissionDenied | ReadOnlyFilesystem => {
+            "\n  what to do: check the permissions, or name another folder in D2L_DATA_DIR"
+        }
+        StorageFull | QuotaExceeded => {
+            "\n  what to do: free some disk space, or name a folder on another disk in D2L_DATA_DIR"
+        }
+        _ => "",
+    }
+}

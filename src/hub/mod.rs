@@ -1,0 +1,129 @@
+//! Data sets and pretrained files: where they are, and how they come here (d2l: section 5.7.1,
+//! *Downloading Data*).
+//!
+//! Files are looked for in the folder that `D2L_DATA_DIR` names, then in the user's cache folder;
+//! downloads go to the first of the two that can be written. With `D2L_OFFLINE=1` nothing is asked
+//! of the network.
+
+mod digest;
+mod download;
+mod extract;
+mod hotdog;
+pub(crate) mod pretrained;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+pub use download::{download, download_url};
+pub use extract::extract;
+
+use crate::{Error, Result};
+
+/// Where the book keeps its data sets (d2l: `DATA_URL`).
+pub const DATA_URL: &str = "http://d2l-data.s3-accelerate.amazonaws.com/";
+
+/// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog`.
+///
+/// ```
+/// use d2l::prelude::*;
+/// DATA_HUB.insert("mine", (format!("{DATA_URL}mine.zip"), "fba480ffa8aa7e0febbb511d181409f899b9baa5"));
+/// assert!(DATA_HUB.get("mine")?.0.ends_with("mine.zip"));
+/// assert!(DATA_HUB.get("yours").is_err());
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub static DATA_HUB: LazyLock<DataHub> = LazyLock::new(|| {
+    let hub = DataHub(Mutex::default());
+    hub.insert(
+        "hotdog",
+        (format!("{DATA_URL}hotdog.zip"), "fba480ffa8aa7e0febbb511d181409f899b9baa5"),
+    );
+    hub
+});
+
+/// Names of data sets, each with its address and its SHA-1.
+pub struct DataHub(Mutex<BTreeMap<String, (String, String)>>);
+
+impl DataHub {
+    /// Adds a data set or replaces it: its name, its address and the file's SHA-1 in hexadecimal.
+    pub fn insert(&self, name: impl Into<String>, entry: (impl Into<String>, impl Into<String>)) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(name.into(), (entry.0.into(), entry.1.into()));
+    }
+
+    /// The address and the SHA-1 of a data set.
+    ///
+    /// # Errors
+    /// The hub has no data set of this name; the message lists those it has.
+    pub fn get(&self, name: &str) -> Result<(String, String)> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(name).cloned().ok_or_else(|| {
+            let known: Vec<_> = entries.keys().map(String::as_str).collect();
+            Error::invalid(
+                "DATA_HUB",
+                format!("no data set named {name:?}"),
+                format!("one of: {}", known.join(", ")),
+                "add it with DATA_HUB.insert(name, (url, sha1))",
+            )
+        })
+    }
+}
+
+/// Brings a data set here and answers its folder (d2l: `download_extract`).
+///
+/// An unpacked folder is taken as it is, then a zip from an earlier download, then the network.
+/// Where none can be had, the `hotdog` set is replaced by drawings, and a line says so.
+///
+/// # Errors
+/// The name is unknown, the file cannot be fetched, its checksum is wrong, or the disk is full. A
+/// file that is there in part is never taken for a whole one.
+pub fn download_extract(name: &str) -> Result<PathBuf> {
+    let (url, _) = DATA_HUB.get(name)?;
+    let stem = archive_stem(&url);
+    for folder in folders() {
+        let unpacked = folder.join(&stem);
+        if unpacked.is_dir() {
+            return Ok(unpacked);
+        }
+    }
+    match download(name).and_then(|archive| extract(&archive, None)) {
+        Err(error @ Error::Download { .. }) if name == "hotdog" => hotdog::draw_instead(&error),
+        other => other,
+    }
+}
+
+/// The file's name without `.zip`, `.tar`, `.tar.gz` or `.tgz`.
+fn archive_stem(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let stem = [".tar.gz", ".tgz", ".zip", ".tar"].iter().find_map(|end| name.strip_suffix(end));
+    stem.unwrap_or(name).to_string()
+}
+
+/// The user's cache folder for this crate.
+fn cache_dir() -> PathBuf {
+    dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("d2l")
+}
+
+/// The folders in which data is looked for, in order.
+fn folders() -> Vec<PathBuf> {
+    let named = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty());
+    named.map(PathBuf::from).into_iter().chain([cache_dir()]).collect()
+}
+
+/// The first folder that can be written to, made if need be.
+fn writable_folder() -> Result<PathBuf> {
+    let mut last = None;
+    for folder in folders() {
+        match ensure_writable(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) => last = Some(Error::io("write to the folder", folder)(error)),
+        }
+    }
+    // `folders` names the cache folder always, so there was an error.
+    Err(last.unwrap_or_else(|| Error::Torch("no folder".into())))
+}
+
+fn ensure_writable(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    tempfile::tempfile_in(folder).map(drop)
+}

@@ -1,0 +1,30 @@
+//! The Rust edition of the support package that goes with [*Dive into Deep Learning*](https://d2l.ai),
+//! for programs and for notebooks on the `evcxr` kernel.
+//!
+//! A reader of the book finds each thing by its name: [`train_ch13`](train::train_ch13),
+//! [`show_images`](display::show_images), [`DATA_HUB`](hub::DATA_HUB),
+//! [`ImageFolder`](data::ImageFolder), [`try_all_gpus`](device::try_all_gpus). The lesson
+//! *Fine-tuning* is `notebooks/fine_tuning.ipynb`, and as one program `examples/fine_tuning.rs`.
+//!
+//! Tensors are `[N, C, H, W]`, parameters `f32`, labels `i64`. Functions that can fail answer a
+//! [`Result`] whose error says what was found, what was expected, and what to do.
+//!
+//! Cells and programs reach `tch`, `plotters` and `image` through this crate's re-exports, so that
+//! there is one copy of each.
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod device;
+pub mod display;
+mod error;
+pub mod hub;
+pub mod models;
+pub mod nn;
+pub mod prelude;
+pub mod quick;
+pub mod train;
+
+pub use error::{Error, Result};
+pub use {image, plotters, tch};

@@ -1,0 +1,158 @@
+//! A net that names what is in a picture: feature layers and an output layer (d2l: section 14.2).
+
+use std::fmt;
+
+use tch::Tensor;
+
+use super::{efficientnet_lite, resnet, weight_file::load_weights};
+use crate::Result;
+use crate::hub::pretrained;
+use crate::nn::{Linear, Module, Visitor, linear};
+
+/// The architectures that can be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// ResNet with 18 layers, torchvision's.
+    ResNet18,
+    /// EfficientNet-Lite0, the variant without squeeze-and-excitation.
+    EfficientNetLite0,
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Architecture::ResNet18 => "ResNet-18",
+            Architecture::EfficientNetLite0 => "EfficientNet-Lite0",
+        })
+    }
+}
+
+/// Where a net's first values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weights {
+    /// Drawn at random, as torchvision draws them (`weights=None`).
+    Random,
+    /// Learned on ImageNet's 1000 classes (`ResNet18_Weights.IMAGENET1K_V1`).
+    ImageNet,
+}
+
+/// ResNet-18, with torchvision's names (d2l: section 14.2.2, `torchvision.models.resnet18`).
+///
+/// # Errors
+/// With [`Weights::ImageNet`]: the file is neither on this machine nor to be had from the network.
+///
+/// ```
+/// use d2l::prelude::*;
+/// let mut net = resnet18(Weights::Random)?;
+/// assert_eq!(net.fc.in_features, 512);
+/// net.fc = linear(512, 2)?;
+/// let x = Tensor::zeros([1, 3, 64, 64], (Kind::Float, Device::Cpu));
+/// net.eval();
+/// assert_eq!(net.forward(&x)?.size(), [1, 2]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub fn resnet18(weights: Weights) -> Result<Classifier> {
+    Classifier::new(Architecture::ResNet18, weights)
+}
+
+/// EfficientNet-Lite0: 4.7 million parameters, [`fc`](Classifier::fc) has 1280 inputs.
+///
+/// It takes pictures normalised as ImageNet's are, like torchvision's nets.
+///
+/// # Errors
+/// With [`Weights::ImageNet`]: the file that the set-up makes is not there.
+pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
+    Classifier::new(Architecture::EfficientNetLite0, weights)
+}
+
+/// Feature layers and an output layer: pictures `[N, 3, H, W]` to scores `[N, classes]`.
+///
+/// Names of parameters are those of the architecture's own state dict (`conv1.weight`, …,
+/// `fc.bias`).
+pub struct Classifier {
+    architecture: Architecture,
+    features: Box<dyn Module>,
+    /// The output layer: replace it to learn other classes.
+    pub fc: Linear,
+}
+
+impl Classifier {
+    /// A net of this architecture for ImageNet's 1000 classes.
+    ///
+    /// # Errors
+    /// As [`resnet18`].
+    pub fn new(architecture: Architecture, weights: Weights) -> Result<Classifier> {
+        let (features, in_features): (Box<dyn Module>, _) = match architecture {
+            Architecture::ResNet18 => (Box::new(resnet::Features::new([2, 2, 2, 2])?), 512),
+            Architecture::EfficientNetLite0 => {
+                (Box::new(efficientnet_lite::Features::new()?), 1280)
+            }
+        };
+        let net = Classifier { architecture, features, fc: linear(in_features, 1000)? };
+        if weights == Weights::ImageNet {
+            load_weights(&net, &pretrained::weight_file(architecture)?)?;
+        }
+        Ok(net)
+    }
+
+    /// The architecture.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// A net of the same architecture for ImageNet's classes that has learned nothing yet.
+    ///
+    /// # Errors
+    /// libtorch is out of memory.
+    pub fn untrained(&self) -> Result<Classifier> {
+        Classifier::new(self.architecture, Weights::Random)
+    }
+
+    /// A copy with tensors of its own, on the same device.
+    ///
+    /// # Errors
+    /// The device's memory is full.
+    pub fn copy(&self) -> Result<Classifier> {
+        let mut copy = self.untrained()?;
+        copy.fc = linear(self.fc.in_features, self.fc.out_features)?;
+        copy.to(self.device())?;
+        copy.load_state_dict(&self.state_dict())?;
+        for (own, other) in copy.parameters().iter().zip(self.parameters()) {
+            let _ = own.set_requires_grad(other.requires_grad());
+        }
+        Ok(copy)
+    }
+}
+
+impl Module for Classifier {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.fc.forward(&self.features.forward(x)?)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        self.features.visit(visitor);
+        visitor.child("fc", &self.fc);
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
+    }
+}
+
+impl fmt::Display for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let count: i64 = self.parameters().iter().map(|p| p.numel() as i64).sum();
+        writeln!(f, "{}(", self.architecture)?;
+        writeln!(f, "  {}", self.features.to_string_indented())?;
+        writeln!(f, "  (fc): {}", self.fc)?;
+        write!(f, ")  # {count} parameters")
+    }
+}
+
+impl dyn Module {
+    fn to_string_indented(&self) -> String {
+        format!("{self:?}").replace('\n', "\n  ")
+    }
+}
+
+crate::display::show_as_text!(Classifier);

@@ -1,0 +1,13 @@
+//! Nets for pictures and their pretrained weights (d2l: sections 8.6 and 14.2).
+//!
+//! To a learner each is many feature layers and one output layer, [`Classifier::fc`].
+
+mod classifier;
+mod efficientnet_lite;
+mod resnet;
+mod source;
+mod weight_file;
+
+pub use classifier::{Architecture, Classifier, Weights, efficientnet_lite0, resnet18};
+pub use source::pretrained_source_model;
+pub use weight_file::load_weights;

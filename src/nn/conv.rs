@@ -1,0 +1,105 @@
+//! The convolution (d2l: chapter 7, `nn.Conv2d`).
+
+use std::fmt;
+
+use tch::Tensor;
+
+use super::{Module, Visitor, init};
+use crate::Result;
+use crate::device::compute_kind;
+
+/// What a convolution can be told; PyTorch's defaults.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvConfig {
+    /// The step of the window.
+    pub stride: i64,
+    /// Zeros added on each side, before and after.
+    pub padding: i64,
+    /// Groups of channels that are convolved apart; the number of inputs makes it depthwise.
+    pub groups: i64,
+    /// Pad with zeros as TensorFlow's "SAME" does: one row and column more at the end than at the
+    /// beginning where the number is odd. `padding` is then not used.
+    pub same: bool,
+}
+
+impl Default for ConvConfig {
+    fn default() -> Self {
+        ConvConfig { stride: 1, padding: 0, groups: 1, same: false }
+    }
+}
+
+/// A convolution without a bias, as batch norm follows: `[N, in, H, W]` to `[N, out, H', W']`.
+///
+/// It computes in the type that [`compute_kind`] names, and answers in it.
+pub struct Conv2d {
+    /// `[out, in / groups, kernel, kernel]`
+    pub weight: Tensor,
+    /// Stride, padding and groups.
+    pub config: ConvConfig,
+}
+
+impl Conv2d {
+    /// A new convolution with torchvision's initial values for nets of this kind: normal with
+    /// variance 2 / fan out.
+    ///
+    /// # Errors
+    /// A negative size, or libtorch is out of memory.
+    pub fn new(inputs: i64, outputs: i64, kernel: i64, config: ConvConfig) -> Result<Conv2d> {
+        let weight = init::parameter(&[outputs, inputs / config.groups, kernel, kernel])?;
+        init::kaiming_normal_fan_out(&weight)?;
+        Ok(Conv2d { weight, config })
+    }
+
+    /// Zeros before and after each dimension that "SAME" asks for, for a picture of this size.
+    fn same_padding(&self, size: i64) -> (i64, i64) {
+        let (kernel, stride) = (self.weight.size()[2], self.config.stride);
+        let total = ((size + stride - 1) / stride * stride - stride + kernel - size).max(0);
+        (total / 2, total - total / 2)
+    }
+}
+
+impl Module for Conv2d {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let kind = compute_kind(x.device());
+        let mut x = x.f_to_kind(kind)?;
+        let mut padding = [self.config.padding; 2];
+        if self.config.same {
+            let (_, _, height, width) = x.size4()?;
+            let (top, bottom) = self.same_padding(height);
+            let (left, right) = self.same_padding(width);
+            if top == bottom && left == right {
+                padding = [top, left];
+            } else {
+                x = x.f_constant_pad_nd([left, right, top, bottom])?;
+                padding = [0, 0];
+            }
+        }
+        let stride = [self.config.stride; 2];
+        let weight = self.weight.f_to_kind(kind)?;
+        let groups = self.config.groups;
+        Ok(x.f_conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], groups)?)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.parameter("weight", &self.weight);
+    }
+}
+
+impl fmt::Display for Conv2d {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let size = self.weight.size();
+        let ConvConfig { stride, padding, groups, same } = self.config;
+        write!(f, "Conv2d({}, {}, kernel_size={}", size[1] * groups, size[0], size[2])?;
+        write!(f, ", stride={stride}")?;
+        match same {
+            true => write!(f, ", padding=same")?,
+            false => write!(f, ", padding={padding}")?,
+        }
+        if groups > 1 {
+            write!(f, ", groups={groups}")?;
+        }
+        write!(f, ", bias=False)")
+    }
+}
+
+crate::display::show_as_text!(Conv2d);

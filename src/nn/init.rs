@@ -1,0 +1,64 @@
+//! Initial values, as in `torch.nn.init` (d2l: section 5.4.2, *Parameter Initialization*).
+
+use tch::{Kind, Tensor};
+
+use crate::Result;
+
+/// Uniform between ±√(6 / (fan in + fan out)), in place (PyTorch: `nn.init.xavier_uniform_`).
+///
+/// # Errors
+/// The tensor has fewer than two dimensions.
+///
+/// ```
+/// use d2l::prelude::*;
+/// let fc = linear(512, 2)?;
+/// xavier_uniform(&fc.weight)?;
+/// assert!(fc.weight.abs().max().double_value(&[]) <= (6f64 / 514.).sqrt());
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub fn xavier_uniform(weight: &Tensor) -> Result<()> {
+    let (fan_in, fan_out) = fans(weight)?;
+    uniform(weight, (6. / (fan_in + fan_out)).sqrt())
+}
+
+/// Uniform between ±`bound`, in place.
+///
+/// # Errors
+/// libtorch refuses the tensor.
+pub fn uniform(tensor: &Tensor, bound: f64) -> Result<()> {
+    let _guard = tch::no_grad_guard();
+    let _ = tensor.shallow_clone().f_uniform_(-bound, bound)?;
+    Ok(())
+}
+
+/// Normal with variance 2 / fan out, in place (PyTorch: `nn.init.kaiming_normal_(mode="fan_out")`).
+///
+/// # Errors
+/// The tensor has fewer than two dimensions.
+pub fn kaiming_normal_fan_out(weight: &Tensor) -> Result<()> {
+    let (_, fan_out) = fans(weight)?;
+    let _guard = tch::no_grad_guard();
+    let _ = weight.shallow_clone().f_normal_(0., (2. / fan_out).sqrt())?;
+    Ok(())
+}
+
+/// The fan in and the fan out of a weight `[out, in, …]`, the kernel's size counted in.
+fn fans(weight: &Tensor) -> Result<(f64, f64)> {
+    match weight.size()[..] {
+        [outputs, inputs, ref kernel @ ..] => {
+            let area = kernel.iter().product::<i64>() as f64;
+            Ok((inputs as f64 * area, outputs as f64 * area))
+        }
+        _ => Err(crate::Error::invalid(
+            "init",
+            format!("a tensor of shape {:?}", weight.size()),
+            "a weight with two dimensions or more: [outputs, inputs, …]",
+            "initialise a bias with uniform, or leave it as it is",
+        )),
+    }
+}
+
+/// A tensor of zeros that learns.
+pub(crate) fn parameter(size: &[i64]) -> Result<Tensor> {
+    Ok(Tensor::f_zeros(size, (Kind::Float, tch::Device::Cpu))?.f_set_requires_grad(true)?)
+}

@@ -1,0 +1,20 @@
+//! Layers that own their tensors, under PyTorch's names (d2l: chapter 6, *Builders' Guide*).
+//!
+//! A layer is a value with public tensors: it can be printed, replaced (`net.fc = linear(512, 2)?`),
+//! frozen, and its parameters can be listed by name and put in a group of their own.
+
+mod batch_norm;
+mod conv;
+pub mod init;
+mod linear;
+mod loss;
+mod module;
+mod sequential;
+
+pub use batch_norm::BatchNorm2d;
+pub use conv::{Conv2d, ConvConfig};
+pub use linear::{Linear, linear};
+pub use loss::{CrossEntropyLoss, Loss};
+pub use module::{Module, Part, Visitor};
+pub use sequential::Sequential;
+pub use tch::Reduction;

@@ -1,0 +1,211 @@
+//! What all layers and nets have in common (d2l: section 6.1, *Layers and Modules*).
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tch::{Device, Tensor};
+
+use crate::{Error, Result};
+
+/// One thing that a module owns.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// A tensor that is learned.
+    Parameter(&'a Tensor),
+    /// A tensor that is kept with the net but not learned, such as a running mean.
+    Buffer(&'a Tensor),
+    /// The switch between training and evaluation.
+    Mode(&'a AtomicBool),
+}
+
+/// Walks through a module and its children, and hands out each part with its full name.
+pub struct Visitor<'a> {
+    prefix: String,
+    each: &'a mut dyn FnMut(&str, Part),
+}
+
+impl Visitor<'_> {
+    /// Visits a parameter.
+    pub fn parameter(&mut self, name: &str, tensor: &Tensor) {
+        (self.each)(&format!("{}{name}", self.prefix), Part::Parameter(tensor));
+    }
+
+    /// Visits a buffer.
+    pub fn buffer(&mut self, name: &str, tensor: &Tensor) {
+        (self.each)(&format!("{}{name}", self.prefix), Part::Buffer(tensor));
+    }
+
+    /// Visits the switch between training and evaluation.
+    pub fn mode(&mut self, mode: &AtomicBool) {
+        (self.each)(&self.prefix, Part::Mode(mode));
+    }
+
+    /// Visits a child: its parts' names start with `name` and a dot.
+    pub fn child(&mut self, name: &str, module: &dyn Module) {
+        let length = self.prefix.len();
+        self.prefix.push_str(name);
+        self.prefix.push('.');
+        module.visit(self);
+        self.prefix.truncate(length);
+    }
+}
+
+/// A layer or a net.
+///
+/// A type of your own needs [`forward`](Module::forward) and [`visit`](Module::visit), in which it
+/// names its tensors and its children in the order of PyTorch's `state_dict`; the rest follows.
+///
+/// Tensors are handles: those that these functions return share their storage with the module.
+pub trait Module: Debug + Send {
+    /// Computes the output for a batch.
+    ///
+    /// # Errors
+    /// A shape that does not fit, or libtorch is out of memory.
+    fn forward(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// Names all tensors and children, in order.
+    fn visit(&self, visitor: &mut Visitor);
+
+    /// A copy with tensors of its own, to train on a second device.
+    ///
+    /// # Errors
+    /// The module does not say how it is copied.
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Err(Error::invalid(
+            "replicate",
+            "this net does not say how it is copied to another device",
+            "an implementation of Module::replicate",
+            "add one, or train on one device: &[try_gpu(0)]",
+        ))
+    }
+
+    /// All parameters with PyTorch's names, in PyTorch's order.
+    fn named_parameters(&self) -> Vec<(String, Tensor)> {
+        let mut parameters = vec![];
+        walk(self, &mut |name, part| {
+            if let Part::Parameter(tensor) = part {
+                parameters.push((name.to_string(), tensor.shallow_clone()));
+            }
+        });
+        parameters
+    }
+
+    /// All parameters, in PyTorch's order.
+    fn parameters(&self) -> Vec<Tensor> {
+        self.named_parameters().into_iter().map(|(_, tensor)| tensor).collect()
+    }
+
+    /// All buffers with PyTorch's names.
+    fn named_buffers(&self) -> Vec<(String, Tensor)> {
+        let mut buffers = vec![];
+        walk(self, &mut |name, part| {
+            if let Part::Buffer(tensor) = part {
+                buffers.push((name.to_string(), tensor.shallow_clone()));
+            }
+        });
+        buffers
+    }
+
+    /// Parameters and buffers with PyTorch's names, in the order of PyTorch's `state_dict`.
+    fn state_dict(&self) -> Vec<(String, Tensor)> {
+        let mut state = vec![];
+        walk(self, &mut |name, part| match part {
+            Part::Parameter(tensor) | Part::Buffer(tensor) => {
+                state.push((name.to_string(), tensor.shallow_clone()));
+            }
+            Part::Mode(_) => {}
+        });
+        state
+    }
+
+    /// Copies the values of a state dict into this module, by name.
+    ///
+    /// # Errors
+    /// Keys that are missing or left over and shapes that differ, all named at once; the module is
+    /// then unchanged.
+    fn load_state_dict(&self, state: &[(String, Tensor)]) -> Result<()> {
+        let mut problems = vec![];
+        let mut pairs = vec![];
+        let own = self.state_dict();
+        for (name, tensor) in own {
+            match state.iter().find(|(other, _)| *other == name) {
+                None => problems.push(format!("{name} is missing")),
+                Some((_, value)) if value.size() != tensor.size() => problems.push(format!(
+                    "{name} has shape {:?}, the net's is {:?}",
+                    value.size(),
+                    tensor.size()
+                )),
+                Some((_, value)) => pairs.push((name, tensor, value)),
+            }
+        }
+        for (name, _) in state {
+            if !pairs.iter().any(|(own, ..)| own == name)
+                && !problems.iter().any(|problem| problem.starts_with(&format!("{name} has")))
+            {
+                problems.push(format!("{name} is not in the net"));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Error::invalid(
+                "load_state_dict",
+                format!("{} keys do not fit: {}", problems.len(), problems.join("; ")),
+                "the keys and shapes of this net",
+                "load the file of the same architecture with the same number of classes",
+            ));
+        }
+        let _guard = tch::no_grad_guard();
+        for (_, mut tensor, value) in pairs {
+            tensor.f_copy_(value)?;
+        }
+        Ok(())
+    }
+
+    /// Turns training on: batch norm normalises by the batch (PyTorch: `net.train()`).
+    fn train(&self) {
+        set_mode(self, true);
+    }
+
+    /// Turns evaluation on: batch norm normalises by its running statistics (PyTorch: `net.eval()`).
+    fn eval(&self) {
+        set_mode(self, false);
+    }
+
+    /// Freezes all parameters (`false`) or lets them learn (`true`).
+    fn requires_grad_(&self, requires_grad: bool) {
+        for tensor in self.parameters() {
+            let _ = tensor.set_requires_grad(requires_grad);
+        }
+    }
+
+    /// Moves all tensors to a device; optimizers that hold them follow.
+    ///
+    /// # Errors
+    /// The device is not there or its memory is full.
+    fn to(&self, device: Device) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        for (_, mut tensor) in self.state_dict() {
+            if tensor.device() != device {
+                let moved = tensor.f_to_device(device)?;
+                tensor.f_set_data(&moved)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The device of the first parameter; the CPU for a net without parameters.
+    fn device(&self) -> Device {
+        self.parameters().first().map_or(Device::Cpu, Tensor::device)
+    }
+}
+
+fn walk<M: Module + ?Sized>(module: &M, each: &mut dyn FnMut(&str, Part)) {
+    module.visit(&mut Visitor { prefix: String::new(), each });
+}
+
+fn set_mode<M: Module + ?Sized>(module: &M, training: bool) {
+    walk(module, &mut |_, part| {
+        if let Part::Mode(mode) = part {
+            mode.store(training, Ordering::Relaxed);
+        }
+    });
+}

@@ -1,0 +1,52 @@
+//! Layers one after the other (d2l: section 6.1.2, `nn.Sequential`).
+
+use std::fmt;
+
+use tch::Tensor;
+
+use super::{Module, Visitor};
+use crate::Result;
+
+/// Layers one after the other, named `0`, `1`, … as in PyTorch.
+#[derive(Default)]
+pub struct Sequential(Vec<Box<dyn Module>>);
+
+impl Sequential {
+    /// A sequence without layers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a layer at the end.
+    pub fn push(&mut self, module: impl Module + 'static) {
+        self.0.push(Box::new(module));
+    }
+}
+
+impl Module for Sequential {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.shallow_clone();
+        for module in &self.0 {
+            x = module.forward(&x)?;
+        }
+        Ok(x)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        for (i, module) in self.0.iter().enumerate() {
+            visitor.child(&i.to_string(), &**module);
+        }
+    }
+}
+
+impl fmt::Display for Sequential {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "Sequential(")?;
+        for (i, module) in self.0.iter().enumerate() {
+            writeln!(f, "  ({i}): {}", format!("{module:?}").replace('\n', "\n  "))?;
+        }
+        write!(f, ")")
+    }
+}
+
+crate::display::show_as_text!(Sequential);

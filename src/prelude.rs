@@ -1,0 +1,23 @@
+//! All that a notebook's cells use: `use d2l::prelude::*;`
+
+pub use crate::compose;
+pub use crate::data::transforms::{
+    CenterCrop, Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop, Resize, ToTensor,
+    Transform,
+};
+pub use crate::data::{DataLoader, Image, ImageFolder, manual_seed};
+pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
+pub use crate::display::{Animator, Figure, show_images, show_images_with_titles};
+pub use crate::hub::{DATA_HUB, DATA_URL, download, download_extract, download_url, extract};
+pub use crate::models::{
+    Architecture, Classifier, Weights, efficientnet_lite0, load_weights, pretrained_source_model,
+    resnet18,
+};
+pub use crate::nn::init::xavier_uniform;
+pub use crate::nn::{CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential, linear};
+pub use crate::train::{
+    Accumulator, ParamGroup, SGD, Summary, Timer, accuracy, evaluate_accuracy_gpu,
+    train_batch_ch13, train_ch13,
+};
+pub use crate::{Error, Result};
+pub use tch::{Device, Kind, Tensor};

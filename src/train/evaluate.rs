@@ -1,0 +1,43 @@
+//! How often a net is right (d2l: section 7.6, `evaluate_accuracy_gpu`).
+
+use tch::{Device, Kind, Tensor};
+
+use super::Accumulator;
+use crate::data::DataLoader;
+use crate::nn::Module;
+use crate::{Error, Result};
+
+/// The number of right answers: scores `[N, classes, …]`, labels `[N, …]` (d2l: `accuracy`).
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
+    let right = y_hat.f_argmax(1, false)?.f_eq_tensor(y)?.f_sum(Kind::Int64)?;
+    Ok(right.f_int64_value(&[])? as f64)
+}
+
+/// The part of right answers over a loader, from 0 to 1, in evaluation mode (d2l:
+/// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode.
+///
+/// # Errors
+/// A picture cannot be read, or the net refuses its shape.
+pub fn evaluate_accuracy_gpu(
+    net: &dyn Module,
+    data_iter: &DataLoader,
+    device: Option<Device>,
+) -> Result<f64> {
+    let device = device.unwrap_or_else(|| net.device());
+    net.eval();
+    let _guard = tch::no_grad_guard();
+    let mut metric = Accumulator::new(2);
+    for batch in data_iter.iter() {
+        let (x, y) = batch?;
+        let (x, y) = (x.f_to_device(device)?, y.f_to_device(device)?);
+        metric.add(&[accuracy(&net.forward(&x)?, &y)?, y.numel() as f64]);
+    }
+    if metric[1] == 0. {
+        let todo = "check the folder that the loader was given";
+        return Err(Error::invalid("evaluate_accuracy_gpu", "no pictures", "one or more", todo));
+    }
+    Ok(metric[0] / metric[1])
+}

@@ -1,0 +1,13 @@
+//! Training and evaluating (d2l: section 14.1.3).
+
+mod accumulator;
+mod ch13;
+mod evaluate;
+mod sgd;
+mod timer;
+
+pub use accumulator::Accumulator;
+pub use ch13::{Summary, train_batch_ch13, train_ch13};
+pub use evaluate::{accuracy, evaluate_accuracy_gpu};
+pub use sgd::{ParamGroup, SGD};
+pub use timer::Timer;

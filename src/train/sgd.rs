@@ -1,0 +1,97 @@
+//! Stochastic gradient descent with groups of parameters (d2l: section 12.4, `torch.optim.SGD`).
+
+use std::fmt;
+
+use tch::{COptimizer, Tensor};
+
+use crate::{Error, Result};
+
+/// Parameters that share a learning rate.
+#[derive(Debug)]
+pub struct ParamGroup {
+    params: Vec<Tensor>,
+    lr: Option<f64>,
+}
+
+impl ParamGroup {
+    /// Parameters with the optimizer's learning rate.
+    pub fn new(params: Vec<Tensor>) -> ParamGroup {
+        ParamGroup { params, lr: None }
+    }
+
+    /// Gives the group a learning rate of its own.
+    pub fn lr(self, lr: f64) -> ParamGroup {
+        ParamGroup { lr: Some(lr), ..self }
+    }
+}
+
+/// libtorch's own SGD, without momentum (PyTorch: `torch.optim.SGD`).
+pub struct SGD {
+    optimizer: COptimizer,
+    rates: Vec<f64>,
+    weight_decay: f64,
+}
+
+impl SGD {
+    /// One group of parameters. Frozen ones may be among them: they stay as they are.
+    ///
+    /// # Errors
+    /// No parameters, or a learning rate or weight decay that is no number from 0 up.
+    pub fn new(params: Vec<Tensor>, lr: f64, weight_decay: f64) -> Result<SGD> {
+        SGD::with_groups(vec![ParamGroup::new(params)], lr, weight_decay)
+    }
+
+    /// Several groups; those without a learning rate of their own take `lr`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_groups(groups: Vec<ParamGroup>, lr: f64, weight_decay: f64) -> Result<SGD> {
+        let rates: Vec<f64> = groups.iter().map(|group| group.lr.unwrap_or(lr)).collect();
+        let valid = |x: f64| x.is_finite() && x >= 0.;
+        if !rates.iter().all(|&rate| valid(rate)) || !valid(weight_decay) {
+            return Err(Error::invalid(
+                "SGD",
+                format!("learning rates {rates:?}, weight decay {weight_decay}"),
+                "numbers from 0 up",
+                "the lesson's are 5e-5 and 1e-3",
+            ));
+        }
+        if groups.iter().all(|group| group.params.is_empty()) {
+            let todo = "give it net.parameters()";
+            return Err(Error::invalid("SGD", "no parameters", "one parameter or more", todo));
+        }
+        let mut optimizer = COptimizer::sgd(lr, 0., 0., weight_decay, false)?;
+        for (i, group) in groups.iter().enumerate() {
+            for tensor in &group.params {
+                optimizer.add_parameters(tensor, i)?;
+            }
+        }
+        for (i, &rate) in rates.iter().enumerate() {
+            optimizer.set_learning_rate_group(i, rate)?;
+            optimizer.set_weight_decay_group(i, weight_decay)?;
+        }
+        Ok(SGD { optimizer, rates, weight_decay })
+    }
+
+    /// Forgets the gradients.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn zero_grad(&self) -> Result<()> {
+        Ok(self.optimizer.zero_grad()?)
+    }
+
+    /// Takes a step against the gradients.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn step(&mut self) -> Result<()> {
+        Ok(self.optimizer.step()?)
+    }
+}
+
+impl fmt::Debug for SGD {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "SGD(learning rates {:?}, weight decay {})", self.rates, self.weight_decay)
+    }
+}
