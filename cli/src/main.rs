@@ -1,1 +1,83 @@
-fn main() {}
+//! `cargo d2l`: sets the notebooks up, checks the machine, opens, runs and tests them.
+
+mod doctor;
+mod notebooks;
+mod project;
+mod python;
+mod setup;
+mod steps;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use project::Project;
+
+#[derive(Parser)]
+#[command(name = "cargo d2l", bin_name = "cargo d2l", about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the notebooks need into .venv and compile ahead what their cells need
+    Setup,
+    /// Show what is there, what is not, and what to do about it
+    Doctor,
+    /// Open JupyterLab on a notebook
+    Lab {
+        /// The notebook to open
+        #[arg(default_value = "notebooks/fine_tuning.ipynb")]
+        notebook: PathBuf,
+        /// Do not open a browser: print the address only
+        #[arg(long)]
+        no_browser: bool,
+    },
+    /// Execute notebooks without a browser, into target/notebooks
+    Run {
+        /// The notebooks; all of notebooks/ if none is named
+        notebooks: Vec<PathBuf>,
+        /// Train for this many epochs at most
+        #[arg(long)]
+        epochs: Option<usize>,
+        /// Use this many pictures of each data set at most
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+    /// Check the format, lint, run all tests, execute every notebook in quick mode
+    Test,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} {error:#}", console::style("error:").red().bold());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let project = Project::find()?;
+    match command {
+        Command::Setup => setup::setup(&project),
+        Command::Doctor => doctor::doctor(&project),
+        Command::Lab { notebook, no_browser } => {
+            setup::setup(&project)?;
+            notebooks::lab(&project, &notebook, no_browser)
+        }
+        Command::Run { notebooks, epochs, limit } => {
+            setup::setup(&project)?;
+            notebooks::run(&project, &notebooks, epochs, limit)
+        }
+        Command::Test => {
+            setup::setup(&project)?;
+            test::test(&project)
+        }
+    }
+}

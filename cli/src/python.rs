@@ -1,0 +1,43 @@
+//! Finding a Python to make the virtual environment with.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+const OLDEST: (u32, u32) = (3, 10);
+
+/// The first Python of version 3.10 or newer: `D2L_PYTHON`, then those on the PATH.
+pub fn find() -> Result<PathBuf> {
+    let named = std::env::var_os("D2L_PYTHON").map(PathBuf::from);
+    let usual = ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+    let candidates = match named {
+        Some(path) => vec![path],
+        None => usual.map(PathBuf::from).to_vec(),
+    };
+    let mut found = vec![];
+    for path in &candidates {
+        match version(path) {
+            Some(version) if version >= OLDEST => return Ok(path.clone()),
+            Some((major, minor)) => found.push(format!("{} is {major}.{minor}", path.display())),
+            None => {}
+        }
+    }
+    let found = if found.is_empty() { "found none".to_string() } else { found.join(", ") };
+    let names: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
+    bail!(
+        "Python {}.{} or newer is needed; {found} (looked for {} on the PATH)\n  what to do: \
+         install one (Debian and Ubuntu: apt install python3 python3-venv), or name it in D2L_PYTHON",
+        OLDEST.0,
+        OLDEST.1,
+        names.join(", ")
+    );
+}
+
+fn version(python: &PathBuf) -> Option<(u32, u32)> {
+    let code = "import sys; print(*sys.version_info[:2])";
+    let output = Command::new(python).args(["-c", code]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (major, minor) = text.trim().split_once(' ')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}

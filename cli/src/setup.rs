@@ -1,0 +1,413 @@
+//! `cargo d2l setup`: from nothing to a notebook whose first cell takes seconds.
+//!
+//! Each step leaves a stamp that says what it was made from, so that a second set-up does only what
+//! has changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::project::Project;
+use crate::python;
+use crate::steps::{Steps, quietly};
+
+/// Disk space that the virtual environment and the builds take.
+const SPACE_NEEDED: u64 = 12_000_000_000;
+
+pub fn setup(project: &Project) -> Result<()> {
+    let steps = Steps::default();
+    fs::create_dir_all(project.kernel_folders())
+        .with_context(|| format!("cannot write to {}", project.root.display()))?;
+    let lock = fs::File::create(project.path("target/setup.lock"))?;
+    if lock.try_lock().is_err() {
+        eprintln!("Another set-up is at work here; waiting for it ...");
+        lock.lock()?;
+    }
+
+    virtual_environment(project, &steps)?;
+    // The two long steps need nothing of each other: the one downloads, the other compiles.
+    std::thread::scope(|scope| {
+        let kernel = scope.spawn(|| build_kernel(project, &steps));
+        let rest = packages(project, &steps)
+            .and_then(|()| wrapper(project, &steps))
+            .and_then(|()| weights(project, &steps));
+        let kernel = kernel.join().unwrap_or_else(|_| bail!("the kernel's build broke off"));
+        rest.and(kernel)
+    })?;
+    kernelspec(project)?;
+    warm_build(project, &steps)
+}
+
+/// Runs `work` unless it has been done with the same inputs.
+fn unless_done(stamp: &Path, inputs: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    if fs::read_to_string(stamp).is_ok_and(|text| text == inputs) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(stamp);
+    work()?;
+    fs::write(stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+fn virtual_environment(project: &Project, steps: &Steps) -> Result<()> {
+    let works = |python: &PathBuf| {
+        let output = Command::new(python).args(["-c", "import pip"]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    // A look at the file is enough when the packages have been installed with it.
+    let stamp = project.share().join("packages.stamp");
+    if project.python().exists() && (stamp.exists() || works(&project.python())) {
+        return Ok(());
+    }
+    let python = python::find()?;
+    if let Some(free) = free_space(&project.root).filter(|&free| free < SPACE_NEEDED) {
+        bail!(
+            "{} has {:.1} GB free, the set-up takes about {:.0} GB\n  what to do: free some space, \
+             or clone the project onto another disk",
+            project.root.display(),
+            free as f64 / 1e9,
+            SPACE_NEEDED as f64 / 1e9
+        );
+    }
+    steps.run("Making .venv", |bar| {
+        let mut command = project.command(&python);
+        command.args(["-m", "venv", "--clear", ".venv"]);
+        if std::env::var_os("CONDA_PREFIX").is_some() {
+            // environment.yml has installed the packages already.
+            command.arg("--system-site-packages");
+        }
+        quietly(&mut command, bar).with_context(|| {
+            format!(
+                "{} cannot make a virtual environment (Debian and Ubuntu: apt install python3-venv)",
+                python.display()
+            )
+        })?;
+        if !works(&project.python()) {
+            bail!(".venv has no pip (Debian and Ubuntu: apt install python3-venv)");
+        }
+        Ok(())
+    })?;
+    Ok(fs::create_dir_all(project.share())?)
+}
+
+fn packages(project: &Project, steps: &Steps) -> Result<()> {
+    let requirements = fs::read_to_string(project.path("requirements.txt"))?;
+    let stamp = project.share().join("packages.stamp");
+    unless_done(&stamp, &requirements, || {
+        steps.run("Installing Python packages (about 3 GB the first time)", |bar| {
+            let mut pip = project.command(project.python());
+            pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+            pip.args(["--progress-bar", "off", "-r", "requirements.txt"]);
+            quietly(&mut pip, bar).context(
+                "pip could not install requirements.txt; check the network, the proxy and the disk, \
+                 and run again: what was fetched is kept",
+            )?;
+            Ok(())
+        })
+    })
+}
+
+/// Compiles tch's C++ wrapper as a shared library and writes the Cargo configuration that puts it
+/// in the place of torch-sys's build script.
+fn wrapper(project: &Project, steps: &Steps) -> Result<()> {
+    let torch = torch_folder(project)?;
+    let version = torch_version(&torch)?;
+    let lock = fs::read_to_string(project.path("Cargo.lock"))?;
+    let torch_sys = locked_version(&lock, "torch-sys").context("Cargo.lock has no torch-sys")?;
+    let inputs = format!("{} {version} {torch_sys}", torch.display());
+    let share = project.share();
+    unless_done(&share.join("wrapper.stamp"), &inputs, || {
+        steps.run("Compiling tch's C++ wrapper", |bar| {
+            let source = torch_sys_source(project)?;
+            let expected = expected_torch(&source)?;
+            let plain = version.split('+').next().unwrap_or(&version);
+            if plain != expected {
+                bail!(
+                    "{} is torch {version}, but tch's torch-sys {torch_sys} goes with {expected}\n  \
+                     what to do: .venv/bin/pip install torch=={expected}, or take the tch that goes \
+                     with it (`cargo update -p tch --precise 0.24.0` for 2.11.0)",
+                    torch.display()
+                );
+            }
+            compile_wrapper(project, &source, &torch, bar)?;
+            Ok(fs::write(share.join("cargo.toml"), cargo_configuration(project, &torch)?)?)
+        })
+    })
+}
+
+fn compile_wrapper(
+    project: &Project,
+    source: &Path,
+    torch: &Path,
+    bar: &indicatif::ProgressBar,
+) -> Result<()> {
+    let lib = project.share().join("lib");
+    fs::create_dir_all(&lib)?;
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let compile = |file: &str| -> Result<PathBuf> {
+        let object = lib.join(file).with_extension("o");
+        let mut command = project.command(&compiler);
+        command.args(["-c", "-O1", "-fPIC", "-w", "-std=c++17"]);
+        command.args(["-D_GLIBCXX_USE_CXX11_ABI=1", "-DGLOG_USE_GLOG_EXPORT"]);
+        command.arg("-I").arg(torch.join("include"));
+        command.arg("-I").arg(torch.join("include/torch/csrc/api/include"));
+        command.arg(source.join(file)).arg("-o").arg(&object);
+        quietly(&mut command, bar).with_context(|| {
+            format!(
+                "{compiler} could not compile {file}; is a C++ compiler installed (Debian and \
+                 Ubuntu: apt install build-essential)? Another one can be named in CXX"
+            )
+        })?;
+        Ok(object)
+    };
+    let (api, generated) = std::thread::scope(|scope| {
+        let api = scope.spawn(|| compile("torch_api.cpp"));
+        let generated = compile("torch_api_generated.cpp");
+        let api = api.join().unwrap_or_else(|_| bail!("the compiler's thread failed"));
+        (api, generated)
+    });
+    let (api, generated) = (api?, generated?);
+    let mut link = project.command(&compiler);
+    link.arg("-shared").arg("-o").arg(lib.join(library_name())).args([&api, &generated]);
+    link.arg("-L").arg(torch.join("lib"));
+    if cfg!(target_os = "macos") {
+        // tch_read_stream_read and its like come from tch, in the object that loads this one.
+        link.args(["-ltorch", "-ltorch_cpu", "-lc10", "-Wl,-undefined,dynamic_lookup"]);
+    } else {
+        // Without --no-as-needed the CUDA half of libtorch, which no symbol names, is left out.
+        link.args(["-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10"]);
+        link.args(["-Wl,-soname,libtch.so", "-Wl,-z,lazy"]);
+    }
+    link.arg(format!("-Wl,-rpath,{}", torch.join("lib").display()));
+    quietly(&mut link, bar)?;
+    fs::remove_file(api)?;
+    Ok(fs::remove_file(generated)?)
+}
+
+fn library_name() -> &'static str {
+    if cfg!(target_os = "macos") { "libtch.dylib" } else { "libtch.so" }
+}
+
+/// Read by Cargo through `.cargo/config.toml`, here and in the kernels' build folders.
+fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8(output.stdout)?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.context("rustc -vV names no host")?;
+    let share = project.share();
+    let quoted = |path: &Path| serde_json::to_string(&path.to_string_lossy());
+    Ok(format!(
+        "# Written by `cargo d2l setup`: tch's C++ wrapper, compiled once, and libtorch.\n\
+         [target.{host}.tch]\n\
+         rustc-link-lib = [\"dylib=tch\"]\n\
+         rustc-link-search = [{native}]\n\
+         libtorch_lib = {torch}\n\
+         wrapper_lib = {lib}\n\n\
+         [env]\n\
+         D2L_PRETRAINED_DIR = {share}\n",
+        native = serde_json::to_string(&format!("native={}", share.join("lib").display()))?,
+        torch = quoted(&torch.join("lib"))?,
+        lib = quoted(&share.join("lib"))?,
+        share = quoted(&share)?,
+    ))
+}
+
+/// The folder of torch in the virtual environment, or in the one that it builds upon.
+pub fn torch_folder(project: &Project) -> Result<PathBuf> {
+    let code =
+        "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])";
+    // Asking Python takes a tenth of a second; the usual place is looked at first.
+    let lib = project.path(".venv/lib");
+    let usual = fs::read_dir(lib).into_iter().flatten().flatten();
+    let usual = usual.map(|entry| entry.path().join("site-packages/torch"));
+    if let Some(folder) = usual.into_iter().find(|path| path.is_dir()) {
+        return Ok(folder);
+    }
+    let output = project.command(project.python()).args(["-c", code]).output();
+    let output = output.context("cannot start .venv/bin/python; remove .venv and run again")?;
+    let text = String::from_utf8(output.stdout)?;
+    if !output.status.success() || text.trim().is_empty() {
+        bail!("torch is not installed in .venv\n  what to do: remove .venv and run again");
+    }
+    Ok(PathBuf::from(text.trim()))
+}
+
+/// torch's version, as its own file says.
+pub fn torch_version(torch: &Path) -> Result<String> {
+    let file = torch.join("version.py");
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("__version__ = "));
+    let version = version.with_context(|| format!("{} names no version", file.display()))?;
+    Ok(version.trim_matches(['\'', '"']).to_string())
+}
+
+/// The version of a package in a Cargo.lock.
+pub fn locked_version(lock: &str, package: &str) -> Option<String> {
+    let entry =
+        lock.split("[[package]]").find(|e| e.contains(&format!("\nname = \"{package}\"\n")))?;
+    let line = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
+    Some(line.trim_matches('"').to_string())
+}
+
+/// The folder of torch-sys's C++ files; Cargo fetches it if need be.
+fn torch_sys_source(project: &Project) -> Result<PathBuf> {
+    let mut command = project.cargo();
+    let output = command.args(["metadata", "--format-version", "1", "--locked"]).output()?;
+    if !output.status.success() {
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let package = packages.iter().find(|package| package["name"] == "torch-sys");
+    let manifest = package.and_then(|package| package["manifest_path"].as_str());
+    let manifest = Path::new(manifest.context("cargo metadata has no torch-sys")?);
+    Ok(manifest.with_file_name("libtch"))
+}
+
+/// The version of libtorch that the locked torch-sys goes with.
+pub fn expected_version(project: &Project) -> Result<String> {
+    expected_torch(&torch_sys_source(project)?)
+}
+
+/// The version of libtorch that torch-sys was written for.
+fn expected_torch(source: &Path) -> Result<String> {
+    let file = source.with_file_name("build.rs");
+    let text = fs::read_to_string(&file)?;
+    let start = text.split_once("TORCH_VERSION: &str = \"").context("build.rs names no version")?;
+    Ok(start.1.split('"').next().unwrap_or_default().to_string())
+}
+
+fn build_kernel(project: &Project, steps: &Steps) -> Result<()> {
+    let files = ["Cargo.lock", "Cargo.toml", "kernel"].map(|name| project.path(name));
+    let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
+    unless_done(&project.share().join("kernel.stamp"), &inputs, || {
+        steps.run("Building the kernel (some minutes the first time)", |bar| {
+            let mut cargo = project.cargo();
+            cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
+            quietly(&mut cargo, bar)?;
+            // A running kernel keeps the old file.
+            let new = project.share().join("d2l-kernel.new");
+            fs::copy(project.path("target/kernel/d2l-kernel"), &new)?;
+            Ok(fs::rename(new, project.kernel())?)
+        })
+    })
+}
+
+fn weights(project: &Project, steps: &Steps) -> Result<()> {
+    let target = project.share().join("efficientnet_lite0.safetensors");
+    if target.exists() {
+        return Ok(());
+    }
+    steps.run("Converting EfficientNet-Lite0's weights", |bar| {
+        quietly(project.script("convert_efficientnet.py").arg(&target), bar)?;
+        Ok(())
+    })
+}
+
+/// Writes the kernel's description into .venv, with all that the kernel needs in its environment,
+/// so that it works whoever starts it.
+fn kernelspec(project: &Project) -> Result<()> {
+    let folder = project.path(".venv/share/jupyter/kernels/rust-d2l");
+    fs::create_dir_all(&folder)?;
+    let home = |name: &str, default: &str| {
+        let home = std::env::home_dir().unwrap_or_default();
+        std::env::var_os(name).map_or_else(|| home.join(default), PathBuf::from)
+    };
+    let cargo_home = home("CARGO_HOME", ".cargo");
+    let toolchain = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let toolchain = toolchain.context("cannot start rustc")?.stdout;
+    let toolchain = PathBuf::from(String::from_utf8(toolchain)?.trim()).join("bin");
+    let path = [cargo_home.join("bin"), toolchain].into_iter();
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let path = path.chain(std::env::split_paths(&inherited));
+    let mut unique: Vec<PathBuf> = vec![];
+    for folder in path {
+        if !unique.contains(&folder) {
+            unique.push(folder);
+        }
+    }
+    let torch = torch_folder(project)?;
+    let libraries = std::env::join_paths([project.share().join("lib"), torch.join("lib")])?;
+    let variable = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let spec = json!({
+        "argv": [project.kernel(), "--control_file", "{connection_file}"],
+        "display_name": "Rust (d2l)",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": {
+            variable: libraries.to_string_lossy(),
+            "PATH": std::env::join_paths(unique)?.to_string_lossy(),
+            "CARGO_HOME": cargo_home,
+            "RUSTUP_HOME": home("RUSTUP_HOME", ".rustup"),
+            "D2L_KERNEL_DIR": project.kernel_folders(),
+            "D2L_PRETRAINED_DIR": project.share(),
+        },
+    });
+    let text = serde_json::to_string_pretty(&spec)?;
+    let file = folder.join("kernel.json");
+    if fs::read_to_string(&file).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(folder.join("logo-svg.svg"), include_str!("logo.svg"))?;
+    Ok(fs::write(file, text)?)
+}
+
+/// Compiles what cells need, once, into the template from which kernels take their folders.
+fn warm_build(project: &Project, steps: &Steps) -> Result<()> {
+    let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "cli/python/warm.py"];
+    let mut files = names.map(|name| project.path(name)).to_vec();
+    files.extend(["cargo.toml", "kernel.stamp"].map(|name| project.share().join(name)));
+    let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
+    let template = project.kernel_folders().join("template");
+    unless_done(&template.join("d2l-stamp"), &inputs, || {
+        steps.run("Warming the build: compiling d2l for the notebooks' cells", |bar| {
+            fs::create_dir_all(&template)?;
+            // The cells' crate takes the versions that this project is tested with.
+            fs::copy(project.path("Cargo.lock"), template.join("Cargo.lock"))?;
+            quietly(&mut project.script("warm.py"), bar)?;
+            Ok(())
+        })
+    })
+}
+
+/// Whether the warm build is there, for the doctor.
+pub fn is_warm(project: &Project) -> bool {
+    project.kernel_folders().join("template/d2l-stamp").exists()
+}
+
+fn rustc_version() -> Result<String> {
+    let output = Command::new("rustc").arg("-V").output().context("cannot start rustc")?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_string())
+}
+
+/// One digest of files and of all files in folders.
+fn digest(paths: &[PathBuf]) -> Result<String> {
+    fn add(path: &Path, hasher: &mut Sha256) -> Result<()> {
+        if path.is_dir() {
+            let entries: Result<Vec<_>, _> = fs::read_dir(path)?.collect();
+            let mut paths: Vec<_> = entries?.into_iter().map(|entry| entry.path()).collect();
+            paths.sort();
+            return paths.iter().try_for_each(|path| add(path, hasher));
+        }
+        let content = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        hasher.update(path.to_string_lossy().as_bytes());
+        hasher.update(content.len().to_le_bytes());
+        hasher.update(content);
+        Ok(())
+    }
+    let mut hasher = Sha256::new();
+    paths.iter().try_for_each(|path| add(path, &mut hasher))?;
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Free bytes on the disk of a folder; `df` knows it everywhere.
+pub fn free_space(folder: &Path) -> Option<u64> {
+    let output = Command::new("df").arg("-Pk").arg(folder).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let kilobytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
