@@ -120,7 +120,7 @@ fn warm(project: &Project) -> (State, String) {
 
 /// Asks the libtorch that the cells use, through its own Python side.
 fn cuda(project: &Project) -> (State, String) {
-    let output = project.script("cuda.py").output();
+    let output = project.script("cuda_report.py").output();
     match output {
         Ok(output) if output.status.success() => {
             let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
