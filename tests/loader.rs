@@ -16,17 +16,16 @@ fn epoch(loader: &DataLoader) -> Vec<(Tensor, Tensor)> {
 
 fn same(a: &[(Tensor, Tensor)], b: &[(Tensor, Tensor)]) -> bool {
     a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| {
-            a.0.size() == b.0.size() && difference(&a.0, &b.0) == 0. && a.1 == b.1
-        })
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.0.size() == b.0.size() && difference(&a.0, &b.0) == 0. && a.1 == b.1)
 }
 
 #[test]
 fn batches_do_not_depend_on_the_number_of_threads() {
     let set = small_set(9);
-    let loader = |workers| {
-        DataLoader::new(folder(&set), 4).unwrap().shuffle(true).num_workers(workers)
-    };
+    let loader =
+        |workers| DataLoader::new(folder(&set), 4).unwrap().shuffle(true).num_workers(workers);
     let one = loader(1);
     let expected = [epoch(&one), epoch(&one)];
     assert!(!same(&expected[0], &expected[1]), "two epochs are alike");

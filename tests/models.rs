@@ -5,10 +5,8 @@ mod common;
 use common::{difference, fill, inputs, reference};
 use d2l::prelude::*;
 
-const NETS: [(Architecture, &str); 2] = [
-    (Architecture::ResNet18, "resnet18"),
-    (Architecture::EfficientNetLite0, "efficientnet_lite0"),
-];
+const NETS: [(Architecture, &str); 2] =
+    [(Architecture::ResNet18, "resnet18"), (Architecture::EfficientNetLite0, "efficientnet_lite0")];
 
 #[test]
 fn keys_and_shapes_are_those_of_the_reference() {
@@ -62,12 +60,16 @@ fn initial_values_are_distributed_as_torchvisions() {
     let kept = state.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
     for (i, (name, tensor)) in kept.enumerate() {
         let values = tensor.to_kind(Kind::Double).flatten(0, -1);
-        let (std, mean) = (values.std(false).double_value(&[]), values.mean(None).double_value(&[]));
+        let (std, mean) =
+            (values.std(false).double_value(&[]), values.mean(None).double_value(&[]));
         let expected_std = reference["resnet18/initial_std"].double_value(&[i as i64]);
         let expected_mean = reference["resnet18/initial_mean"].double_value(&[i as i64]);
         let count = values.numel() as f64;
         let tolerance = 5. * expected_std / count.sqrt() + 1e-9;
-        assert!((std - expected_std).abs() < tolerance, "{name}: {std}, torchvision {expected_std}");
+        assert!(
+            (std - expected_std).abs() < tolerance,
+            "{name}: {std}, torchvision {expected_std}"
+        );
         let tolerance = 2. * tolerance;
         assert!((mean - expected_mean).abs() < tolerance, "{name}: {mean}, {expected_mean}");
     }

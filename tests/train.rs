@@ -18,11 +18,10 @@ fn batch(step: i64) -> (Tensor, Tensor) {
 }
 
 fn groups(net: &Classifier, rate: f64) -> SGD {
-    let (fc, features): (Vec<_>, Vec<_>) =
-        net.named_parameters().into_iter().partition(|(name, _)| name.starts_with("fc."));
-    let tensors = |named: Vec<(String, Tensor)>| named.into_iter().map(|p| p.1).collect();
-    let groups =
-        vec![ParamGroup::new(tensors(features)), ParamGroup::new(tensors(fc)).lr(rate * 10.)];
+    let groups = vec![
+        ParamGroup::new(net.features.parameters()),
+        ParamGroup::new(net.fc.parameters()).lr(rate * 10.),
+    ];
     SGD::with_groups(groups, rate, 0.001).unwrap()
 }
 

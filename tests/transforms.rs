@@ -92,9 +92,8 @@ fn resized_crop_agrees_with_pillow() {
         let area = f64::from(w * h) / f64::from(width * height);
         let ratio = f64::from(w) / f64::from(h);
         let crop = RandomResizedCrop::new(48).scale(area, area).ratio(ratio, ratio);
-        let seed = (0..).find(|&seed| {
-            crop.get_params(width, height, &mut rng(seed)) == (5, 3, w, h)
-        });
+        let seed =
+            (0..).find(|&seed| crop.get_params(width, height, &mut rng(seed)) == (5, 3, w, h));
         let ours = crop.apply(picture(width, height).into(), &mut rng(seed.unwrap())).unwrap();
         let (largest, differing) = compare(&pixels(ours), &reference[&key]);
         assert!(largest <= 1 && differing < 0.01, "{key}: {largest} {differing}");

@@ -82,6 +82,12 @@ impl Animator {
         }
     }
 
+    /// The points of a curve; none if the legend does not have this name.
+    pub fn curve(&self, name: &str) -> &[(f64, f64)] {
+        let place = self.legend.iter().position(|other| other == name);
+        place.map_or(&[], |i| &self.curves[i])
+    }
+
     /// Draws what is there.
     ///
     /// # Errors

@@ -71,7 +71,8 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
 /// `fc.bias`).
 pub struct Classifier {
     architecture: Architecture,
-    features: Box<dyn Module>,
+    /// The feature layers: pictures to `[N, fc.in_features]`.
+    pub features: Box<dyn Module>,
     /// The output layer: replace it to learn other classes.
     pub fc: Linear,
 }

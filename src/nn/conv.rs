@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::{Module, Visitor, init};
 use crate::Result;
@@ -50,6 +50,14 @@ impl Conv2d {
         Ok(Conv2d { weight, config })
     }
 
+    /// libtorch has no fast bfloat16 code for training most depthwise convolutions on a processor:
+    /// backwards they take three to eight times as long as in `f32`.
+    fn kind(&self, device: Device) -> Kind {
+        let ConvConfig { stride, groups, .. } = self.config;
+        let slow = groups > 1 && (stride > 1 || self.weight.size()[2] > 3);
+        if device == Device::Cpu && slow { Kind::Float } else { compute_kind(device) }
+    }
+
     /// Zeros before and after each dimension that "SAME" asks for, for a picture of this size.
     fn same_padding(&self, size: i64) -> (i64, i64) {
         let (kernel, stride) = (self.weight.size()[2], self.config.stride);
@@ -60,7 +68,7 @@ impl Conv2d {
 
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let kind = compute_kind(x.device());
+        let kind = self.kind(x.device());
         let mut x = x.f_to_kind(kind)?;
         let mut padding = [self.config.padding; 2];
         if self.config.same {
@@ -77,7 +85,8 @@ impl Module for Conv2d {
         let stride = [self.config.stride; 2];
         let weight = self.weight.f_to_kind(kind)?;
         let groups = self.config.groups;
-        Ok(x.f_conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], groups)?)
+        let y = x.f_conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], groups)?;
+        Ok(y.f_to_kind(compute_kind(y.device()))?)
     }
 
     fn visit(&self, visitor: &mut Visitor) {
