@@ -93,7 +93,9 @@ def main():
     join_streams(notebook)
     target = folder / source.name
     nbformat.write(notebook, target)
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(
+        notebook, {"metadata": {"path": str(source.parent)}}
+    )
     target.with_suffix(".html").write_text(page, encoding="utf-8")
     print(f"== {source.name}: {time.monotonic() - start:.0f} s; {target} and its .html")
     if failed:

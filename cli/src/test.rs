@@ -1,5 +1,6 @@
 //! `cargo d2l test`: all checks, in the order in which they are quick to fail.
 
+use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
@@ -7,6 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::notebooks;
 use crate::project::Project;
+use crate::setup::unless_done;
+use crate::steps::{Steps, quietly};
 
 const QUICK_EPOCHS: usize = 1;
 const QUICK_LIMIT: usize = 64;
@@ -18,26 +21,49 @@ pub fn test(project: &Project) -> Result<()> {
         command
     };
     check("format", cargo(&["fmt", "--all", "--check"]))?;
-    check("clippy", cargo(&["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]))?;
-    // The members are linted in the profiles in which they are built anyway.
-    check("clippy", cargo(&["clippy", "--locked", "-p", "d2l-cli", "--", "-D", "warnings"]))?;
-    check("unit tests", cargo(&["test", "--locked", "-p", "d2l-cli"]))?;
-    check("tests", cargo(&["test", "--locked", "--all-targets"]))?;
-    check("doc tests", cargo(&["test", "--locked", "--doc"]))?;
+    let lint = ["clippy", "--locked", "--all-targets", "-p", "d2l", "-p", "d2l-cli"];
+    check("clippy", cargo(&[&lint[..], &["--", "-D", "warnings"]].concat()))?;
+    check("the command line's tests", cargo(&["test", "--locked", "-p", "d2l-cli"]))?;
+    // Doc tests are among these.
+    check("the crate's tests", cargo(&["test", "--locked"]))?;
     let mut docs = cargo(&["doc", "--locked", "--no-deps", "--lib"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     check("documentation", docs)?;
+
+    packages(project)?;
+    let mut reference = project.command(project.python());
+    reference.args(["tests/reference/make.py", "--check"]);
+    check("reference values", reference)?;
     eprintln!("== notebooks, quick mode");
-    notebooks::run(project, &[], Some(QUICK_EPOCHS), Some(QUICK_LIMIT))
+    notebooks::run(project, &[], Some(QUICK_EPOCHS), Some(QUICK_LIMIT))?;
+    let mut lab = project.command(project.python());
+    lab.arg("tests/jupyterlab.py");
+    lab.env("D2L_MAX_EPOCHS", QUICK_EPOCHS.to_string());
+    lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
+    check("JupyterLab", lab)
+}
+
+/// The packages that only the tests need.
+fn packages(project: &Project) -> Result<()> {
+    let requirements = fs::read_to_string(project.path("tests/requirements.txt"))?;
+    unless_done(&project.share().join("tests.stamp"), &requirements, || {
+        Steps::default().run("Installing what the tests need", |bar| {
+            let mut pip = project.command(project.python());
+            pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+            pip.args(["--progress-bar", "off", "-r", "tests/requirements.txt"]);
+            quietly(&mut pip, bar)?;
+            Ok(())
+        })
+    })
 }
 
 /// Runs a command that prints for itself.
 fn check(name: &str, mut command: Command) -> Result<()> {
     eprintln!("== {name}");
     let start = Instant::now();
-    let status = command.status().with_context(|| format!("cannot start the {name}"))?;
+    let status = command.status().with_context(|| format!("cannot start: {name}"))?;
     if !status.success() {
-        bail!("{name} failed; see above");
+        bail!("{name}: failed; see above");
     }
     eprintln!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())

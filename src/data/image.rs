@@ -1,11 +1,11 @@
 //! One picture, as pixels or as numbers.
 
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
-use image::{ImageReader, RgbImage};
+use image::{ImageFormat, ImageReader, RgbImage};
 use tch::Tensor;
 
 use crate::{Error, Result};
@@ -40,8 +40,8 @@ impl Image {
     /// The file is missing, is no picture, or is cut off; the message names it.
     pub fn open(path: impl AsRef<Path>) -> Result<Image> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(Error::io("read the picture", path))?;
-        let reader = ImageReader::new(BufReader::new(file))
+        let content = fs::read(path).map_err(Error::io("read the picture", path))?;
+        let reader = ImageReader::new(Cursor::new(&content))
             .with_guessed_format()
             .map_err(Error::io("read the picture", path))?;
         if reader.format().is_none() {
@@ -52,14 +52,19 @@ impl Image {
                 "move it out of the folder",
             ));
         }
-        let picture = reader.decode().map_err(|error| {
+        let damaged = |reason: String| {
             Error::file(
                 path,
-                format!("the picture cannot be decoded ({error})"),
+                format!("the picture cannot be decoded ({reason})"),
                 "a whole picture",
                 "replace the file, or remove it: it may have been cut off while it was copied",
             )
-        })?;
+        };
+        // The decoder fills what a JPEG lacks with grey.
+        if reader.format() == Some(ImageFormat::Jpeg) && is_cut_off(&content) {
+            return Err(damaged("the JPEG has no end".into()));
+        }
+        let picture = reader.decode().map_err(|error| damaged(error.to_string()))?;
         Ok(Image::Pixels(picture.into_rgb8()))
     }
 
@@ -111,6 +116,13 @@ impl Image {
             eprintln!("{error}");
         }
     }
+}
+
+/// Whether a JPEG's last scan is not followed by the mark of the end; neither mark occurs in a scan.
+fn is_cut_off(jpeg: &[u8]) -> bool {
+    let pairs = || jpeg.windows(2);
+    let last_scan = pairs().rposition(|pair| pair == [0xff, 0xda]).unwrap_or(0);
+    !pairs().skip(last_scan).any(|pair| pair == [0xff, 0xd9])
 }
 
 impl From<&RgbImage> for FloatImage {

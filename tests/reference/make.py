@@ -1,7 +1,8 @@
 """Makes the values that the Rust tests compare with, from Pillow, torchvision and PyTorch.
 
-    .venv/bin/pip install -r tests/reference/requirements.txt
-    .venv/bin/python tests/reference/make.py
+    .venv/bin/pip install -r tests/requirements.txt
+    .venv/bin/python tests/reference/make.py            # writes them
+    .venv/bin/python tests/reference/make.py --check    # says whether they are what it makes today
 
 Weights, pictures and inputs come from a formula on whole numbers that tests/common/mod.rs has too,
 so that only results need to be kept. Writes transforms.safetensors, models.safetensors and
@@ -9,6 +10,8 @@ training.safetensors beside itself.
 """
 
 import math
+import sys
+import tempfile
 from pathlib import Path
 
 import efficientnet_lite_pytorch
@@ -16,7 +19,7 @@ import numpy as np
 import torch
 import torchvision
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torchvision.transforms import functional as F
 
 FOLDER = Path(__file__).parent
@@ -177,8 +180,33 @@ def training():
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "training.safetensors")
 
 
+def same(committed, made):
+    """Equal up to the rounding of another processor."""
+    old, new = load_file(committed), load_file(made)
+    return old.keys() == new.keys() and all(
+        old[key].shape == new[key].shape
+        and torch.allclose(old[key].double(), new[key].double(), rtol=1e-3, atol=1e-3)
+        for key in old
+    )
+
+
+def check():
+    global FOLDER
+    committed = FOLDER
+    with tempfile.TemporaryDirectory() as folder:
+        FOLDER = Path(folder)
+        transforms(), models(), training()
+        for made in sorted(FOLDER.iterdir()):
+            old = committed / made.name
+            equal = same(old, made) if made.suffix == ".safetensors" else old.read_text() == made.read_text()
+            if not equal:
+                sys.exit(f"{old} is not what make.py makes today; run it and look at the difference")
+            print(f"{made.name} is what make.py makes")
+
+
 if __name__ == "__main__":
-    transforms()
-    models()
-    training()
+    if sys.argv[1:] == ["--check"]:
+        check()
+    else:
+        transforms(), models(), training()
     print("torch", torch.__version__, "torchvision", torchvision.__version__)

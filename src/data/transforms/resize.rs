@@ -74,13 +74,17 @@ pub(super) fn resize_box(
             "check the size that Resize or RandomResizedCrop was given",
         )
     };
+    if [width, height, new_width, new_height].contains(&0) {
+        return Err(refused(format!("{width}×{height} to {new_width}×{new_height} pixels")));
+    }
     let (full_width, full_height) = picture.dimensions();
     let source = images::ImageRef::new(full_width, full_height, picture.as_raw(), PixelType::U8x3)
         .map_err(|error| refused(error.to_string()))?;
+    // Cut first: the filter must not see what lies outside of the box, as in torchvision.
+    let source = images::CroppedImage::new(&source, left, top, width, height)
+        .map_err(|error| refused(error.to_string()))?;
     let mut target = images::Image::new(new_width, new_height, PixelType::U8x3);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(f64::from(left), f64::from(top), f64::from(width), f64::from(height));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new()
         .resize(&source, &mut target, &options)
         .map_err(|error| refused(error.to_string()))?;
