@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::cache_dir;
+use super::{cache_dir, folders};
 use crate::data::builtin;
 use crate::{Error, Result};
 
 /// Draws the set once, and says why.
 pub(super) fn draw_instead(error: &Error) -> Result<PathBuf> {
-    println!("No photographs of hot dogs: {}", error.summary());
+    let searched: Vec<_> = folders().iter().map(|folder| folder.display().to_string()).collect();
+    println!(
+        "No photographs of hot dogs: neither hotdog/ nor hotdog.zip in {},",
+        searched.join(", ")
+    );
+    println!("and {}", error.summary());
     println!("Using drawings made by this crate instead. For the book's photographs unpack its");
     println!("hotdog.zip into a folder and name that folder in D2L_DATA_DIR.");
     builtin::hotdog_drawings(&cache_dir())

@@ -164,9 +164,8 @@ impl Canvas {
             for x in 1..width - 1 {
                 let i = y * width + x;
                 let near = [i, i - 1, i + 1, i - width, i + width];
-                for c in 0..3 {
-                    self.pixels[i][c] = near.iter().map(|&j| before[j][c]).sum::<f32>() / 5.;
-                }
+                self.pixels[i] =
+                    std::array::from_fn(|c| near.iter().map(|&j| before[j][c]).sum::<f32>() / 5.);
             }
         }
     }

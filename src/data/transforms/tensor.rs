@@ -42,8 +42,8 @@ impl Transform for Normalize {
             ));
         };
         for pixel in numbers.data.chunks_exact_mut(3) {
-            for c in 0..3 {
-                pixel[c] = (pixel[c] - self.mean[c]) / self.std[c];
+            for ((value, mean), std) in pixel.iter_mut().zip(self.mean).zip(self.std) {
+                *value = (*value - mean) / std;
             }
         }
         Ok(Image::Float(numbers))
