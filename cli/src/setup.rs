@@ -415,3 +415,45 @@ pub fn free_space(folder: &Path) -> Option<u64> {
     let kilobytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
     Some(kilobytes * 1024)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_done_again_only_when_its_inputs_change_or_it_failed() {
+        let stamp = std::env::temp_dir().join(format!("d2l-stamp-{}", std::process::id()));
+        let mut runs = 0;
+        let mut step = |inputs: &str, works: bool| {
+            unless_done(&stamp, inputs, || {
+                runs += 1;
+                if works { Ok(()) } else { bail!("broken") }
+            })
+            .is_ok()
+        };
+        assert!(step("a", true) && step("a", true) && step("b", true));
+        assert!(!step("c", false) && step("c", true));
+        assert_eq!(runs, 4);
+        fs::remove_file(stamp).unwrap();
+    }
+
+    #[test]
+    fn versions_are_read_from_the_lock_file() {
+        let lock = include_str!("../../Cargo.lock");
+        assert_eq!(locked_version(lock, "evcxr_jupyter").unwrap(), "0.22.0");
+        assert_eq!(locked_version(lock, "no-such-package"), None);
+    }
+
+    #[test]
+    fn changed_files_change_the_digest() {
+        let folder = std::env::temp_dir().join(format!("d2l-digest-{}", std::process::id()));
+        fs::create_dir_all(folder.join("inner")).unwrap();
+        fs::write(folder.join("inner/a"), "1").unwrap();
+        let first = digest(std::slice::from_ref(&folder)).unwrap();
+        assert_eq!(digest(std::slice::from_ref(&folder)).unwrap(), first);
+        fs::write(folder.join("inner/a"), "2").unwrap();
+        assert_ne!(digest(std::slice::from_ref(&folder)).unwrap(), first);
+        assert!(digest(&[folder.join("missing")]).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
