@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import nbformat
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +62,7 @@ def look(chromium, notebook, screenshots):
         panel = page.locator(".jp-WindowedPanel-outer").first
         figures, shots, height = set(), 0, 1200
         screenshots.mkdir(parents=True, exist_ok=True)
+        panel.evaluate("p => p.scrollTo(0, 0)")
         while True:
             page.wait_for_timeout(700)
             page.screenshot(path=screenshots / f"{shots:02}.png")
@@ -97,7 +99,11 @@ def main():
         return
     # A copy beside the original, as its cells name `..`; the original stays as it is.
     notebook = ROOT / "notebooks" / "jupyterlab_test.ipynb"
-    shutil.copy(ROOT / "notebooks" / "fine_tuning.ipynb", notebook)
+    cells = nbformat.read(ROOT / "notebooks" / "fine_tuning.ipynb", as_version=4)
+    for cell in cells.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    nbformat.write(cells, notebook)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={PORT}"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0"]
     log = open(ROOT / "target" / "jupyterlab.log", "w")
