@@ -67,7 +67,7 @@ def look(chromium, notebook, screenshots):
             page.wait_for_timeout(700)
             page.screenshot(path=screenshots / f"{shots:02}.png")
             for label in page.locator(".jp-OutputArea-output svg, .jp-RenderedSVG img").evaluate_all(
-                "nodes => nodes.map(n => (n.src || n.outerHTML).slice(0, 4000))"
+                "nodes => nodes.map(n => n.src || n.outerHTML)"
             ):
                 figures.add(hash(label))
             shots += 1
