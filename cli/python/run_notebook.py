@@ -16,7 +16,7 @@ from nbconvert import HTMLExporter
 
 
 class Client(NotebookClient):
-    """A client that prints streams as they come and remembers when a cell began."""
+    """A client that prints outputs as they come."""
 
     def output(self, outs, msg, display_id, cell_index):
         content = msg["content"]

@@ -43,7 +43,7 @@ pub fn setup(project: &Project) -> Result<()> {
 }
 
 /// Runs `work` unless it has been done with the same inputs.
-pub fn unless_done(stamp: &Path, inputs: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn unless_done(stamp: &Path, inputs: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     if fs::read_to_string(stamp).is_ok_and(|text| text == inputs) {
         return Ok(());
     }
@@ -94,17 +94,30 @@ fn virtual_environment(project: &Project, steps: &Steps) -> Result<()> {
 }
 
 fn packages(project: &Project, steps: &Steps) -> Result<()> {
-    let requirements = fs::read_to_string(project.path("requirements.txt"))?;
-    let stamp = project.share().join("packages.stamp");
-    unless_done(&stamp, &requirements, || {
-        steps.run("Installing Python packages (about 3 GB the first time)", |bar| {
+    let step = "Installing Python packages (about 3 GB the first time)";
+    install(project, steps, step, "requirements.txt", "packages.stamp")
+}
+
+/// Installs a requirements file into .venv, unless that has been done.
+pub fn install(
+    project: &Project,
+    steps: &Steps,
+    step: &str,
+    file: &str,
+    stamp: &str,
+) -> Result<()> {
+    let requirements = fs::read_to_string(project.path(file))?;
+    unless_done(&project.share().join(stamp), &requirements, || {
+        steps.run(step, |bar| {
             let mut pip = project.command(project.python());
             pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-            pip.args(["--progress-bar", "off", "-r", "requirements.txt"]);
-            quietly(&mut pip, bar).context(
-                "pip could not install requirements.txt; check the network, the proxy and the disk, \
-                 and run again: what was fetched is kept",
-            )?;
+            pip.args(["--progress-bar", "off", "-r", file]);
+            quietly(&mut pip, bar).with_context(|| {
+                format!(
+                    "pip could not install {file}; check the network, the proxy and the disk, and \
+                     run again: what was fetched is kept"
+                )
+            })?;
             Ok(())
         })
     })

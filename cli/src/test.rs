@@ -1,6 +1,5 @@
 //! `cargo d2l test`: all checks, in the order in which they are quick to fail.
 
-use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
@@ -8,8 +7,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::notebooks;
 use crate::project::Project;
-use crate::setup::unless_done;
-use crate::steps::{Steps, quietly};
+use crate::setup::install;
+use crate::steps::Steps;
 
 const QUICK_EPOCHS: usize = 1;
 const QUICK_LIMIT: usize = 64;
@@ -34,7 +33,8 @@ pub fn test(project: &Project) -> Result<()> {
     docs.env("RUSTDOCFLAGS", "-D warnings");
     check("documentation", docs)?;
 
-    packages(project)?;
+    let step = "Installing what the tests need";
+    install(project, &Steps::default(), step, "tests/requirements.txt", "tests.stamp")?;
     let mut reference = project.command(project.python());
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;
@@ -45,20 +45,6 @@ pub fn test(project: &Project) -> Result<()> {
     lab.env("D2L_MAX_EPOCHS", QUICK_EPOCHS.to_string());
     lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
     check("JupyterLab", lab)
-}
-
-/// The packages that only the tests need.
-fn packages(project: &Project) -> Result<()> {
-    let requirements = fs::read_to_string(project.path("tests/requirements.txt"))?;
-    unless_done(&project.share().join("tests.stamp"), &requirements, || {
-        Steps::default().run("Installing what the tests need", |bar| {
-            let mut pip = project.command(project.python());
-            pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-            pip.args(["--progress-bar", "off", "-r", "tests/requirements.txt"]);
-            quietly(&mut pip, bar)?;
-            Ok(())
-        })
-    })
 }
 
 /// Runs a command that prints for itself.
