@@ -54,7 +54,7 @@ def look(chromium, notebook, screenshots):
             return page.locator(f'{status}[data-status="idle"]').count() > 0
 
         wait_for("a busy kernel", lambda: not idle(), 60)
-        wait_for("the end of all cells", lambda: (not idle() and time.sleep(2)) or stays_idle(idle), LIMIT)
+        wait_for("the end of all cells", lambda: stays_idle(idle), LIMIT)
 
         errors = page.locator('.jp-OutputArea-output[data-mime-type*="stderr"]')
         if errors.count():

@@ -4,12 +4,11 @@ Called by `cargo d2l setup`. Starts the kernel in its template folder and execut
 that every notebook has, so that the support crate and all below it are compiled there.
 """
 
+import os
 import sys
 from pathlib import Path
 
 from jupyter_client.manager import start_new_kernel
-
-import os
 
 CELLS = [
     ':dep d2l = { path = ".." }',

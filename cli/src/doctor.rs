@@ -97,7 +97,8 @@ fn torch(project: &Project) -> (State, String) {
             (Good, format!("{version}, which tch expects"))
         }
         (Ok(version), Ok(expected)) => {
-            (Bad, format!("{version}, but tch expects {expected}: {RUN_SETUP}"))
+            let todo = format!("run `.venv/bin/pip install torch=={expected}`");
+            (Bad, format!("{version}, but tch expects {expected}: {todo}"))
         }
         (Err(error), _) | (_, Err(error)) => (Bad, error.to_string()),
     }

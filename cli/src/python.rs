@@ -6,11 +6,14 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 const OLDEST: (u32, u32) = (3, 10);
+/// The newest one that the pinned torch has a package for.
+const NEWEST: (u32, u32) = (3, 14);
 
-/// The first Python of version 3.10 or newer: `D2L_PYTHON`, then those on the PATH.
+/// The first Python of a version that torch goes with: `D2L_PYTHON`, then those on the PATH.
 pub fn find() -> Result<PathBuf> {
     let named = std::env::var_os("D2L_PYTHON").map(PathBuf::from);
-    let usual = ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+    let usual =
+        ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
     let candidates = match named {
         Some(path) => vec![path],
         None => usual.map(PathBuf::from).to_vec(),
@@ -18,7 +21,7 @@ pub fn find() -> Result<PathBuf> {
     let mut found = vec![];
     for path in &candidates {
         match version(path) {
-            Some(version) if version >= OLDEST => return Ok(path.clone()),
+            Some(version) if (OLDEST..=NEWEST).contains(&version) => return Ok(path.clone()),
             Some((major, minor)) => found.push(format!("{} is {major}.{minor}", path.display())),
             None => {}
         }
@@ -26,10 +29,13 @@ pub fn find() -> Result<PathBuf> {
     let found = if found.is_empty() { "found none".to_string() } else { found.join(", ") };
     let names: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
     bail!(
-        "Python {}.{} or newer is needed; {found} (looked for {} on the PATH)\n  what to do: \
-         install one (Debian and Ubuntu: apt install python3 python3-venv), or name it in D2L_PYTHON",
+        "Python {}.{} to {}.{} is needed; {found} (looked for {} on the PATH)\n  what to do: \
+         install one (Debian and Ubuntu: apt install python3 python3-venv), \
+         or name it in D2L_PYTHON",
         OLDEST.0,
         OLDEST.1,
+        NEWEST.0,
+        NEWEST.1,
         names.join(", ")
     );
 }

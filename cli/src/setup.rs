@@ -383,8 +383,8 @@ fn warm_build(project: &Project, steps: &Steps) -> Result<()> {
     unless_done(&template.join("d2l-stamp"), &inputs, || {
         steps.run("Warming the build: compiling d2l for the notebooks' cells", |bar| {
             fs::create_dir_all(&template)?;
-            // The cells' crate takes the versions that this project is tested with.
-            fs::copy(project.path("Cargo.lock"), template.join("Cargo.lock"))?;
+            // The kernel gives cells the versions that this project is tested with.
+            fs::copy(project.path("Cargo.lock"), project.kernel_folders().join("pinned.lock"))?;
             quietly(&mut project.script("warm.py"), bar)?;
             Ok(())
         })

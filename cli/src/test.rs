@@ -1,5 +1,7 @@
 //! `cargo d2l test`: all checks, in the order in which they are quick to fail.
 
+use std::collections::HashSet;
+use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
@@ -40,11 +42,29 @@ pub fn test(project: &Project) -> Result<()> {
     check("reference values", reference)?;
     eprintln!("== notebooks, quick mode");
     notebooks::run(project, &[], Some(QUICK_EPOCHS), Some(QUICK_LIMIT))?;
+    same_versions(project)?;
     let mut lab = project.command(project.python());
     lab.arg("tests/jupyterlab.py");
     lab.env("D2L_MAX_EPOCHS", QUICK_EPOCHS.to_string());
     lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
     check("JupyterLab", lab)
+}
+
+/// Cells must have been compiled with the versions in this project's Cargo.lock.
+fn same_versions(project: &Project) -> Result<()> {
+    let pinned = fs::read_to_string(project.path("Cargo.lock"))?;
+    let lock = project.kernel_folders().join("kernel-0/Cargo.lock");
+    let lock = fs::read_to_string(&lock).with_context(|| format!("no {}", lock.display()))?;
+    let packages = |text: &str| -> HashSet<String> {
+        let packages = text.split("[[package]]\n").skip(1);
+        packages.map(|package| package.lines().take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let other: Vec<_> = packages(&lock).difference(&packages(&pinned)).cloned().collect();
+    // The cells' own package is the one that this project does not know.
+    if other != [r#"name = "ctx" version = "1.0.0""#] {
+        bail!("cells are compiled with versions that Cargo.lock does not have: {other:?}");
+    }
+    Ok(())
 }
 
 /// Runs a command that prints for itself.

@@ -164,9 +164,8 @@ pub fn train_ch13(
 
     net.to(device)?;
     let (mut timer, num_batches) = (Timer::new(), train_iter.len());
-    let last = num_epochs.max(2) as f64;
     let mut animator = Animator::new("epoch", &["train loss", "train acc", "test acc"])
-        .xlim(1., last)
+        .xlim(0., num_epochs as f64)
         .ylim(0., 1.);
     let mut test_acc = 0.;
     let mut metric = Accumulator::new(3);
