@@ -336,7 +336,8 @@ fn kernelspec(project: &Project) -> Result<()> {
     let toolchain = Command::new("rustc").args(["--print", "sysroot"]).output();
     let toolchain = toolchain.context("cannot start rustc")?.stdout;
     let toolchain = PathBuf::from(String::from_utf8(toolchain)?.trim()).join("bin");
-    let path = [cargo_home.join("bin"), toolchain].into_iter();
+    // The toolchain itself comes before rustup's stand-ins, which look it up anew at each call.
+    let path = [toolchain.clone(), cargo_home.join("bin")].into_iter();
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let path = path.chain(std::env::split_paths(&inherited));
     let mut unique: Vec<PathBuf> = vec![];
@@ -358,6 +359,7 @@ fn kernelspec(project: &Project) -> Result<()> {
             "PATH": std::env::join_paths(unique)?.to_string_lossy(),
             "CARGO_HOME": cargo_home,
             "RUSTUP_HOME": home("RUSTUP_HOME", ".rustup"),
+            "RUSTC": toolchain.join("rustc"),
             "D2L_KERNEL_DIR": project.kernel_folders(),
             "D2L_PRETRAINED_DIR": project.share(),
             // libtorch asks for large pages: it spends a third less time on a training step.
