@@ -89,6 +89,29 @@ fn a_copy_has_tensors_of_its_own() {
     }
 }
 
+/// EfficientNet-Lite0 with ImageNet's weights, and a copy of it, compute the same in training as in
+/// evaluation and keep their statistics; a net that has learned nothing does not.
+#[test]
+fn pretrained_batch_norms_keep_their_statistics() {
+    let Ok(pretrained) = efficientnet_lite0(Weights::ImageNet) else {
+        println!("skipped: EfficientNet-Lite0's weights are not here, run `cargo d2l setup`");
+        return;
+    };
+    let x = Tensor::rand([4, 3, 64, 64], (Kind::Float, Device::Cpu));
+    let changes = |net: &Classifier| {
+        let _guard = d2l::tch::no_grad_guard();
+        let before: Vec<_> = net.named_buffers().iter().map(|(_, buffer)| buffer.copy()).collect();
+        net.train();
+        let in_training = net.forward(&x).unwrap();
+        let same = net.named_buffers().iter().zip(&before).all(|((_, now), then)| now == then);
+        net.eval();
+        (!same, difference(&in_training, &net.forward(&x).unwrap()) > 1e-3)
+    };
+    assert_eq!(changes(&pretrained), (false, false));
+    assert_eq!(changes(&pretrained.copy().unwrap()), (false, false));
+    assert_eq!(changes(&pretrained.untrained().unwrap()), (true, true));
+}
+
 /// The 1000 ImageNet classes: a photograph of a hot dog is class 934.
 #[test]
 fn the_source_model_knows_hot_dogs() {

@@ -57,7 +57,8 @@ pub fn resnet18(weights: Weights) -> Result<Classifier> {
 
 /// EfficientNet-Lite0: 4.7 million parameters, [`fc`](Classifier::fc) has 1280 inputs.
 ///
-/// It takes pictures normalised as ImageNet's are, like torchvision's nets.
+/// It takes pictures normalised as ImageNet's are, like torchvision's nets. With
+/// [`Weights::ImageNet`] its batch norms keep ImageNet's statistics, in training too.
 ///
 /// # Errors
 /// With [`Weights::ImageNet`]: the file that the set-up makes is not there.
@@ -71,6 +72,7 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
 /// `fc.bias`).
 pub struct Classifier {
     architecture: Architecture,
+    weights: Weights,
     /// The feature layers: pictures to `[N, fc.in_features]`.
     pub features: Box<dyn Module>,
     /// The output layer: replace it to learn other classes.
@@ -83,17 +85,23 @@ impl Classifier {
     /// # Errors
     /// As [`resnet18`].
     pub fn new(architecture: Architecture, weights: Weights) -> Result<Classifier> {
-        let (features, in_features): (Box<dyn Module>, _) = match architecture {
-            Architecture::ResNet18 => (Box::new(resnet::Features::new([2, 2, 2, 2])?), 512),
-            Architecture::EfficientNetLite0 => {
-                (Box::new(efficientnet_lite::Features::new()?), 1280)
-            }
-        };
-        let net = Classifier { architecture, features, fc: linear(in_features, 1000)? };
+        let net = Classifier::build(architecture, weights)?;
         if weights == Weights::ImageNet {
             load_weights(&net, &pretrained::weight_file(architecture)?)?;
         }
         Ok(net)
+    }
+
+    /// A net with random values, made for those that `weights` names.
+    fn build(architecture: Architecture, weights: Weights) -> Result<Classifier> {
+        let (features, in_features): (Box<dyn Module>, _) = match architecture {
+            Architecture::ResNet18 => (Box::new(resnet::Features::new([2, 2, 2, 2])?), 512),
+            Architecture::EfficientNetLite0 => {
+                let fixed_statistics = weights == Weights::ImageNet;
+                (Box::new(efficientnet_lite::Features::new(fixed_statistics)?), 1280)
+            }
+        };
+        Ok(Classifier { architecture, weights, features, fc: linear(in_features, 1000)? })
     }
 
     /// The architecture.
@@ -114,7 +122,7 @@ impl Classifier {
     /// # Errors
     /// The device's memory is full.
     pub fn copy(&self) -> Result<Classifier> {
-        let mut copy = self.untrained()?;
+        let mut copy = Classifier::build(self.architecture, self.weights)?;
         copy.fc = linear(self.fc.in_features, self.fc.out_features)?;
         copy.to(self.device())?;
         copy.load_state_dict(&self.state_dict())?;

@@ -3,6 +3,9 @@
 //! Three things come from TensorFlow, where it was trained: "SAME" padding, batch norm's eps of
 //! 1e-3, and an input scale of its own, which is folded in here so that it takes pictures
 //! normalised for torchvision's nets.
+//!
+//! With ImageNet's weights its batch norms keep ImageNet's statistics. Those of a batch of crops
+//! differ so much from them that a net tuned with these is worse than one not tuned at all.
 
 use std::fmt;
 
@@ -35,22 +38,25 @@ pub(super) struct Features {
 }
 
 impl Features {
-    pub(super) fn new() -> Result<Features> {
+    pub(super) fn new(fixed_statistics: bool) -> Result<Features> {
+        let batch_norm = |channels| batch_norm(channels, fixed_statistics);
         let mut blocks = Sequential::new();
         let mut inputs = 32;
         for (count, kernel, stride, expansion, outputs) in STAGES {
             for i in 0..count {
                 let stride = if i == 0 { stride } else { 1 };
-                blocks.push(Block::new(inputs, outputs, kernel, stride, expansion)?);
+                let block =
+                    Block::new(inputs, outputs, kernel, stride, expansion, fixed_statistics)?;
+                blocks.push(block);
                 inputs = outputs;
             }
         }
         Ok(Features {
             conv_stem: conv(3, 32, 3, 2, 1)?,
-            bn0: BatchNorm2d::new(32, EPS)?,
+            bn0: batch_norm(32)?,
             blocks,
             conv_head: conv(320, 1280, 1, 1, 1)?,
-            bn1: BatchNorm2d::new(1280, EPS)?,
+            bn1: batch_norm(1280)?,
         })
     }
 }
@@ -94,6 +100,10 @@ fn conv(inputs: i64, outputs: i64, kernel: i64, stride: i64, groups: i64) -> Res
     Conv2d::new(inputs, outputs, kernel, ConvConfig { stride, groups, same: true, padding: 0 })
 }
 
+fn batch_norm(channels: i64, fixed_statistics: bool) -> Result<BatchNorm2d> {
+    Ok(BatchNorm2d::new(channels, EPS)?.fixed_statistics(fixed_statistics))
+}
+
 /// An inverted residual block: widen, filter each channel, narrow.
 struct Block {
     expand: Option<(Conv2d, BatchNorm2d)>,
@@ -105,18 +115,26 @@ struct Block {
 }
 
 impl Block {
-    fn new(inputs: i64, outputs: i64, kernel: i64, stride: i64, expansion: i64) -> Result<Block> {
+    fn new(
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        stride: i64,
+        expansion: i64,
+        fixed_statistics: bool,
+    ) -> Result<Block> {
+        let batch_norm = |channels| batch_norm(channels, fixed_statistics);
         let wide = inputs * expansion;
         let expand = match expansion {
             1 => None,
-            _ => Some((conv(inputs, wide, 1, 1, 1)?, BatchNorm2d::new(wide, EPS)?)),
+            _ => Some((conv(inputs, wide, 1, 1, 1)?, batch_norm(wide)?)),
         };
         Ok(Block {
             expand,
             depthwise_conv: conv(wide, wide, kernel, stride, wide)?,
-            bn1: BatchNorm2d::new(wide, EPS)?,
+            bn1: batch_norm(wide)?,
             project_conv: conv(wide, outputs, 1, 1, 1)?,
-            bn2: BatchNorm2d::new(outputs, EPS)?,
+            bn2: batch_norm(outputs)?,
             residual: stride == 1 && inputs == outputs,
         })
     }

@@ -21,6 +21,7 @@ pub struct BatchNorm2d {
     /// A number, `i64`, a buffer
     pub num_batches_tracked: Tensor,
     eps: f64,
+    fixed_statistics: bool,
     training: AtomicBool,
 }
 
@@ -38,14 +39,21 @@ impl BatchNorm2d {
             running_var: Tensor::f_ones([channels], options)?,
             num_batches_tracked: Tensor::f_zeros([0i64; 0], (Kind::Int64, Device::Cpu))?,
             eps,
+            fixed_statistics: false,
             training: AtomicBool::new(true),
         })
+    }
+
+    /// Whether the running statistics are used in training too, and stay as they are (PyTorch:
+    /// `bn.eval()` after each `net.train()`).
+    pub fn fixed_statistics(self, fixed: bool) -> BatchNorm2d {
+        BatchNorm2d { fixed_statistics: fixed, ..self }
     }
 }
 
 impl Module for BatchNorm2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let training = self.training.load(Ordering::Relaxed);
+        let training = self.training.load(Ordering::Relaxed) && !self.fixed_statistics;
         if training {
             let _guard = tch::no_grad_guard();
             let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
