@@ -4,8 +4,8 @@
 //! 1e-3, and an input scale of its own, which is folded in here so that it takes pictures
 //! normalised for torchvision's nets.
 //!
-//! With ImageNet's weights its batch norms keep ImageNet's statistics. Those of a batch of crops
-//! differ so much from them that a net tuned with these is worse than one not tuned at all.
+//! With ImageNet's weights its batch norms keep ImageNet's statistics: its features are then of use
+//! from the first batch on.
 
 use std::fmt;
 
