@@ -14,9 +14,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// In a narrow window the figure shrinks.
     pub(super) fn new(svg: String) -> Figure {
-        let svg = svg.replacen("<svg ", r#"<svg style="max-width:100%;height:auto" "#, 1);
         Figure { svg }
     }
 

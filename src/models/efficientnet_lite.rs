@@ -4,8 +4,8 @@
 //! 1e-3, and an input scale of its own, which is folded in here so that it takes pictures
 //! normalised for torchvision's nets.
 //!
-//! With ImageNet's weights its batch norms keep ImageNet's statistics: its features are then of use
-//! from the first batch on.
+//! With ImageNet's weights its batch norms keep ImageNet's statistics: an output layer alone learns
+//! more from such features.
 
 use std::fmt;
 
