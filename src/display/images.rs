@@ -10,15 +10,16 @@ use crate::data::Image;
 use crate::data::transforms::fit;
 use crate::{Error, Result};
 
-/// Screen pixels for one unit of the book's scale; each has two pixels of the picture, for sharp
+/// Screen pixels for one unit of the book's scale, as many as an inch has in matplotlib's SVG, so
+/// that eight pictures fit into a laptop's window. Each has two pixels of the picture, for sharp
 /// screens.
-const UNIT: f64 = 90.;
+const UNIT: f64 = 72.;
 const DENSITY: f64 = 2.;
 const GAP: u32 = 8;
 const TITLE: u32 = 20;
 
 /// Shows pictures in a grid, row by row, each with its own ratio of width to height (d2l:
-/// `show_images`). `scale` is the book's: 1.5 makes a cell 135 pixels wide.
+/// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide.
 ///
 /// # Errors
 /// No rows or no columns, or fewer places than pictures.
