@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from urllib.request import urlopen
@@ -107,7 +108,10 @@ def main():
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={PORT}"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0"]
     log = open(ROOT / "target" / "jupyterlab.log", "w")
-    server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    # Not the user's own: JupyterLab would open what it had open last, and obey the user's settings.
+    config = tempfile.TemporaryDirectory()
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": config.name}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         wait_for("an answer", lambda: server.poll() is not None or answers(), 60)
         if server.poll() is not None:
@@ -116,6 +120,7 @@ def main():
     finally:
         server.terminate()
         server.wait(30)
+        config.cleanup()
         notebook.unlink(missing_ok=True)
 
 
