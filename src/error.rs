@@ -46,6 +46,11 @@ pub enum Error {
         /// What to do.
         todo: String,
     },
+    /// The stop button was pressed. The loop ended between two batches.
+    #[error(
+        "interrupted by the stop button; nothing is lost: nets keep what they have learned so far"
+    )]
+    Interrupted,
     /// libtorch refused an operation; the first line is its own.
     #[error("libtorch: {0}")]
     Torch(String),

@@ -20,6 +20,7 @@ pub mod device;
 pub mod display;
 mod error;
 pub mod hub;
+pub mod interrupt;
 pub mod models;
 pub mod nn;
 pub mod prelude;

@@ -7,8 +7,11 @@ pub use crate::data::transforms::{
 };
 pub use crate::data::{DataLoader, Image, ImageFolder, manual_seed};
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
-pub use crate::display::{Animator, Figure, show_images, show_images_with_titles};
+pub use crate::display::{
+    Animator, Figure, Progress, clear_output, show_images, show_images_with_titles,
+};
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_extract, download_url, extract};
+pub use crate::interrupt::check_interrupt;
 pub use crate::models::{
     Architecture, Classifier, Weights, efficientnet_lite0, load_weights, pretrained_source_model,
     resnet18,

@@ -1,10 +1,10 @@
 """Executes a notebook on the kernel "Rust (d2l)" and shows what its cells print as it comes.
 
 Called by `cargo d2l run` with the notebook and the folder for the executed notebook and its page.
-Ends with status 1 and the cell's source if a cell fails. evcxr reports a panic and an error value
-as success and writes them to stderr, so a cell that writes there has failed, but for warnings.
+Ends with status 1 and the cell's source if a cell fails.
 """
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -14,37 +14,66 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 
+# Without a terminal, a line about progress so often at most, in seconds.
+INTERVAL = 10
+
+
+class Screen:
+    """Lines, and below them one that moves: how far a training or a download is."""
+
+    def __init__(self):
+        self.moves = sys.stdout.isatty()
+        self.line = ""
+        self.last = 0.0
+
+    def print(self, text):
+        self.clear()
+        print(text, flush=True)
+
+    def progress(self, text):
+        if self.moves:
+            self.clear()
+            self.line = "    " + text
+            width = shutil.get_terminal_size().columns - 1
+            print(self.line[:width], end="", flush=True)
+        elif time.monotonic() - self.last > INTERVAL:
+            self.last = time.monotonic()
+            print("    " + text, flush=True)
+
+    def clear(self):
+        if self.line:
+            print("\r\x1b[K", end="")
+            self.line = ""
+
 
 class Client(NotebookClient):
-    """A client that prints outputs as they come."""
+    """A client that shows outputs as they come."""
 
-    def output(self, outs, msg, display_id, cell_index):
-        content = msg["content"]
-        if msg["msg_type"] == "stream":
-            print("    " + content["text"].rstrip("\n").replace("\n", "\n    "), flush=True)
-        elif msg["msg_type"] in ("execute_result", "display_data"):
-            for mime_type, data in content["data"].items():
-                if mime_type == "text/plain":
-                    print("    " + data.replace("\n", "\n    "), flush=True)
-                else:
-                    print(f"    [{mime_type}, {len(str(data)) // 1000} KB]", flush=True)
-        return super().output(outs, msg, display_id, cell_index)
+    screen = Screen()
 
+    def process_message(self, msg, cell, cell_index):
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "stream":
+            self.screen.print("    " + content["text"].rstrip("\n").replace("\n", "\n    "))
+        elif kind in ("execute_result", "display_data", "update_display_data"):
+            self.show(content["data"], new=kind != "update_display_data")
+        return super().process_message(msg, cell, cell_index)
 
-def failure(cell):
-    """What a cell's outputs say went wrong, or None."""
-    for output in cell.outputs:
-        if output.output_type == "error":
-            return "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
-        if output.output_type == "stream" and output.name == "stderr":
-            lines = [line for line in output.text.splitlines() if line.strip()]
-            if any(not line.lower().startswith(("warning", "[w")) for line in lines):
-                return output.text
-    return None
+    def show(self, data, new):
+        text = data.get("text/plain", "")
+        richer = {kind: value for kind, value in data.items() if kind != "text/plain"}
+        if "text/html" in richer and text:
+            # A bar: its words say the same.
+            self.screen.progress(text)
+        elif not richer:
+            self.screen.print("    " + text.replace("\n", "\n    "))
+        elif new:
+            for kind, value in richer.items():
+                self.screen.print(f"    [{kind}, {len(str(value)) // 1000} KB]")
 
 
 def join_streams(notebook):
-    """evcxr sends a message a line; one output per stream reads better."""
+    """What a cell prints comes in many messages; one output per stream reads better."""
     for cell in notebook.cells:
         joined = []
         for output in cell.get("outputs", []):
@@ -66,30 +95,29 @@ def main():
         kernel_name="rust-d2l",
         timeout=None,
         startup_timeout=120,
-        allow_errors=True,
         record_timing=False,
         resources={"metadata": {"path": str(source.parent)}},
     )
-    print(f"== {source.name}: {len(code)} cells", flush=True)
+    screen = client.screen
+    screen.print(f"== {source.name}: {len(code)} cells")
     start = time.monotonic()
     failed = None
     try:
         with client.setup_kernel():
-            print(f"kernel ready after {time.monotonic() - start:.1f} s", flush=True)
+            screen.print(f"kernel ready after {time.monotonic() - start:.1f} s")
             for count, i in enumerate(code, 1):
                 cell = notebook.cells[i]
                 if not cell.source.strip():
                     continue
-                print(f"[{count}/{len(code)}] " + cell.source.replace("\n", "\n      "), flush=True)
+                screen.print(f"[{count}/{len(code)}] " + cell.source.replace("\n", "\n      "))
                 began = time.monotonic()
                 client.execute_cell(cell, i, execution_count=count)
-                print(f"    ({time.monotonic() - began:.2f} s)", flush=True)
-                reason = failure(cell)
-                if reason:
-                    failed = f"cell {count} of {source.name} failed:\n{cell.source}\n\n{reason}"
-                    break
-    except (DeadKernelError, CellExecutionError, RuntimeError) as error:
+                screen.print(f"    ({time.monotonic() - began:.2f} s)")
+    except CellExecutionError as error:
+        failed = f"cell {count} of {source.name} failed:\n{cell.source}\n\n{error.traceback}"
+    except (DeadKernelError, RuntimeError) as error:
         failed = f"{source.name}: the kernel ended: {error}"
+    screen.clear()
     join_streams(notebook)
     target = folder / source.name
     nbformat.write(notebook, target)

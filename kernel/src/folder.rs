@@ -4,15 +4,25 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use rustix::io::{FdFlags, fcntl_setfd};
 
 const TEMPLATE: &str = "template";
 /// Written by the set-up when the template is whole; says what it was compiled from.
 const STAMP: &str = "d2l-stamp";
 
-/// A folder that this kernel has to itself until it ends.
+/// A folder that this kernel has to itself, until it and all that it has started have ended.
 pub struct Folder {
     pub path: PathBuf,
+    /// There while a kernel uses the folder, and after one that crashed.
+    in_use: PathBuf,
     _lock: File,
+}
+
+impl Folder {
+    /// Says that the folder was left in order.
+    pub fn leave(&self) {
+        let _ = fs::remove_file(&self.in_use);
+    }
 }
 
 /// The template itself, for the set-up to warm.
@@ -24,11 +34,19 @@ pub fn template(base: &Path) -> Result<Folder> {
 }
 
 /// The first folder that no other kernel has, as warm as the template.
-pub fn take_free(base: &Path) -> Result<Folder> {
+///
+/// `say` is told what is being done that may take a while.
+pub fn take_free(base: &Path, say: impl Fn(&str)) -> Result<Folder> {
     for i in 0..1000 {
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
-            refresh(&base.join(TEMPLATE), &folder.path)?;
+            if folder.in_use.exists() {
+                // Whatever a crash has left half-written goes.
+                let _ = fs::remove_file(folder.path.join(STAMP));
+            }
+            refresh(&base.join(TEMPLATE), &folder.path, say)?;
+            fs::write(&folder.in_use, "")
+                .with_context(|| format!("cannot write {}", folder.in_use.display()))?;
             return Ok(folder);
         }
     }
@@ -42,7 +60,12 @@ fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
     let lock = File::create(&lock_path)
         .with_context(|| format!("cannot write {}", lock_path.display()))?;
     match lock.try_lock() {
-        Ok(()) => Ok(Some(Folder { path, _lock: lock })),
+        Ok(()) => {
+            // evcxr, cargo and the program hold it too, so that nobody takes the folder from a
+            // build that has outlived its kernel.
+            fcntl_setfd(&lock, FdFlags::empty())?;
+            Ok(Some(Folder { path, in_use: base.join(format!("{name}.in-use")), _lock: lock }))
+        }
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", lock_path.display()))
@@ -51,18 +74,19 @@ fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
 }
 
 /// Fills the folder from the template unless it was filled from the same one.
-fn refresh(template: &Path, folder: &Path) -> Result<()> {
+fn refresh(template: &Path, folder: &Path, say: impl Fn(&str)) -> Result<()> {
     let Ok(stamp) = fs::read(template.join(STAMP)) else {
-        eprintln!("The build is not warm: run `cargo d2l setup`, or the first cell takes minutes.");
+        say("The build is not warm: run `cargo d2l setup`, or the first cell takes minutes.");
         return Ok(());
     };
     if fs::read(folder.join(STAMP)).is_ok_and(|own| own == stamp) {
         return Ok(());
     }
+    say("Filling a build folder with what the set-up has compiled ...");
     let filled = fs::remove_dir_all(folder).and_then(|()| copy(template, folder));
     filled.with_context(|| format!("cannot fill {}; is the disk full?", folder.display()))?;
-    fs::write(folder.join(STAMP), stamp)?;
-    Ok(())
+    fs::write(folder.join(STAMP), stamp)
+        .with_context(|| format!("cannot write to {}", folder.display()))
 }
 
 /// Copies a folder; times are kept, for Cargo to see that nothing changed. Large files, which the
@@ -84,4 +108,54 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warm_base() -> tempfile::TempDir {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir_all(base.path().join("template/inner")).unwrap();
+        fs::write(base.path().join("template/inner/file"), "warm").unwrap();
+        fs::write(base.path().join("template/d2l-stamp"), "1").unwrap();
+        base
+    }
+
+    #[test]
+    fn kernels_have_folders_of_their_own() {
+        let base = warm_base();
+        let first = take_free(base.path(), |_| {}).unwrap();
+        let second = take_free(base.path(), |_| {}).unwrap();
+        assert_ne!(first.path, second.path);
+        for folder in [&first, &second] {
+            assert_eq!(fs::read(folder.path.join("inner/file")).unwrap(), b"warm");
+        }
+        let path = first.path.clone();
+        first.leave();
+        drop(first);
+        assert_eq!(take_free(base.path(), |_| {}).unwrap().path, path);
+    }
+
+    #[test]
+    fn a_folder_is_filled_anew_after_a_crash_and_a_new_set_up_only() {
+        let base = warm_base();
+        let file = base.path().join("kernel-0/inner/file");
+        let take = |crash: bool| {
+            let folder = take_free(base.path(), |_| {}).unwrap();
+            if !crash {
+                folder.leave();
+            }
+        };
+        take(false);
+        fs::write(&file, "the kernel's own").unwrap();
+        take(true);
+        assert_eq!(fs::read(&file).unwrap(), b"the kernel's own");
+        take(false);
+        assert_eq!(fs::read(&file).unwrap(), b"warm");
+        fs::write(&file, "the kernel's own").unwrap();
+        fs::write(base.path().join("template/d2l-stamp"), "2").unwrap();
+        take(false);
+        assert_eq!(fs::read(&file).unwrap(), b"warm");
+    }
 }

@@ -7,14 +7,20 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::path::Path;
 
 const HEADING: &str = "\n[[package]]\n";
 
 /// Adds to a `Cargo.lock` those packages of another one that it does not have.
 pub fn restore(lock: &Path, pinned: &Path) -> Result<()> {
-    let (mut own, pinned) = (fs::read_to_string(lock)?, fs::read_to_string(pinned)?);
+    let pinned = fs::read_to_string(pinned)?;
+    let mut own = match fs::read_to_string(lock) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            pinned.split(HEADING).next().unwrap_or_default().to_string()
+        }
+        other => other?,
+    };
     let known: HashSet<String> = packages(&own).map(name_and_version).collect();
     let missing: String = packages(&pinned)
         .filter(|package| !known.contains(&name_and_version(package)))
@@ -35,4 +41,26 @@ fn packages(lock: &str) -> impl Iterator<Item = &str> {
 
 fn name_and_version(package: &str) -> String {
     package.lines().take(2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_versions_are_put_back_and_others_stay() {
+        let package = |name: &str, version: &str| {
+            format!("{HEADING}name = \"{name}\"\nversion = \"{version}\"\nchecksum = \"x\"\n")
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, pinned) = (folder.path().join("Cargo.lock"), folder.path().join("pinned.lock"));
+        let head = "# made by cargo\nversion = 4\n";
+        fs::write(&pinned, head.to_string() + &package("a", "1") + &package("b", "1")).unwrap();
+        restore(&lock, &pinned).unwrap();
+        assert_eq!(fs::read(&lock).unwrap(), fs::read(&pinned).unwrap());
+        fs::write(&lock, head.to_string() + &package("a", "2") + &package("b", "1")).unwrap();
+        restore(&lock, &pinned).unwrap();
+        let text = fs::read_to_string(&lock).unwrap();
+        assert_eq!(packages(&text).map(name_and_version).collect::<HashSet<_>>().len(), 3);
+    }
 }

@@ -11,6 +11,7 @@ use tch::Tensor;
 
 use super::rng::{generator, global_seed};
 use super::{Image, ImageFolder};
+use crate::interrupt::check_interrupt;
 use crate::quick;
 use crate::{Error, Result};
 
@@ -112,7 +113,7 @@ struct RawBatch {
 
 type Job = (usize, Vec<usize>);
 
-/// The batches of one epoch, in order. After an error there are no more.
+/// The batches of one epoch, in order. After an error there are no more; the stop button is one.
 pub struct Batches {
     jobs: Option<mpsc::Sender<Job>>,
     waiting: std::vec::IntoIter<Job>,
@@ -195,7 +196,7 @@ impl Iterator for Batches {
         if self.next == self.count {
             return None;
         }
-        let batch = self.receive().and_then(|batch| {
+        let batch = check_interrupt().and_then(|()| self.receive()).and_then(|batch| {
             // Channels lie side by side in memory: libtorch's channels-last layout.
             let x = Tensor::f_from_slice(&batch.pixels)?.f_view(batch.size)?;
             Ok((x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&batch.labels)?))

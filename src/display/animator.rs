@@ -1,11 +1,14 @@
 //! Curves that grow while a net trains (d2l: section 3.3, `Animator`).
 
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::figure::{FONTS, Figure, escape};
+use super::jupyter::{self, Place};
 use crate::{Error, Result};
 
 /// Colours that a colour-blind reader can tell apart (Okabe and Ito); dashes tell them apart too.
@@ -20,7 +23,14 @@ const COLOURS: [RGBColor; 6] = [
 /// Length of dash and gap; 0 is a solid line.
 const DASHES: [(i32, i32); 4] = [(0, 0), (8, 4), (3, 3), (12, 3)];
 
+/// The figure on the page is drawn so often at most.
+const INTERVAL: Duration = Duration::from_millis(100);
+
 /// Collects points of several curves and draws them together (d2l: `Animator`).
+///
+/// Under the kernel "Rust (d2l)" the figure is on the page from the first point on and drawn anew as
+/// points come, ten times a second at most; [`show`](Self::show), or the animator's end, brings the
+/// last ones. Elsewhere it is drawn by `show`.
 ///
 /// ```
 /// use d2l::prelude::*;
@@ -39,6 +49,25 @@ pub struct Animator {
     ylim: Option<(f64, f64)>,
     size: (u32, u32),
     curves: Vec<Vec<(f64, f64)>>,
+    live: Live,
+}
+
+/// The figure on the page that changes as points come. A copy of an animator has one of its own.
+#[derive(Debug, Default)]
+struct Live(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    place: Option<Place>,
+    drawn: Option<Instant>,
+    /// Whether there are points that it does not show.
+    behind: bool,
+}
+
+impl Clone for Live {
+    fn clone(&self) -> Live {
+        Live::default()
+    }
 }
 
 impl Animator {
@@ -52,27 +81,32 @@ impl Animator {
             ylim: None,
             size: (420, 300),
             curves: vec![vec![]; legend.len()],
+            live: Live::default(),
         }
     }
 
     /// A line of text above the curves.
-    pub fn title(self, title: &str) -> Animator {
-        Animator { title: title.to_string(), ..self }
+    pub fn title(mut self, title: &str) -> Animator {
+        self.title = title.to_string();
+        self
     }
 
     /// The ends of the horizontal axis; without this they follow the points.
-    pub fn xlim(self, low: f64, high: f64) -> Animator {
-        Animator { xlim: Some((low, high)), ..self }
+    pub fn xlim(mut self, low: f64, high: f64) -> Animator {
+        self.xlim = Some((low, high));
+        self
     }
 
     /// The ends of the vertical axis; without this they follow the points.
-    pub fn ylim(self, low: f64, high: f64) -> Animator {
-        Animator { ylim: Some((low, high)), ..self }
+    pub fn ylim(mut self, low: f64, high: f64) -> Animator {
+        self.ylim = Some((low, high));
+        self
     }
 
     /// The figure's width and height in screen pixels.
-    pub fn figsize(self, width: u32, height: u32) -> Animator {
-        Animator { size: (width.max(200), height.max(150)), ..self }
+    pub fn figsize(mut self, width: u32, height: u32) -> Animator {
+        self.size = (width.max(200), height.max(150));
+        self
     }
 
     /// Adds a point at `x` to each curve that has a value.
@@ -80,6 +114,34 @@ impl Animator {
         for (curve, value) in self.curves.iter_mut().zip(values) {
             curve.extend(value.filter(|y| y.is_finite()).map(|y| (x, y)));
         }
+        if jupyter::is_live() {
+            let mut state = self.state();
+            state.behind = true;
+            if state.drawn.is_none_or(|time| time.elapsed() > INTERVAL) {
+                self.redraw(&mut state);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.live.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Draws on the page. What cannot be drawn is told by `figure` and `show`.
+    fn redraw(&self, state: &mut State) {
+        if let Ok(figure) = self.figure() {
+            state.place.get_or_insert_with(Place::new).show(&figure.data());
+        }
+        (state.drawn, state.behind) = (Some(Instant::now()), false);
+    }
+
+    /// Completes the figure on the page; the next one will be another. False if there is none.
+    fn complete(&self) -> bool {
+        let mut state = self.state();
+        if state.place.is_some() && state.behind {
+            self.redraw(&mut state);
+        }
+        std::mem::take(&mut *state).place.is_some()
     }
 
     /// The points of a curve; none if the legend does not have this name.
@@ -103,12 +165,13 @@ impl Animator {
         Ok(Figure::new(svg.trim().replacen("<svg ", &role, 1)))
     }
 
-    /// Shows what is there.
+    /// Shows what is there: completes the figure on the page, or shows one.
     ///
     /// # Errors
     /// As [`figure`](Self::figure), or the figure's file cannot be written.
     pub fn show(&self) -> Result<()> {
-        self.figure()?.show()
+        let figure = self.figure()?;
+        if self.complete() { Ok(()) } else { figure.show() }
     }
 
     fn draw(&self, svg: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
@@ -184,9 +247,18 @@ impl Animator {
 
     /// Shows the figure as the last expression of a cell.
     pub fn evcxr_display(&self) {
+        if self.complete() {
+            return;
+        }
         match self.figure() {
             Ok(figure) => figure.evcxr_display(),
             Err(error) => eprintln!("{error}"),
         }
+    }
+}
+
+impl Drop for Animator {
+    fn drop(&mut self) {
+        self.complete();
     }
 }

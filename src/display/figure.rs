@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::display::{in_notebook, show_in_notebook};
+use super::jupyter;
 use crate::{Error, Result};
 
 /// A finished figure, as SVG.
@@ -37,8 +37,8 @@ impl Figure {
     /// # Errors
     /// Outside a notebook: the file cannot be written.
     pub fn show(&self) -> Result<()> {
-        if in_notebook() {
-            show_in_notebook("image/svg+xml", &self.svg);
+        if jupyter::in_notebook() {
+            jupyter::show(&self.data());
             return Ok(());
         }
         let path = next_path()?;
@@ -49,7 +49,11 @@ impl Figure {
 
     /// Shows the figure as the last expression of a cell.
     pub fn evcxr_display(&self) {
-        show_in_notebook("image/svg+xml", &self.svg);
+        jupyter::show_as_result(&self.data());
+    }
+
+    pub(super) fn data(&self) -> [(&'static str, String); 2] {
+        [("image/svg+xml", self.svg.clone()), ("text/plain", format!("{self:?}"))]
     }
 }
 

@@ -1,29 +1,25 @@
-//! Figures: pictures in a grid, curves, and the way to the notebook (d2l: section 3.3 and 14.1).
+//! Figures: pictures in a grid, curves, progress, and the way to the notebook (d2l: section 3.3 and
+//! 14.1).
 //!
-//! In a cell a figure is shown inline; in a program it becomes a file, and a line names it.
+//! In a cell a figure is shown inline, under the kernel "Rust (d2l)" at once and as many as there
+//! are; in a program it becomes a file, and a line names it.
 
 mod animator;
 mod figure;
 mod images;
+pub(crate) mod jupyter;
+mod progress;
 
 pub use animator::Animator;
 pub use figure::Figure;
 pub use images::{show_images, show_images_with_titles};
-
-/// Whether this process runs the cells of a notebook.
-pub(crate) fn in_notebook() -> bool {
-    std::env::var_os("EVCXR_IS_RUNTIME").is_some()
-}
-
-/// Shows content of a MIME type in the notebook. Its lines must not start as the kernel's marks do.
-pub(crate) fn show_in_notebook(mime_type: &str, content: &str) {
-    println!("EVCXR_BEGIN_CONTENT {mime_type}\n{content}\nEVCXR_END_CONTENT");
-}
+pub use jupyter::clear_output;
+pub use progress::Progress;
 
 /// Shows text: what a cell's last expression is worth.
 pub(crate) fn show_text(text: &str) {
-    if in_notebook() {
-        show_in_notebook("text/plain", text);
+    if jupyter::in_notebook() {
+        jupyter::show_as_result(&[("text/plain", text.to_string())]);
     } else {
         println!("{text}");
     }

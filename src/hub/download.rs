@@ -2,13 +2,15 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha1::Sha1;
 use tempfile::NamedTempFile;
 
 use super::digest::file_digest;
 use super::{DATA_HUB, folders, writable_folder};
+use crate::display::Progress;
+use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
 /// Fetches a data set's file, unless it is here already, and answers its path (d2l: `download`).
@@ -82,20 +84,23 @@ pub(super) fn fetch(url: &str, folder: &Path) -> Result<NamedTempFile> {
         .tempfile_in(folder)
         .map_err(Error::io("write to the folder", folder))?;
     let mut buffer = vec![0; 1 << 16];
-    let mut progress = Progress::new(length);
+    let (mut progress, mut received) = (Progress::new("downloading", length.unwrap_or(0)), 0);
     loop {
-        let count = body.read(&mut buffer).map_err(|error| {
-            failed(format!("cut off after {} bytes: {error}", progress.received))
-        })?;
+        check_interrupt()?;
+        let count = body
+            .read(&mut buffer)
+            .map_err(|error| failed(format!("cut off after {received} bytes: {error}")))?;
         if count == 0 {
             break;
         }
         part.write_all(&buffer[..count]).map_err(Error::io("write", part.path()))?;
-        progress.add(count as u64);
+        received += count as u64;
+        progress.note(format!("{:.1} MB", received as f64 / 1e6));
+        progress.advance(count as u64);
     }
     match length {
-        Some(length) if length != progress.received => {
-            Err(failed(format!("cut off after {} of {length} bytes", progress.received)))
+        Some(length) if length != received => {
+            Err(failed(format!("cut off after {received} of {length} bytes")))
         }
         _ => Ok(part),
     }
@@ -119,28 +124,4 @@ pub(super) fn check(url: &str, part: &NamedTempFile, expected: &str, found: &str
 pub(super) fn file_name(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     path.rsplit('/').next().unwrap_or(path).to_string()
-}
-
-/// Prints a line at each tenth.
-struct Progress {
-    length: Option<u64>,
-    received: u64,
-    start: Instant,
-}
-
-impl Progress {
-    fn new(length: Option<u64>) -> Progress {
-        Progress { length, received: 0, start: Instant::now() }
-    }
-
-    fn add(&mut self, count: u64) {
-        let before = self.received;
-        self.received += count;
-        let Some(length) = self.length.filter(|&length| length > 10_000_000) else { return };
-        if self.received * 10 / length > before * 10 / length {
-            let done = self.received as f64 / length as f64;
-            let left = self.start.elapsed().as_secs_f64() * (1. / done - 1.);
-            println!("  {:3.0}%, {left:.0} s left", done * 100.);
-        }
-    }
 }

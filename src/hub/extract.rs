@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use super::archive_stem;
+use crate::display::Progress;
+use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
 /// Unpacks a `.zip`, `.tar`, `.tar.gz` or `.tgz` beside itself or into `folder`, and answers the
@@ -54,12 +56,15 @@ pub fn extract(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
 
 fn unzip(file: File, archive: &Path, folder: &Path) -> Result<()> {
     let mut zip = zip::ZipArchive::new(file).map_err(|error| damaged(archive, &error))?;
+    let mut progress = Progress::new("unpacking", zip.len() as u64);
     for i in 0..zip.len() {
+        check_interrupt()?;
         let mut entry = zip.by_index(i).map_err(|error| damaged(archive, &error))?;
         let name = entry
             .enclosed_name()
             .ok_or_else(|| unsafe_entry(archive, &String::from_utf8_lossy(entry.name_raw())))?;
         write_entry(archive, folder, &name, entry.is_dir(), entry.is_file(), &mut entry)?;
+        progress.advance(1);
     }
     Ok(())
 }
@@ -67,11 +72,14 @@ fn unzip(file: File, archive: &Path, folder: &Path) -> Result<()> {
 fn untar(reader: impl std::io::Read, archive: &Path, folder: &Path) -> Result<()> {
     let mut tar = tar::Archive::new(reader);
     let entries = tar.entries().map_err(|error| damaged(archive, &error))?;
+    let mut progress = Progress::new("unpacking", 0);
     for entry in entries {
+        check_interrupt()?;
         let mut entry = entry.map_err(|error| damaged(archive, &error))?;
         let name = entry.path().map_err(|error| damaged(archive, &error))?.into_owned();
         let kind = entry.header().entry_type();
         write_entry(archive, folder, &name, kind.is_dir(), kind.is_file(), &mut entry)?;
+        progress.advance(1);
     }
     Ok(())
 }

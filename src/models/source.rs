@@ -14,6 +14,7 @@ pub fn pretrained_source_model() -> Result<Classifier> {
             println!("source model: ResNet-18 with ImageNet weights, as in the book");
             return Ok(net);
         }
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => error,
     };
     match efficientnet_lite0(Weights::ImageNet) {

@@ -5,10 +5,11 @@ use std::thread;
 
 use tch::{Device, Tensor};
 
-use super::{Accumulator, SGD, Timer, accuracy, evaluate_accuracy_gpu};
+use super::evaluate::evaluate;
+use super::{Accumulator, SGD, Timer, accuracy};
 use crate::data::DataLoader;
 use crate::device::compute_kind;
-use crate::display::Animator;
+use crate::display::{Animator, Progress};
 use crate::nn::{Loss, Module};
 use crate::{Error, Result, quick};
 
@@ -136,13 +137,18 @@ fn split_batch(x: &Tensor, y: &Tensor, devices: &[Device]) -> Result<Vec<(Tensor
     pairs.map(|((x, y), &d)| Ok((x.f_to_device(d)?, y.f_to_device(d)?))).collect()
 }
 
+/// Learning from a picture takes about so many times as long as testing with it.
+const LEARNING: usize = 3;
+
 /// Trains, tests after each epoch, and shows the curves (d2l: `train_ch13`).
 ///
-/// A line an epoch tells how far it is; at the end the book's two lines and the curves. The net
-/// is borrowed: it is there with what it has learned even after an error.
+/// Under the kernel "Rust (d2l)" the curves grow while it trains, and a bar tells the time left; a
+/// line an epoch tells how far it is, and the book's two lines what came of it. The net is borrowed:
+/// it is there with what it has learned even after an error or the stop button.
 ///
 /// # Errors
-/// A picture cannot be read, the loss is no longer a number, or as [`train_batch_ch13`].
+/// A picture cannot be read, the loss is no longer a number, the stop button was pressed, or as
+/// [`train_batch_ch13`].
 pub fn train_ch13(
     net: &dyn Module,
     train_iter: &DataLoader,
@@ -167,6 +173,8 @@ pub fn train_ch13(
     let mut animator = Animator::new("epoch", &["train loss", "train acc", "test acc"])
         .xlim(0., num_epochs as f64)
         .ylim(0., 1.);
+    let examples = (num_epochs * train_iter.num_examples(), num_epochs * test_iter.num_examples());
+    let mut progress = Progress::new("training", (LEARNING * examples.0 + examples.1) as u64);
     let mut test_acc = 0.;
     let mut metric = Accumulator::new(3);
     for epoch in 0..num_epochs {
@@ -181,12 +189,14 @@ pub fn train_ch13(
             if !l.is_finite() {
                 return Err(diverged(epoch, i, l));
             }
+            progress.note(format!("epoch {}: loss {:.3}", epoch + 1, metric[0] / metric[2]));
+            progress.advance(LEARNING as u64 * y.size().first().copied().unwrap_or(0) as u64);
             if (i + 1) % (num_batches / 5).max(1) == 0 || i == num_batches - 1 {
                 let x = epoch as f64 + (i + 1) as f64 / num_batches as f64;
                 animator.add(x, &[Some(metric[0] / metric[2]), Some(metric[1] / metric[2]), None]);
             }
         }
-        test_acc = evaluate_accuracy_gpu(net, test_iter, None)?;
+        test_acc = evaluate(net, test_iter, None, &mut progress)?;
         animator.add((epoch + 1) as f64, &[None, None, Some(test_acc)]);
         println!(
             "epoch {}/{num_epochs}: loss {:.3}, train acc {:.3}, test acc {test_acc:.3}",
@@ -199,10 +209,11 @@ pub fn train_ch13(
         loss: metric[0] / metric[2],
         train_acc: metric[1] / metric[2],
         test_acc,
-        examples_per_sec: (train_iter.num_examples() * num_epochs) as f64 / timer.sum(),
+        examples_per_sec: examples.0 as f64 / timer.sum(),
         devices: devices.to_vec(),
         animator,
     };
+    drop(progress);
     println!("{summary}");
     summary.animator.show()?;
     Ok(summary)

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::Accumulator;
 use crate::data::DataLoader;
+use crate::display::Progress;
 use crate::nn::Module;
 use crate::{Error, Result};
 
@@ -20,11 +21,22 @@ pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
 /// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode.
 ///
 /// # Errors
-/// A picture cannot be read, or the net refuses its shape.
+/// A picture cannot be read, the net refuses its shape, or the stop button was pressed.
 pub fn evaluate_accuracy_gpu(
     net: &dyn Module,
     data_iter: &DataLoader,
     device: Option<Device>,
+) -> Result<f64> {
+    let mut progress = Progress::new("testing", data_iter.num_examples() as u64);
+    evaluate(net, data_iter, device, &mut progress)
+}
+
+/// As above, as a part of longer work.
+pub(super) fn evaluate(
+    net: &dyn Module,
+    data_iter: &DataLoader,
+    device: Option<Device>,
+    progress: &mut Progress,
 ) -> Result<f64> {
     let device = device.unwrap_or_else(|| net.device());
     net.eval();
@@ -34,6 +46,7 @@ pub fn evaluate_accuracy_gpu(
         let (x, y) = batch?;
         let (x, y) = (x.f_to_device(device)?, y.f_to_device(device)?);
         metric.add(&[accuracy(&net.forward(&x)?, &y)?, y.numel() as f64]);
+        progress.advance(y.size().first().copied().unwrap_or(0) as u64);
     }
     if metric[1] == 0. {
         let todo = "check the folder that the loader was given";

@@ -9,12 +9,15 @@ mod scene;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use image::codecs::jpeg::JpegEncoder;
 use rand::RngExt;
 
 use super::rng::generator;
+use crate::display::Progress;
+use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
 /// The folder's name; its number grows when the drawings change.
@@ -45,14 +48,21 @@ pub(crate) fn hotdog_drawings(folder: &Path) -> Result<PathBuf> {
     }
     println!("Drawing {} pictures into {} ...", jobs.len(), target.display());
     let next = AtomicUsize::new(0);
+    let progress = Mutex::new(Progress::new("drawing", jobs.len() as u64));
+    let draw_next = || -> Result<bool> {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let Some((path, class)) = jobs.get(seed) else { return Ok(false) };
+        check_interrupt()?;
+        std::fs::write(path, draw(*class == "hotdog", seed as u64)?)
+            .map_err(Error::io(action, path))?;
+        progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
+        Ok(true)
+    };
     thread::scope(|scope| {
         let work = || -> Result<()> {
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                let Some((path, class)) = jobs.get(seed) else { return Ok(()) };
-                std::fs::write(path, draw(*class == "hotdog", seed as u64)?)
-                    .map_err(Error::io(action, path))?;
-            }
+            // An error of one thread is the end for all.
+            while draw_next().inspect_err(|_| next.store(jobs.len(), Ordering::Relaxed))? {}
+            Ok(())
         };
         let count = thread::available_parallelism().map_or(1, usize::from);
         let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();

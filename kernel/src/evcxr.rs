@@ -1,0 +1,249 @@
+//! evcxr_jupyter in a process of its own, and the sockets to it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use jupyter_protocol::connection_info::ConnectionInfo;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use zeromq::util::PeerIdentity;
+use zeromq::{
+    DealerSendHalf, DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket,
+};
+
+use crate::message::{Key, Message};
+use crate::relay::{Input, pass_on};
+use crate::{connection, names};
+
+/// How evcxr is started.
+#[derive(Clone)]
+pub struct Settings {
+    /// Its build folder; none lets it make one.
+    pub folder: Option<PathBuf>,
+    /// The folder of all kernels' build folders.
+    pub base: Option<PathBuf>,
+    /// A private folder for sockets and the like.
+    pub scratch: PathBuf,
+}
+
+impl Settings {
+    pub fn socket(&self) -> PathBuf {
+        self.scratch.join("socket")
+    }
+
+    pub fn interrupt_file(&self) -> PathBuf {
+        self.scratch.join("interrupt")
+    }
+
+    pub fn stand_ins(&self) -> PathBuf {
+        self.scratch.join("bin")
+    }
+}
+
+/// A running evcxr. Dropping it ends it.
+pub struct Evcxr {
+    pub key: Key,
+    pub shell: DealerSendHalf,
+    pub control: DealerSendHalf,
+    pub stdin: DealerSendHalf,
+    _tasks: JoinSet<()>,
+    _alive: Alive,
+}
+
+/// evcxr ends when its standard input does.
+type Alive = (oneshot::Sender<()>, ChildStdin);
+
+/// Starts evcxr and waits until it answers. What comes from it goes to `inputs`.
+pub async fn start(settings: &Settings, inputs: &Sender<Input>) -> Result<Evcxr> {
+    const TRIES: usize = 3;
+    let mut reason = String::new();
+    for _ in 0..TRIES {
+        let (info, listeners) = connection::on_loopback()?;
+        let file = settings.scratch.join("evcxr.json");
+        std::fs::write(&file, serde_json::to_string(&info)?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        // evcxr binds the ports at once; should another program be faster, there is another try.
+        drop(listeners);
+        let mut child = spawn(settings, &file)?;
+        let said = last_words(&mut child);
+        // Waiting for the child would close it.
+        let input = child.stdin.take().context("evcxr has no standard input")?;
+        match connect(&info, &mut child, inputs).await {
+            Ok((shell, control, stdin, mut tasks)) => {
+                let (alive, ended) = oneshot::channel();
+                tasks.spawn(watch(child, said, ended, inputs.clone()));
+                let key = Key::new(&info.key)?;
+                return Ok(Evcxr {
+                    key,
+                    shell,
+                    control,
+                    stdin,
+                    _tasks: tasks,
+                    _alive: (alive, input),
+                });
+            }
+            Err(error) => {
+                let _ = child.kill().await;
+                reason = format!("{error:#}{}", words(&said));
+            }
+        }
+    }
+    bail!("evcxr did not start: {reason}")
+}
+
+fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--control_file").arg(file);
+    let stand_ins = settings.stand_ins();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [stand_ins.clone()].into_iter().chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(path)?);
+    command.env(names::STAND_INS, stand_ins);
+    command.env(names::SOCKET, settings.socket());
+    command.env(names::INTERRUPT, settings.interrupt_file());
+    command.env(names::WIRE, "1");
+    if let Some(folder) = &settings.folder {
+        command.env("EVCXR_TMPDIR", folder);
+    }
+    if let Some(base) = &settings.base {
+        // A configuration or a kernel of evcxr's own that the user has is neither read nor updated.
+        command.env("EVCXR_CONFIG_DIR", base.join("config"));
+        command.env("JUPYTER_PATH", base.join("none"));
+    }
+    // Forgets what Cargo tells the programs that it runs, such as `cargo d2l`. Build scripts look at
+    // it, and what they make would be made anew for a kernel that an editor has started.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+            command.env_remove(&name);
+        }
+    }
+    command.stdin(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.spawn().context("cannot start evcxr")
+}
+
+/// evcxr's side: ends with the relay, which holds the other end of standard input.
+pub fn end_with_relay() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+}
+
+type Words = Arc<Mutex<VecDeque<String>>>;
+
+/// Passes evcxr's log on and keeps its end.
+fn last_words(child: &mut Child) -> Words {
+    const KEPT: usize = 12;
+    let words = Words::default();
+    if let Some(stderr) = child.stderr.take() {
+        let words = words.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                eprintln!("{line}");
+                if let Ok(mut words) = words.lock() {
+                    words.push_back(line);
+                    if words.len() > KEPT {
+                        words.pop_front();
+                    }
+                }
+            }
+        });
+    }
+    words
+}
+
+fn words(said: &Words) -> String {
+    let said = said.lock().map(|words| words.iter().map(|word| format!("\n  {word}")).collect());
+    said.unwrap_or_default()
+}
+
+async fn connect(
+    info: &ConnectionInfo,
+    child: &mut Child,
+    inputs: &Sender<Input>,
+) -> Result<(DealerSendHalf, DealerSendHalf, DealerSendHalf, JoinSet<()>)> {
+    const LIMIT: Duration = Duration::from_secs(120);
+    let begin = Instant::now();
+    // ZeroMQ would wait for seconds between its tries.
+    while TcpStream::connect((info.ip.as_str(), info.stdin_port)).await.is_err() {
+        if let Some(status) = child.try_wait()? {
+            bail!("it ended with {status}");
+        }
+        if begin.elapsed() > LIMIT {
+            bail!("it opened no ports within {} s", LIMIT.as_secs());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    let address = |port: u16| format!("tcp://{}:{port}", info.ip);
+    let mut iopub = SubSocket::new();
+    iopub.connect(&address(info.iopub_port)).await?;
+    iopub.subscribe("").await?;
+    let mut shell = dealer(&address(info.shell_port)).await?;
+    let control = dealer(&address(info.control_port)).await?;
+    let stdin = dealer(&address(info.stdin_port)).await?;
+
+    let key = Key::new(&info.key)?;
+    let greeting = async {
+        // Until a question's status comes, too: evcxr takes a moment to see that we listen.
+        loop {
+            shell.send(Message::new("kernel_info_request", &json!({})).seal(&key)).await?;
+            Message::open(shell.recv().await?, &key)?;
+            if timeout(Duration::from_millis(200), idle(&mut iopub, &key)).await.is_ok() {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    tokio::select! {
+        greeting = timeout(LIMIT, greeting) => greeting.context("it does not answer")??,
+        status = child.wait() => bail!("it ended with {}", status?),
+    }
+    let mut tasks = JoinSet::new();
+    let ((shell, from_shell), (control, from_control), (stdin, from_stdin)) =
+        (shell.split(), control.split(), stdin.split());
+    tasks.spawn(pass_on(from_shell, Input::EvcxrShell, inputs.clone()));
+    tasks.spawn(pass_on(from_control, Input::EvcxrControl, inputs.clone()));
+    tasks.spawn(pass_on(from_stdin, Input::EvcxrStdin, inputs.clone()));
+    tasks.spawn(pass_on(iopub, Input::EvcxrIopub, inputs.clone()));
+    Ok((shell, control, stdin, tasks))
+}
+
+/// evcxr asks for input on another socket than the one on which it was asked to run the cell, so
+/// ours have the same name on all of them, as a client of Jupyter's does.
+async fn dealer(address: &str) -> Result<DealerSocket> {
+    let mut options = SocketOptions::default();
+    let name = PeerIdentity::try_from(b"d2l-relay".to_vec())
+        .map_err(|error| anyhow::anyhow!("a socket's name: {error:?}"))?;
+    options.peer_identity(name);
+    let mut socket = DealerSocket::with_options(options);
+    socket.connect(address).await?;
+    Ok(socket)
+}
+
+async fn idle(iopub: &mut SubSocket, key: &Key) -> Result<()> {
+    while Message::open(iopub.recv().await?, key)?.content()["execution_state"] != "idle" {}
+    Ok(())
+}
+
+/// Waits for evcxr's end, or brings it about when `ended` says so.
+async fn watch(mut child: Child, said: Words, ended: oneshot::Receiver<()>, inputs: Sender<Input>) {
+    tokio::select! {
+        status = child.wait() => {
+            let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            sleep(Duration::from_millis(50)).await;
+            let _ = inputs.send(Input::EvcxrEnded(format!("{status}{}", words(&said)))).await;
+        }
+        _ = ended => {}
+    }
+}

@@ -1,0 +1,191 @@
+//! A cell's failure in words: what a reader sees of a panic, an error value, or a program that ended.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+const RED: &str = "\u{1b}[31m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// What Jupyter calls an error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub name: String,
+    pub message: String,
+    /// Lines below the message.
+    pub trace: Vec<String>,
+}
+
+impl Failure {
+    pub fn new(name: &str, message: impl Into<String>) -> Failure {
+        Failure { name: name.into(), message: message.into(), trace: vec![] }
+    }
+
+    /// The content of an `error` message, and part of the reply to the request.
+    pub fn content(&self) -> Value {
+        let mut traceback = vec![format!("{RED}{}{PLAIN}: {}", self.name, self.message)];
+        traceback.extend(self.trace.iter().cloned());
+        json!({"ename": self.name, "evalue": self.message, "traceback": traceback})
+    }
+}
+
+/// What the program wrote to its standard error when it panicked: text before it, and the panic.
+/// `pid` is the program's.
+pub fn split_panic(text: &str, pid: u32) -> (&str, Option<&str>) {
+    let reports = text.match_indices("thread '").map(|(place, _)| place).filter(|&place| {
+        let line_start = place == 0 || text[..place].ends_with('\n');
+        line_start && head(&text[place..]).contains("panicked at ")
+    });
+    let reports: Vec<usize> = reports.collect();
+    // Cells run on the first thread, whose number on Linux is the process's; else the last one it is.
+    let first_thread = format!("({pid})");
+    let own = reports.iter().rfind(|&&place| head(&text[place..]).contains(&first_thread));
+    match own.or(reports.last()) {
+        // The report begins with an empty line.
+        Some(&place) => (text[..place].strip_suffix('\n').unwrap_or(""), Some(&text[place..])),
+        None => (text, None),
+    }
+}
+
+fn head(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Reads a panic's report. `code` is the cell's; `sources` is the folder in which it was compiled.
+pub fn panic(report: &str, code: &str, sources: &Path) -> Failure {
+    let (head, body) = report.split_once('\n').unwrap_or((report, ""));
+    let place =
+        head.split_once("panicked at ").map_or("", |(_, place)| place.trim_end_matches(':'));
+    let is_end = |line: &str| {
+        line.starts_with("note: run with `RUST_BACKTRACE") || line.starts_with("stack backtrace:")
+    };
+    let end = body.lines().position(is_end).unwrap_or(usize::MAX);
+    let message: Vec<&str> = body.lines().take(end).collect();
+    let mut failure = Failure::new("panic", message.join("\n").trim_end());
+    failure.trace.push(format!("  at {}", in_cell(place, code, sources)));
+    // There is one if the reader has asked for it.
+    let backtrace = body.lines().skip(end).filter(|line| !line.starts_with("note: "));
+    failure.trace.extend(backtrace.map(str::to_string));
+    failure
+}
+
+/// A place in the source that evcxr has made of the cell, as a place in the cell.
+fn in_cell(place: &str, code: &str, sources: &Path) -> String {
+    let own_line = || {
+        let number: usize = place.strip_prefix("src/lib.rs:")?.split(':').next()?.parse().ok()?;
+        let source = std::fs::read_to_string(sources.join("src/lib.rs")).ok()?;
+        let line = source.lines().nth(number.checked_sub(1)?)?.trim().to_string();
+        let found = code.lines().position(|other| other.contains(&line));
+        Some(match found {
+            Some(number) => format!("line {} of the cell: {line}", number + 1),
+            None => format!("a line of an earlier cell: {line}"),
+        })
+    };
+    own_line().unwrap_or_else(|| place.to_string())
+}
+
+/// Reads what was on standard error when `?` returned an error. The first part is other text.
+pub fn error_value(text: &str) -> (String, Failure) {
+    let is_warning = |line: &&str| line.starts_with("[W") || line.starts_with("Warning");
+    let (warnings, message): (Vec<&str>, Vec<&str>) = text.lines().partition(is_warning);
+    let message = match message.join("\n").trim() {
+        "" => "the cell returned an error; its text is above".to_string(),
+        message => message.to_string(),
+    };
+    let warnings: String = warnings.iter().map(|line| format!("{line}\n")).collect();
+    (warnings, Failure::new("Error", message))
+}
+
+/// What evcxr says of a program that has ended, in words that help.
+pub fn program_ended(evcxr: &str) -> Failure {
+    let status = evcxr.rsplit("terminated with status: ").next().unwrap_or(evcxr).trim();
+    let reason = match status {
+        s if s.starts_with("signal: 9") => {
+            "the system killed it, most likely because memory was short; a smaller batch needs less"
+        }
+        s if s.starts_with("signal: 6") => {
+            "it aborted; libtorch or another library in C++ gave up, and what it said is above"
+        }
+        s if s.starts_with("signal: ") => "it crashed; unsafe code in a library is a likely cause",
+        _ => "the cell, or something that it called, ended it (std::process::exit)",
+    };
+    let mut failure =
+        Failure::new("ProgramEnded", format!("Rust's process ended with {status}: {reason}"));
+    failure.trace.push(LOST.into());
+    failure
+}
+
+/// What is lost with the program.
+pub const LOST: &str = "All variables are lost; `use`, functions, types and `:dep` are kept. Run the \
+                        cells that made the variables again.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "thread 'main' (77) panicked at src/lib.rs:3:5:\nno such thing\nat all\n\
+                          note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+
+    #[test]
+    fn a_panic_names_the_line_of_the_cell() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        let source = "fn generated() {}\nlet a = 1;\n    boom(a);\n";
+        std::fs::write(folder.path().join("src/lib.rs"), source).unwrap();
+        let failure = panic(REPORT, "// a comment\nlet a = 1;\n  2; boom(a);", folder.path());
+        assert_eq!((&*failure.name, &*failure.message), ("panic", "no such thing\nat all"));
+        assert_eq!(failure.trace, ["  at line 3 of the cell: boom(a);"]);
+        let elsewhere = panic(REPORT, "f()", folder.path());
+        assert_eq!(elsewhere.trace, ["  at a line of an earlier cell: boom(a);"]);
+        let unknown = panic(REPORT, "f()", Path::new("/nowhere"));
+        assert_eq!(unknown.trace, ["  at src/lib.rs:3:5"]);
+    }
+
+    #[test]
+    fn a_backtrace_that_was_asked_for_is_kept() {
+        let report =
+            "thread 'main' panicked at /c/x.rs:1:2:\nno\nstack backtrace:\n   0: f\nnote: Some\n";
+        let failure = panic(report, "", Path::new("/nowhere"));
+        assert_eq!(failure.trace, ["  at /c/x.rs:1:2", "stack backtrace:", "   0: f"]);
+        let content = failure.content();
+        assert_eq!(content["traceback"].as_array().unwrap().len(), 4);
+        assert!(content["traceback"][0].as_str().unwrap().ends_with(": no"));
+    }
+
+    #[test]
+    fn the_cells_own_panic_is_found() {
+        let other = "thread '<unnamed>' (3) panicked at src/lib.rs:1:1:\nno\n";
+        let quoted = "he said thread 'main' panicked at noon\n";
+        assert_eq!(split_panic(quoted, 77), (quoted, None));
+        let before = format!("{other}\n{REPORT}");
+        assert_eq!(split_panic(&before, 77), (other, Some(REPORT)));
+        let after = format!("{REPORT}\n{other}");
+        assert_eq!(split_panic(&after, 77), ("", Some(&*after)));
+        assert_eq!(split_panic(other, 77), ("", Some(other)));
+    }
+
+    #[test]
+    fn error_values_are_told_from_warnings() {
+        let (other, failure) = error_value("[W123 x.cpp] hm\n./a: not there\n  what to do: look\n");
+        assert_eq!(other, "[W123 x.cpp] hm\n");
+        assert_eq!(failure.message, "./a: not there\n  what to do: look");
+        assert!(error_value("\n").1.message.contains("is above"));
+    }
+
+    #[test]
+    fn ends_are_explained() {
+        for (status, word) in [
+            ("signal: 9 (SIGKILL)", "memory"),
+            ("signal: 6 (SIGABRT) (core dumped)", "aborted"),
+            ("signal: 11 (SIGSEGV)", "crashed"),
+            ("exit status: 3", "std::process::exit"),
+        ] {
+            let failure =
+                program_ended(&format!("text\nSubprocess terminated with status: {status}"));
+            assert!(
+                failure.message.contains(status) && failure.message.contains(word),
+                "{failure:?}"
+            );
+        }
+    }
+}

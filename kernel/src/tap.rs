@@ -1,0 +1,67 @@
+//! The program's side of the tap: its streams go through the relay.
+//!
+//! evcxr starts this executable again to run the cells, and talks to it through its standard streams.
+//! Before that begins, the streams are handed to the relay: it then sees all that the program prints
+//! before evcxr does, in order and whatever its size, and when evcxr tells the program to run a cell.
+
+use std::io::{Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use anyhow::{Context, Result};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+
+use crate::{environment, names};
+
+/// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
+pub fn install() {
+    let asked = std::env::var_os(names::BACKTRACE).is_some_and(|value| value != "0");
+    // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
+    environment::set("RUST_BACKTRACE", if asked { "1" } else { "0" });
+    let Some(socket) = std::env::var_os(names::SOCKET) else { return };
+    match UnixStream::connect(socket).context("no relay").and_then(hand_over) {
+        Ok(relay) => drop(std::thread::spawn(|| end_with(relay))),
+        Err(error) => {
+            // Display lines would be shown as text.
+            environment::remove(names::WIRE);
+            eprintln!("Figures cannot be shown while a cell runs: {error:#}");
+        }
+    }
+}
+
+fn hand_over(mut relay: UnixStream) -> Result<UnixStream> {
+    let new_pipe = || pipe_with(PipeFlags::CLOEXEC);
+    let (stdin, relay_stdin) = new_pipe()?;
+    let (relay_stdout, stdout) = new_pipe()?;
+    let (relay_stderr, stderr) = new_pipe()?;
+    let evcxr = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let handed = [
+        evcxr.0.as_fd(),
+        evcxr.1.as_fd(),
+        evcxr.2.as_fd(),
+        relay_stdin.as_fd(),
+        relay_stdout.as_fd(),
+        relay_stderr.as_fd(),
+    ];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(6))];
+    let mut buffer = SendAncillaryBuffer::new(&mut space);
+    buffer.push(SendAncillaryMessage::ScmRights(&handed));
+    let hello = format!("program {}\n", std::process::id());
+    let parts = [std::io::IoSlice::new(hello.as_bytes())];
+    sendmsg(&relay, &parts, &mut buffer, SendFlags::empty()).context("cannot hand over")?;
+    relay.read_exact(&mut [0]).context("the relay refused")?;
+    dup2_stdin(stdin)?;
+    dup2_stdout(stdout)?;
+    dup2_stderr(stderr)?;
+    Ok(relay)
+}
+
+/// Without the relay nobody can read or stop this program any more.
+fn end_with(mut relay: UnixStream) {
+    let _ = relay.read(&mut [0]);
+    let _ = std::io::stderr().write_all(b"The kernel has ended.\n");
+    std::process::exit(1);
+}

@@ -1,0 +1,53 @@
+//! The stop button of a notebook.
+//!
+//! The kernel "Rust (d2l)" asks the cell first: it makes a file, whose path it has given to the
+//! program, and the crate's loops look for it between two batches. So nothing is lost: the loop
+//! returns [`Error::Interrupted`], and every variable is as it was at that moment.
+
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::display::jupyter;
+use crate::{Error, Result};
+
+static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    jupyter::is_live().then(|| std::env::var_os("JUPYTER_INTERRUPT_FILE"))?.map(PathBuf::from)
+});
+
+/// For a loop of your own: an error if the stop button was pressed, so that `check_interrupt()?;`
+/// ends the cell and keeps its variables.
+///
+/// A [`DataLoader`](crate::data::DataLoader) calls it before each batch, and so do training, testing
+/// and downloads. It takes a microsecond; outside a notebook it does nothing.
+///
+/// # Errors
+/// [`Error::Interrupted`], once each time that the button was pressed.
+///
+/// ```
+/// use d2l::prelude::*;
+/// for _ in 0..3 {
+///     check_interrupt()?;
+/// }
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub fn check_interrupt() -> Result<()> {
+    let Some(file) = &*FILE else { return Ok(()) };
+    tell_that_we_look();
+    // Whoever removes it has seen it: one press is one error.
+    if file.exists() && std::fs::remove_file(file).is_ok() {
+        return Err(Error::Interrupted);
+    }
+    Ok(())
+}
+
+/// A kernel waits longer for a cell that looks for the stop button. It forgets this at a cell's end.
+fn tell_that_we_look() {
+    const AGAIN: Duration = Duration::from_secs(1);
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|time| time.elapsed() > AGAIN) {
+        *last = Some(Instant::now());
+        jupyter::send("listening", &serde_json::json!({}));
+    }
+}

@@ -1,0 +1,148 @@
+"""What the kernel's tests share: a kernel, and cells whose messages are kept as they come."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ROOT / "target" / "kernels"
+LIMIT = 180  # seconds for one cell: the machine may be busy
+
+DEP = ':dep d2l = { path = ".." }\nuse d2l::prelude::*;'
+# The display lines as a program would print them without the crate.
+LINE = r'println!("\u{{1e}}jupyter/1 {kind} {{}}", r###"{json}"###);'
+
+
+def line(kind, **content):
+    return LINE.format(kind=kind, json=json.dumps(content))
+
+
+def display(text, id=None, kind="display_data"):
+    transient = {"display_id": id} if id else {}
+    return line(kind, data={"text/plain": text}, transient=transient)
+
+
+class Run:
+    """What came of a cell: all messages, each with its time in seconds, and the reply."""
+
+    def __init__(self, messages, reply, seconds):
+        self.messages, self.reply, self.seconds = messages, reply, seconds
+
+    def of(self, *kinds):
+        return [message for message in self.messages if message["msg_type"] in kinds]
+
+    def text(self, name="stdout"):
+        return "".join(m["content"]["text"] for m in self.of("stream") if m["content"]["name"] == name)
+
+    @property
+    def result(self):
+        return [message["content"]["data"] for message in self.of("execute_result")]
+
+    @property
+    def error(self):
+        errors = self.of("error")
+        return errors[0]["content"] if errors else None
+
+
+class Notebook:
+    """A running kernel "Rust (d2l)"; `stock` is evcxr_jupyter as it is, in a folder of its own."""
+
+    def __init__(self, stock=None, environment=None):
+        self.manager = KernelManager(kernel_name="rust-d2l", kernel_spec_manager=KernelSpecManager())
+        env = {**os.environ, **(environment or {})}
+        for name in ("D2L_DATA_DIR", "D2L_MAX_EPOCHS", "D2L_DATASET_LIMIT"):
+            env.pop(name, None)
+        if stock:
+            env |= {"D2L_KERNEL_STOCK": "1", "EVCXR_TMPDIR": str(stock)}
+        self.manager.start_kernel(cwd=str(ROOT / "notebooks"), env=env)
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=LIMIT)
+
+    @property
+    def pid(self):
+        return self.manager.provisioner.process.pid
+
+    def run(self, code, on_message=None, answer=None, limit=LIMIT):
+        """Executes a cell. `on_message` may act when a message comes, with the seconds so far."""
+        messages, start = [], time.monotonic()
+
+        def hook(message):
+            message["seconds"] = time.monotonic() - start
+            messages.append(message)
+            if on_message:
+                on_message(message)
+
+        def stdin_hook(message):
+            self.client.input(answer(message["content"]["prompt"]))
+
+        reply = self.client.execute_interactive(
+            code, output_hook=hook, stdin_hook=stdin_hook if answer else None,
+            allow_stdin=answer is not None, timeout=limit,
+        )
+        return Run(messages, reply["content"], time.monotonic() - start)
+
+    def interrupt(self):
+        """The stop button."""
+        self.client.control_channel.send(self.client.session.msg("interrupt_request", {}))
+
+    def stop(self):
+        if self.manager.has_kernel:
+            self.client.stop_channels()
+            self.manager.shutdown_kernel()
+
+
+class KernelTest(unittest.TestCase):
+    """Tests that share a kernel. None of them leaves it in a state that another would not expect."""
+
+    notebook: Notebook
+    setup = "1"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.notebook = Notebook()
+        cls.addClassCleanup(cls.notebook.stop)
+        # The first cell tells that the kernel is starting, too.
+        run = cls.notebook.run(cls.setup)
+        assert run.reply["status"] == "ok", run.error
+
+    def run_cell(self, code, **arguments):
+        return self.notebook.run(code, **arguments)
+
+    def assert_ok(self, run):
+        self.assertEqual(run.reply["status"], "ok", run.reply.get("evalue"))
+        return run
+
+    def interrupt_at(self, text):
+        """Presses the stop button when a cell shows this text for the first time."""
+        pressed = []
+
+        def on_message(message):
+            shown = message["msg_type"] in ("stream", "display_data", "update_display_data")
+            if not pressed and shown and text in json.dumps(message["content"], ensure_ascii=False):
+                pressed.append(message)
+                self.notebook.interrupt()
+
+        return on_message
+
+
+def copy_of_template():
+    """A warm build folder for a stock kernel."""
+    folder = tempfile.TemporaryDirectory(dir=FOLDERS, prefix="stock-")
+    # With links for large files, as the kernel does.
+    shutil.copytree(FOLDERS / "template", folder.name, dirs_exist_ok=True, copy_function=link_or_copy)
+    return folder
+
+
+def link_or_copy(source, target):
+    if os.path.getsize(source) < 1 << 16:
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)

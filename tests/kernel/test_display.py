@@ -1,0 +1,157 @@
+"""What cells show: figures at any moment, in order with text, and nothing lost."""
+
+import unittest
+
+from notebook import DEP, KernelTest, display, line
+
+
+class Display(KernelTest):
+    def test_updates_arrive_while_the_cell_runs(self):
+        wait = "std::thread::sleep(std::time::Duration::from_millis(400));"
+        run = self.assert_ok(self.run_cell(
+            display("one", "a") + wait + display("two", "a", "update_display_data") + wait
+        ))
+        first, second = run.of("display_data", "update_display_data")
+        self.assertEqual(first["content"]["data"], {"text/plain": "one"})
+        self.assertEqual(second["content"]["transient"], {"display_id": "a"})
+        # Each comes a wait before the next, and the last one a wait before the end.
+        self.assertGreater(second["seconds"] - first["seconds"], 0.3)
+        self.assertGreater(run.seconds - second["seconds"], 0.3)
+
+    def test_figures_and_text_keep_their_order(self):
+        code = 'println!("a");' + display("1") + 'println!("b"); println!("c");' + display("2") + display("3")
+        run = self.assert_ok(self.run_cell(code))
+        shown = [m["content"].get("text") or m["content"]["data"]["text/plain"] for m in run.of("stream", "display_data")]
+        self.assertEqual(shown, ["a\n", "1", "b\nc\n", "2", "3"])
+
+    def test_figures_of_any_program_all_appear(self):
+        block = 'println!("EVCXR_BEGIN_CONTENT text/html\\n<b>{}</b>\\nEVCXR_END_CONTENT", {});'
+        run = self.assert_ok(self.run_cell(" ".join(block.replace("{});", f"{n});") for n in (1, 2, 3))))
+        htmls = [m["content"]["data"]["text/html"] for m in run.of("display_data", "execute_result")]
+        self.assertEqual(htmls, ["<b>1</b>", "<b>2</b>", "<b>3</b>"])
+        # As ever, the last one is what the cell is worth.
+        self.assertEqual(len(run.of("execute_result")), 1)
+
+    def test_clear_output(self):
+        run = self.assert_ok(self.run_cell(display("1") + line("clear_output", wait=True) + display("2")))
+        kinds = [m["msg_type"] for m in run.of("display_data", "clear_output")]
+        self.assertEqual(kinds, ["display_data", "clear_output", "display_data"])
+        self.assertEqual(run.of("clear_output")[0]["content"], {"wait": True})
+
+    def test_ten_thousand_displays(self):
+        code = "for i in 0..10_000 {" + display("number").replace("number", "@").replace(
+            'r###"', '&r###"').replace('"###)', '"###.replace("@", &i.to_string()))') + "}"
+        run = self.assert_ok(self.run_cell(code))
+        numbers = [m["content"]["data"]["text/plain"] for m in run.of("display_data")]
+        self.assertEqual(numbers, [str(i) for i in range(10_000)])
+
+    def test_ten_thousand_lines_of_text(self):
+        run = self.assert_ok(self.run_cell('for i in 0..10_000 { println!("{i}"); }'))
+        self.assertEqual(run.text(), "".join(f"{i}\n" for i in range(10_000)))
+        # They come in bursts.
+        self.assertLess(len(run.of("stream")), 2_000)
+
+    def test_a_figure_of_several_megabytes(self):
+        code = 'let big = "x".repeat(6_000_000);' + display("@").replace(
+            'r###"', '&r###"').replace('"###)', '"###.replace("@", &big))') + 'println!("after");'
+        run = self.assert_ok(self.run_cell(code))
+        self.assertEqual([len(m["content"]["data"]["text/plain"]) for m in run.of("display_data")], [6_000_000])
+        self.assertEqual(run.text(), "after\n")
+
+    def test_malformed_and_foreign_lines_are_text(self):
+        lines = ["\x1ejupyter/1 display_data {", "\x1ejupyter/7 display_data {}", "\x1ejupyter/1 dance {}", "\x1e", "\x1ehm"]
+        code = "".join(f'println!("{{}}", {rust_string(text)});' for text in lines)
+        run = self.assert_ok(self.run_cell(code))
+        self.assertEqual(run.text(), "".join(text + "\n" for text in lines))
+        self.assertEqual(run.of("display_data"), [])
+
+    def test_a_line_is_shown_before_its_end(self):
+        run = self.assert_ok(self.run_cell(
+            "use std::io::Write;\n"
+            'for i in 0..3 { print!("{i} "); std::io::stdout().flush().unwrap();'
+            " std::thread::sleep(std::time::Duration::from_millis(200)); }"
+        ))
+        self.assertEqual(run.text(), "0 1 2 ")
+        times = [m["seconds"] for m in run.of("stream")]
+        self.assertGreater(times[-1] - times[0], 0.3)
+
+    def test_threads_that_print_later_are_heard(self):
+        self.assert_ok(self.run_cell(
+            'std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(300));'
+            ' for _ in 0..20_000 { println!("late"); } });'
+        ))
+        # 100 KB are more than a pipe holds: without a reader the thread would wait for the next cell.
+        text, message = "", None
+        while text.count("late") < 20_000:
+            message = self.notebook.client.get_iopub_msg(timeout=30)
+            text += message["content"].get("text", "")
+        self.assert_ok(self.run_cell("1"))
+
+
+class WithTheCrate(KernelTest):
+    setup = DEP
+
+    def test_three_figures_in_one_cell(self):
+        show = "show_images(&[Image::from(d2l::image::RgbImage::new(9, 9))], 1, 1, 1.0)?;"
+        run = self.assert_ok(self.run_cell(show * 3))
+        figures = run.of("display_data")
+        self.assertEqual(len(figures), 3)
+        for figure in figures:
+            self.assertIn("image/svg+xml", figure["content"]["data"])
+
+    def test_curves_grow(self):
+        self.assert_ok(self.run_cell(
+            'fn curve(points: usize, pause: u64) -> Result<Animator> {'
+            ' let mut animator = Animator::new("epoch", &["loss"]);'
+            " for i in 0..points { animator.add(i as f64, &[Some(0.5)]); std::thread::sleep(std::time::Duration::from_millis(pause)); }"
+            " Ok(animator) }"
+        ))
+        run = self.assert_ok(self.run_cell("curve(5, 150)?.show()?;"))
+        kinds = [m["msg_type"] for m in run.of("display_data", "update_display_data", "execute_result")]
+        self.assertEqual(kinds, ["display_data"] + ["update_display_data"] * 4)
+        self.assertEqual(len({m["content"]["transient"]["display_id"] for m in run.of("display_data", "update_display_data")}), 1)
+        # Ten times a second at most, and the last points are not missing.
+        run = self.assert_ok(self.run_cell("curve(100, 1)?;"))
+        figures = run.of("display_data", "update_display_data")
+        self.assertLess(len(figures), 12)
+        self.assertEqual(points(figures[-1]), 100)
+        # Shown once more it is a figure of its own.
+        run = self.assert_ok(self.run_cell("let again = curve(3, 1)?; again.show()?; again.show()?; again"))
+        self.assertEqual(len(run.of("display_data")), 2)
+        self.assertEqual(len(run.result), 1)
+
+    def test_a_bar_moves_in_its_place(self):
+        run = self.assert_ok(self.run_cell(
+            'let mut progress = Progress::new("reading <all>", 20);'
+            ' for i in 0..20 { progress.note(format!("page {i}")); progress.advance(1); std::thread::sleep(std::time::Duration::from_millis(60)); }'
+            " drop(progress);"
+        ))
+        bars = run.of("display_data", "update_display_data")
+        self.assertEqual(len(run.of("display_data")), 1)
+        self.assertGreater(len(bars), 4)
+        middle = bars[2]["content"]["data"]
+        self.assertRegex(middle["text/plain"], r"^reading <all>: \d+ %, 0:0\d left; page \d+$")
+        self.assertRegex(middle["text/html"], r'<progress value="\d+" max="20".*reading &lt;all&gt;: ')
+        self.assertEqual(bars[-1]["content"]["data"], {"text/plain": "reading <all>: 0:01"})
+        # What is over at once shows no bar.
+        run = self.assert_ok(self.run_cell('let mut quick = Progress::new("quick", 2); quick.advance(2); drop(quick);'))
+        self.assertEqual(run.of("display_data"), [])
+
+    def test_clear_output_of_the_crate(self):
+        run = self.assert_ok(self.run_cell("clear_output(true);"))
+        self.assertEqual([m["content"] for m in run.of("clear_output")], [{"wait": True}])
+
+
+def rust_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\x1e", "\\u{1e}") + '"'
+
+
+def points(message):
+    """The points of a figure's only curve."""
+    svg = message["content"]["data"]["image/svg+xml"]
+    curve = [part for part in svg.split("<polyline") if 'stroke="#0072B2"' in part]
+    return max(len(part.split('points="')[1].split('"')[0].split()) for part in curve)
+
+
+if __name__ == "__main__":
+    unittest.main()

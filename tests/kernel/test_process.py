@@ -1,0 +1,250 @@
+"""The kernel as a process: its start, its end, its neighbours, and what it does when parts of it die."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from notebook import DEP, FOLDERS, KernelTest, Notebook, copy_of_template, display
+
+KERNEL = Path(os.path.dirname(os.path.abspath(__file__))).parents[1] / ".venv/share/d2l/d2l-kernel"
+
+
+def children(pid):
+    """The processes that this one has started, by their ids."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        if parent == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class PassedOn(KernelTest):
+    """What the relay does not change."""
+
+    def test_input(self):
+        ask = 'println!("EVCXR_INPUT_REQUEST:your name?"); let mut name = String::new(); std::io::stdin().read_line(&mut name)?; println!("hello {}", name.trim());'
+        prompts = []
+        run = self.run_cell(ask, answer=lambda prompt: prompts.append(prompt) or "ホットドッグ")
+        self.assertEqual((prompts, run.text()), (["your name?"], "hello ホットドッグ\n"))
+
+    def test_completion_and_inspection(self):
+        self.assert_ok(self.run_cell("let completed = vec![1u8];"))
+        client = self.notebook.client
+        reply = client.complete("completed.le", reply=True, timeout=60)["content"]
+        self.assertEqual(reply["status"], "ok")
+        self.assertTrue(any(match.startswith("len") for match in reply["matches"]), reply["matches"])
+        reply = client.inspect("completed.len", reply=True, timeout=60)["content"]
+        self.assertEqual(reply["status"], "ok")
+
+    def test_comms(self):
+        client = self.notebook.client
+        content = {"comm_id": "c1", "target_name": "evcxr-cargo-check", "data": {"code": "let x: i32 = \"\";"}}
+        client.shell_channel.send(client.session.msg("comm_open", content))
+        while True:
+            message = client.get_iopub_msg(timeout=60)
+            if message["msg_type"] == "comm_msg":
+                break
+        self.assertEqual(message["content"]["data"]["problems"][0]["severity"], "error")
+
+    def test_heartbeat_and_info_while_busy(self):
+        client = self.notebook.client
+        client.execute("std::thread::sleep(std::time::Duration::from_secs(2));")
+        time.sleep(1)
+        self.assertTrue(client.is_alive())
+        client.control_channel.send(client.session.msg("kernel_info_request", {}))
+        start = time.monotonic()
+        reply = client.get_control_msg(timeout=10)
+        self.assertEqual(reply["content"]["language_info"]["name"], "Rust")
+        self.assertLess(time.monotonic() - start, 1)
+        self.assert_ok(self.run_cell("1"))
+
+
+class Start(unittest.TestCase):
+    def test_an_answer_at_once_and_a_word_about_what_is_done(self):
+        start = time.monotonic()
+        notebook = Notebook()
+        self.addCleanup(notebook.stop)
+        self.assertLess(time.monotonic() - start, 1.5)
+        run = notebook.run("1 + 1")
+        self.assertEqual(run.result, [{"text/plain": "2"}])
+        notices = run.of("display_data", "update_display_data")
+        if run.seconds > 2:
+            self.assertIn("Starting", notices[0]["content"]["data"]["text/plain"])
+            # It is gone when the cell's own output comes.
+            kinds = [m["msg_type"] for m in run.messages]
+            self.assertGreater(kinds.index("execute_result"), kinds.index("clear_output"))
+        states = [m["content"]["execution_state"] for m in run.of("status")]
+        self.assertEqual(states, ["busy", "idle"])
+
+    def test_two_kernels_at_once(self):
+        notebooks = [Notebook() for _ in range(2)]
+        for notebook in notebooks:
+            self.addCleanup(notebook.stop)
+        runs = [None, None]
+
+        def work(i):
+            runs[i] = [
+                notebooks[i].run(DEP),
+                notebooks[i].run(f"let x = Tensor::from_slice(&[{i}i64, 20]); x.sum(Kind::Int64).int64_value(&[])"),
+                notebooks[i].run(display(f"figure {i}")),
+            ]
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for i, (dep, value, figure) in enumerate(runs):
+            self.assertEqual(dep.reply["status"], "ok", dep.error)
+            # Dependencies were compiled by the set-up: anew they would take more than a minute.
+            self.assertLess(dep.seconds, 45)
+            self.assertEqual(value.result, [{"text/plain": str(20 + i)}])
+            self.assertEqual(figure.of("display_data")[0]["content"]["data"]["text/plain"], f"figure {i}")
+
+    def test_bad_connection_files(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name) / "kernel.json"
+        good = {name: port for name, port in zip(
+            ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"], free_ports(5))}
+        good |= {"ip": "127.0.0.1", "transport": "tcp", "key": "k", "signature_scheme": "hmac-sha256"}
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        cases = [
+            (None, "cannot read the connection file"),
+            ("{", "not a connection file"),
+            (json.dumps({**good, "shell_port": "x"}), "not a connection file"),
+            (json.dumps({k: v for k, v in good.items() if k != "signature_scheme"}), "signature_scheme"),
+            (json.dumps({**good, "transport": "ipc"}), "found transport ipc"),
+            (json.dumps({**good, "iopub_port": taken.getsockname()[1]}), "another program has the port"),
+        ]
+        for content, expected in cases:
+            path.unlink(missing_ok=True)
+            if content is not None:
+                path.write_text(content)
+            run = subprocess.run([KERNEL, "--control_file", path], capture_output=True, text=True, timeout=60,
+                                 env={**os.environ, "D2L_KERNEL_DIR": folder.name})
+            self.assertEqual(run.returncode, 1, content)
+            self.assertIn(expected, run.stderr)
+            self.assertIn("what to do", run.stderr)
+
+    def test_figures_on_the_stock_kernel(self):
+        folder = copy_of_template()
+        self.addCleanup(folder.cleanup)
+        notebook = Notebook(stock=folder.name)
+        self.addCleanup(notebook.stop)
+        # Our kernel puts the pinned versions there; this one would fetch and compile others.
+        self.assertEqual(notebook.run("1").reply["status"], "ok")
+        shutil.copy(FOLDERS / "pinned.lock", Path(folder.name) / "Cargo.lock")
+        self.assertEqual(notebook.run(DEP).reply["status"], "ok")
+        run = notebook.run(
+            'let mut animator = Animator::new("epoch", &["loss"]); let mut progress = Progress::new("reading", 3);'
+            ' for i in 0..3 { animator.add(i as f64, &[Some(0.5)]); progress.advance(1); println!("epoch {i}"); }'
+            " check_interrupt()?; clear_output(false); drop(progress); animator.show()?;"
+        )
+        self.assertEqual(run.text(), "epoch 0\nepoch 1\nepoch 2\n")
+        self.assertEqual(len(run.result), 1)
+        self.assertIn("image/svg+xml", run.result[0])
+
+
+class End(unittest.TestCase):
+    def start(self):
+        notebook = Notebook()
+        self.addCleanup(notebook.stop)
+        self.assertEqual(notebook.run("let a = 1;").reply["status"], "ok")
+        return notebook
+
+    def test_nothing_is_left(self):
+        notebook = self.start()
+        processes = [notebook.pid, *children(notebook.pid)]
+        processes += [pid for child in processes[1:] for pid in children(child)]
+        self.assertGreaterEqual(len(processes), 3)
+        notebook.client.execute("loop {}")
+        time.sleep(2)
+        start = time.monotonic()
+        notebook.manager.shutdown_kernel()
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
+        self.assertEqual(list(FOLDERS.glob("*.in-use")), [])
+
+    def test_restart(self):
+        notebook = self.start()
+        notebook.manager.restart_kernel()
+        notebook.client.wait_for_ready(timeout=60)
+        self.assertIn("cannot find value", notebook.run("a").error["evalue"])
+        self.assertEqual(notebook.run("2").result, [{"text/plain": "2"}])
+
+    def test_a_killed_kernel_leaves_nothing_running_and_its_folder_is_cleaned(self):
+        notebook = self.start()
+        [evcxr] = children(notebook.pid)
+        processes = [evcxr, *children(evcxr)]
+        folder = folder_of(evcxr)
+        (folder / "src/lib.rs").write_text("half written")
+        os.kill(notebook.pid, signal.SIGKILL)
+        self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
+        self.assertTrue(folder.with_suffix(".in-use").exists())
+        again = self.start()
+        [evcxr] = children(again.pid)
+        self.assertEqual(folder_of(evcxr), folder)
+        self.assertNotEqual((folder / "src/lib.rs").read_text(), "half written")
+
+    def test_evcxr_dies(self):
+        notebook = self.start()
+        [evcxr] = children(notebook.pid)
+
+        def on_message(message):
+            if message["msg_type"] == "stream":
+                os.kill(evcxr, signal.SIGKILL)
+
+        run = notebook.run('println!("begun"); loop {}', on_message=on_message)
+        self.assertEqual(run.error["ename"], "KernelError")
+        self.assertIn("evcxr ended with signal: 9", run.error["evalue"])
+        self.assertEqual(run.messages[-1]["content"], {"execution_state": "idle"})
+        self.assertEqual(notebook.run("3").result, [{"text/plain": "3"}])
+        self.assertEqual(len(children(notebook.pid)), 1)
+
+
+def folder_of(evcxr):
+    environment = Path(f"/proc/{evcxr}/environ").read_bytes().split(b"\0")
+    [folder] = [e for e in environment if e.startswith(b"EVCXR_TMPDIR=")]
+    return Path(folder.split(b"=", 1)[1].decode())
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+if __name__ == "__main__":
+    unittest.main()
