@@ -1,4 +1,8 @@
-"""Opens fine_tuning.ipynb in JupyterLab in a headless Chromium, runs all cells, and looks.
+"""Opens notebooks in JupyterLab in a headless Chromium, runs their cells, and looks.
+
+fine_tuning.ipynb is run from the top to the end. In a small notebook of its own, a training is looked
+at in its middle, where there are a bar and a part of the curves, and stopped with the page's button;
+its variables must be there afterwards.
 
 Called by `cargo d2l test`, in quick mode. Screenshots go to target/jupyterlab. Skipped, with a line
 that says so, where there is no Chromium; another one can be named in CHROMIUM.
@@ -38,49 +42,102 @@ def answers():
         return False
 
 
-def look(chromium, notebook, screenshots):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 1400})
-        page.goto(f"{URL}/lab/tree/notebooks/{notebook.name}?token={TOKEN}")
-        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
-        page.get_by_text("Rust (d2l)").first.wait_for(timeout=60_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+# A cell's error has the type of text on standard error.
+ERROR = '.jp-OutputArea-output[data-mime-type*="stderr"]'
+STATUS = ".jp-Notebook-ExecutionIndicator"
 
-        # JupyterLab renders cells as they come into view, so the kernel's state tells the end.
-        status = ".jp-Notebook-ExecutionIndicator"
 
-        def idle():
-            return page.locator(f'{status}[data-status="idle"]').count() > 0
+def open_notebook(browser, notebook):
+    page = browser.new_page(viewport={"width": 1100, "height": 1400})
+    page.goto(f"{URL}/lab/tree/notebooks/{notebook.name}?reset&token={TOKEN}")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
+    page.locator(".jp-NotebookPanel-toolbar").get_by_text("Rust (d2l)").wait_for(timeout=60_000)
+    return page
 
-        wait_for("a busy kernel", lambda: not idle(), 60)
-        wait_for("the end of all cells", lambda: stays_idle(idle), LIMIT)
 
-        errors = page.locator('.jp-OutputArea-output[data-mime-type*="stderr"]')
-        if errors.count():
-            sys.exit("JupyterLab: a cell wrote to stderr:\n" + errors.first.inner_text())
-        panel = page.locator(".jp-WindowedPanel-outer").first
-        figures, shots, height = set(), 0, 1200
-        screenshots.mkdir(parents=True, exist_ok=True)
-        panel.evaluate("p => p.scrollTo(0, 0)")
-        while True:
-            page.wait_for_timeout(700)
-            page.screenshot(path=screenshots / f"{shots:02}.png")
-            for label in page.locator(".jp-OutputArea-output svg, .jp-RenderedSVG img").evaluate_all(
-                "nodes => nodes.map(n => n.src || n.outerHTML)"
-            ):
-                figures.add(hash(label))
-            shots += 1
-            before = panel.evaluate("p => p.scrollTop")
-            panel.evaluate(f"p => p.scrollBy(0, {height})")
-            page.wait_for_timeout(300)
-            if panel.evaluate("p => p.scrollTop") == before or shots > 40:
-                break
-        browser.close()
+def run_menu(page, item):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator(f'.lm-Menu-item[data-command="runmenu:{item}"]').click()
+
+
+def wait_for_end(page):
+    # JupyterLab renders cells as they come into view, so the kernel's state tells the end.
+    def idle():
+        return page.locator(f'{STATUS}[data-status="idle"]').count() > 0
+
+    wait_for("a busy kernel", lambda: not idle(), 60)
+    wait_for("the end of all cells", lambda: stays_idle(idle), LIMIT)
+
+
+def run_all(browser, notebook, screenshots):
+    """All cells of the lesson."""
+    page = open_notebook(browser, notebook)
+    run_menu(page, "run-all")
+    wait_for_end(page)
+    errors = page.locator(ERROR)
+    if errors.count():
+        sys.exit("JupyterLab: a cell failed:\n" + errors.first.inner_text())
+    panel = page.locator(".jp-WindowedPanel-outer").first
+    figures, shots, height = set(), 0, 1200
+    panel.evaluate("p => p.scrollTo(0, 0)")
+    while True:
+        page.wait_for_timeout(700)
+        page.screenshot(path=screenshots / f"{shots:02}.png")
+        for label in page.locator(".jp-OutputArea-output svg, .jp-RenderedSVG img").evaluate_all(
+            "nodes => nodes.map(n => n.src || n.outerHTML)"
+        ):
+            figures.add(hash(label))
+        shots += 1
+        before = panel.evaluate("p => p.scrollTop")
+        panel.evaluate(f"p => p.scrollBy(0, {height})")
+        page.wait_for_timeout(300)
+        if panel.evaluate("p => p.scrollTop") == before or shots > 40:
+            break
+    page.close()
     if len(figures) < 4:
         sys.exit(f"JupyterLab: {len(figures)} figures, expected the grid, two sets of curves and the comparison")
     print(f"JupyterLab: all cells ran, {len(figures)} figures; {shots} screenshots in {screenshots}")
+
+
+TRAINING = [
+    ':dep d2l = { path = ".." }\nuse d2l::prelude::*;',
+    """let data_dir = download_extract("hotdog")?;
+let augs = compose![Resize::new([224, 224]), ToTensor];
+let train_iter = DataLoader::new(ImageFolder::with_transform(data_dir.join("train"), &augs)?, 2)?.shuffle(true);
+let test_iter = DataLoader::new(ImageFolder::with_transform(data_dir.join("test"), &augs)?, 2)?;
+let mut net = efficientnet_lite0(Weights::ImageNet)?;
+net.fc = linear(net.fc.in_features, 2)?;
+let loss = CrossEntropyLoss::new(Reduction::None);
+let mut trainer = SGD::new(net.parameters(), 1e-5, 0.001)?;""",
+    "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &try_all_gpus())?;",
+    'println!("the net is still here: {:?}", net.fc.weight.size());',
+]
+
+
+def stop_training(browser, notebook, screenshots):
+    """A training in its middle, and the page's stop button."""
+    page = open_notebook(browser, notebook)
+    run_menu(page, "run-all")
+    bar, curves = page.locator(".jp-OutputArea-output progress"), page.locator(".jp-RenderedSVG")
+    wait_for("a bar", lambda: bar.count() == 1 and "training" in bar.locator("..").inner_text(), 300)
+    wait_for("curves", lambda: curves.count() == 1, 120)
+    first = bar.get_attribute("value")
+    page.screenshot(path=screenshots / "training.png")
+    wait_for("a bar that moves", lambda: bar.get_attribute("value") != first, 60)
+    page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+    error = page.locator(ERROR)
+    wait_for("the end of the training", lambda: error.count() == 1, 60)
+    if "Interrupted" not in error.inner_text() or curves.count() != 1:
+        sys.exit("JupyterLab: stopped, but with " + error.inner_text())
+    # The last cell waited behind the training and was not run.
+    if page.get_by_text("the net is still here: [").count():
+        sys.exit("JupyterLab: a cell ran behind the one that was stopped")
+    page.locator(".jp-CodeCell").last.locator(".jp-InputArea-editor").click()
+    run_menu(page, "run")
+    page.get_by_text("the net is still here: [2, 1280]").wait_for(timeout=60_000)
+    page.screenshot(path=screenshots / "stopped.png")
+    page.close()
+    print("JupyterLab: a training was seen in its middle and stopped; its variables are there")
 
 
 def stays_idle(idle):
@@ -98,13 +155,16 @@ def main():
     if chromium is None:
         print("skipped: JupyterLab in a browser, as there is no Chromium (Debian: apt install chromium)")
         return
-    # A copy beside the original, as its cells name `..`; the original stays as it is.
-    notebook = ROOT / "notebooks" / "jupyterlab_test.ipynb"
+    # Copies beside the original, as their cells name `..`; the original stays as it is.
+    lesson = ROOT / "notebooks" / "jupyterlab_test.ipynb"
+    training = ROOT / "notebooks" / "jupyterlab_test_stop.ipynb"
     cells = nbformat.read(ROOT / "notebooks" / "fine_tuning.ipynb", as_version=4)
     for cell in cells.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    nbformat.write(cells, notebook)
+    nbformat.write(cells, lesson)
+    cells.cells = [nbformat.v4.new_code_cell(source) for source in TRAINING]
+    nbformat.write(cells, training)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={PORT}"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0"]
     log = open(ROOT / "target" / "jupyterlab.log", "w")
@@ -116,12 +176,19 @@ def main():
         wait_for("an answer", lambda: server.poll() is not None or answers(), 60)
         if server.poll() is not None:
             sys.exit("JupyterLab did not start; see target/jupyterlab.log")
-        look(chromium, notebook, ROOT / "target" / "jupyterlab")
+        screenshots = ROOT / "target" / "jupyterlab"
+        screenshots.mkdir(parents=True, exist_ok=True)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            stop_training(browser, training, screenshots)
+            run_all(browser, lesson, screenshots)
+            browser.close()
     finally:
         server.terminate()
         server.wait(30)
         config.cleanup()
-        notebook.unlink(missing_ok=True)
+        lesson.unlink(missing_ok=True)
+        training.unlink(missing_ok=True)
 
 
 main()

@@ -48,6 +48,8 @@ enum Command {
         #[arg(long)]
         limit: Option<usize>,
     },
+    /// Measure the kernel beside evcxr as it is, in one run
+    Bench,
     /// Check the format, lint, run all tests, execute every notebook in quick mode
     Test,
 }
@@ -74,6 +76,10 @@ fn run(command: Command) -> Result<()> {
         Command::Run { notebooks, epochs, limit } => {
             setup::setup(&project)?;
             notebooks::run(&project, &notebooks, epochs, limit)
+        }
+        Command::Bench => {
+            setup::setup(&project)?;
+            notebooks::bench(&project)
         }
         Command::Test => {
             setup::setup(&project)?;

@@ -1,4 +1,4 @@
-//! `cargo d2l lab` and `cargo d2l run`.
+//! `cargo d2l lab`, `cargo d2l run` and `cargo d2l bench`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,6 +54,15 @@ pub fn run(
         if !status.success() {
             bail!("{} failed; see above", notebook.display());
         }
+    }
+    Ok(())
+}
+
+/// Measures the kernel and prints a table.
+pub fn bench(project: &Project) -> Result<()> {
+    let status = project.script("bench_kernel.py").status();
+    if !status.context("cannot start .venv/bin/python")?.success() {
+        bail!("the benchmark failed; see above");
     }
     Ok(())
 }

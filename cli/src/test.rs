@@ -24,6 +24,11 @@ pub fn test(project: &Project) -> Result<()> {
     check("format", cargo(&["fmt", "--all", "--check"]))?;
     let lint = ["clippy", "--locked", "--all-targets", "-p", "d2l", "-p", "d2l-cli"];
     check("clippy", cargo(&[&lint[..], &["--", "-D", "warnings"]].concat()))?;
+    // In the profile that evcxr was compiled with.
+    let kernel = ["--locked", "--profile", "kernel", "-p", "d2l-kernel"];
+    let lint = [&["clippy"], &kernel[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    check("clippy, the kernel", cargo(&lint))?;
+    check("the kernel's unit tests", cargo(&[&["test"], &kernel[..]].concat()))?;
     check("the command line's tests", cargo(&["test", "--locked", "-p", "d2l-cli"]))?;
     // Doc tests are among these.
     let mut tests = cargo(&["test", "--locked"]);
@@ -40,6 +45,9 @@ pub fn test(project: &Project) -> Result<()> {
     let mut reference = project.command(project.python());
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;
+    let mut kernel = project.command(project.python());
+    kernel.args(["-m", "unittest", "discover", "--verbose", "--start-directory", "tests/kernel"]);
+    check("the kernel", kernel)?;
     eprintln!("== notebooks, quick mode");
     notebooks::run(project, &[], Some(QUICK_EPOCHS), Some(QUICK_LIMIT))?;
     same_versions(project)?;

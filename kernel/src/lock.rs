@@ -12,8 +12,14 @@ use std::path::Path;
 
 const HEADING: &str = "\n[[package]]\n";
 
-/// Adds to a `Cargo.lock` those packages of another one that it does not have.
+/// Adds to a `Cargo.lock` those packages of another one that it does not have, if the dependencies in
+/// the `Cargo.toml` beside it have changed since it was written.
 pub fn restore(lock: &Path, pinned: &Path) -> Result<()> {
+    let time = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let manifest = time(&lock.with_file_name("Cargo.toml"))?;
+    if time(lock).is_ok_and(|lock| lock > manifest) {
+        return Ok(());
+    }
     let pinned = fs::read_to_string(pinned)?;
     let mut own = match fs::read_to_string(lock) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -45,6 +51,8 @@ fn name_and_version(package: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     #[test]
@@ -56,11 +64,18 @@ mod tests {
         let (lock, pinned) = (folder.path().join("Cargo.lock"), folder.path().join("pinned.lock"));
         let head = "# made by cargo\nversion = 4\n";
         fs::write(&pinned, head.to_string() + &package("a", "1") + &package("b", "1")).unwrap();
+        let manifest = fs::File::create(folder.path().join("Cargo.toml")).unwrap();
         restore(&lock, &pinned).unwrap();
         assert_eq!(fs::read(&lock).unwrap(), fs::read(&pinned).unwrap());
         fs::write(&lock, head.to_string() + &package("a", "2") + &package("b", "1")).unwrap();
+        manifest.set_modified(SystemTime::now() + Duration::from_secs(60)).unwrap();
         restore(&lock, &pinned).unwrap();
         let text = fs::read_to_string(&lock).unwrap();
         assert_eq!(packages(&text).map(name_and_version).collect::<HashSet<_>>().len(), 3);
+        // With the same dependencies nothing is done.
+        fs::write(&lock, head).unwrap();
+        manifest.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+        restore(&lock, &pinned).unwrap();
+        assert_eq!(fs::read_to_string(&lock).unwrap(), head);
     }
 }

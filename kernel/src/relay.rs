@@ -44,7 +44,7 @@ pub enum Input {
     BuildEnds(u32),
     /// What is being done before evcxr can be used.
     Starting(String),
-    Started(Result<(Evcxr, Option<Folder>)>),
+    Started(Box<Result<(Evcxr, Option<Folder>)>>),
     /// A request has waited for the start for so long that its reader wants to know why.
     Waiting(String),
     /// So long ago a cell was asked to stop.
@@ -228,7 +228,7 @@ impl Relay {
             }
             Input::BuildEnds(pid) => self.builds.retain(|&build| Some(build) != pid_of(pid)),
             Input::Starting(what) => self.on_starting(what).await?,
-            Input::Started(result) => self.on_started(result).await?,
+            Input::Started(result) => self.on_started(*result).await?,
             Input::Waiting(id) => self.on_waiting(&id).await?,
             Input::Asked(id, time) => self.on_asked(&id, time).await?,
         }
@@ -264,7 +264,7 @@ impl Relay {
         let has_folder = self.folder.is_some();
         tokio::spawn(async move {
             let result = prepare(settings, has_folder, &inputs).await;
-            let _ = inputs.send(Input::Started(result)).await;
+            let _ = inputs.send(Input::Started(Box::new(result))).await;
         });
     }
 
@@ -277,7 +277,8 @@ impl Relay {
     }
 
     async fn on_waiting(&mut self, id: &str) -> Result<()> {
-        let first = self.waiting.iter().find(|request| request.id() == id);
+        let first = self.waiting.iter().find(|request| request.message_type() == "execute_request");
+        let first = first.filter(|request| request.id() == id);
         if let (Some(request), Some(what)) = (first.cloned(), self.starting.clone()) {
             self.publish_for(&request, "status", &json!({"execution_state": "busy"})).await?;
             self.publish_for(&request, "display_data", &notice(&request, &what)).await?;

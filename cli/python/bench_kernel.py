@@ -1,0 +1,170 @@
+"""Measures the kernel "Rust (d2l)" beside evcxr_jupyter as it is, in one run, alternating.
+
+Called by `cargo d2l bench`. Prints a table; the goals are those of docs/kernel.md.
+"""
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from jupyter_client.manager import KernelManager
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ROOT / "target" / "kernels"
+STARTS = 3
+CELLS = 30
+
+STAMPS = """
+for i in 0..200 {
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    println!("{}", time.as_secs_f64());
+    std::thread::sleep(std::time::Duration::from_millis(5));
+}
+"""
+
+STEPS = """
+manual_seed(0);
+let mut net = resnet18(Weights::Random)?;
+net.fc = linear(512, 2)?;
+let (loss, mut trainer) = (CrossEntropyLoss::new(Reduction::None), SGD::new(net.parameters(), 1e-5, 0.)?);
+let (x, y) = (Tensor::rand([32, 3, 224, 224], (Kind::Float, Device::Cpu)), Tensor::zeros([32], (Kind::Int64, Device::Cpu)));
+let mut steps = Timer::new();
+for _ in 0..8 {
+    steps.start();
+    train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &try_all_gpus())?;
+    steps.stop();
+}
+let mut animator = Animator::new("epoch", &["train loss", "train acc", "test acc"]).xlim(0., 5.).ylim(0., 1.);
+let mut progress = Progress::new("training", 100);
+let mut redraws = Timer::new();
+for i in 0..25 {
+    std::thread::sleep(std::time::Duration::from_millis(110));
+    redraws.start();
+    progress.advance(1);
+    animator.add(i as f64 / 5., &[Some(0.5), Some(0.7), Some(0.9)]);
+    redraws.stop();
+}
+println!("{} {}", steps.avg(), redraws.avg());
+"""
+
+
+class Kernel:
+    def __init__(self, stock=None):
+        self.manager = KernelManager(kernel_name="rust-d2l")
+        env = dict(os.environ)
+        if stock:
+            env |= {"D2L_KERNEL_STOCK": "1", "EVCXR_TMPDIR": stock}
+        self.start = time.monotonic()
+        self.manager.start_kernel(cwd=str(ROOT / "notebooks"), env=env)
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=300)
+        self.answers = time.monotonic() - self.start
+
+    def run(self, code, hook=lambda message: None):
+        start = time.monotonic()
+        reply = self.client.execute_interactive(code, output_hook=hook, timeout=600)["content"]
+        if reply["status"] != "ok":
+            sys.exit(f"a cell failed: {reply}\n{code}")
+        return time.monotonic() - start
+
+    def text(self, code):
+        texts = []
+        self.run(code, lambda m: texts.append(m["content"]["text"]) if m["msg_type"] == "stream" else None)
+        return "".join(texts)
+
+    def delays(self):
+        """Milliseconds from a program's print to its arrival here."""
+        found = []
+
+        def hook(message):
+            if message["msg_type"] == "stream":
+                now = time.time()
+                found.extend((now - float(line)) * 1000 for line in message["content"]["text"].split())
+
+        self.run(STAMPS, hook)
+        return found
+
+    def round_trip(self):
+        """Milliseconds of a question that the kernel answers without evaluating anything."""
+        times = []
+        for _ in range(100):
+            start = time.monotonic()
+            self.client.is_complete("1")
+            while self.client.get_shell_msg(timeout=60)["msg_type"] != "is_complete_reply":
+                pass
+            times.append((time.monotonic() - start) * 1000)
+        return statistics.median(times)
+
+    def stop(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
+
+def memory(pid):
+    """Megabytes that the process has in memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
+
+def copy(source, target):
+    if os.path.getsize(source) < 1 << 16:
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)
+
+
+def main():
+    rows = []
+    with tempfile.TemporaryDirectory(dir=FOLDERS, prefix="stock-") as stock:
+        shutil.copytree(FOLDERS / "template", stock, dirs_exist_ok=True, copy_function=copy)
+        kinds = {"ours": None, "stock": stock}
+        answers, results = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
+        for _ in range(STARTS):
+            for kind, folder in kinds.items():
+                kernel = Kernel(folder)
+                kernel.run("1 + 1")
+                answers[kind].append(kernel.answers)
+                results[kind].append(time.monotonic() - kernel.start)
+                kernel.stop()
+        median = {kind: statistics.median(times) for kind, times in answers.items()}
+        rows.append(("start to the first answer, s", median["ours"], median["stock"], ""))
+        median = {kind: statistics.median(times) for kind, times in results.items()}
+        rows.append(("start to the first result, s", median["ours"], median["stock"], "5 or less"))
+
+        kernels = {kind: Kernel(folder) for kind, folder in kinds.items()}
+        times = {kind: [] for kind in kinds}
+        for kernel in kernels.values():
+            for _ in range(3):
+                kernel.run("1 + 1")
+        for i in range(CELLS):
+            for kind, kernel in kernels.items():
+                times[kind].append(kernel.run(f"let x = {i};") * 1000)
+        ours, other = (statistics.median(times[kind]) for kind in kinds)
+        rows.append(("a trivial cell, ms", ours, other, f"within 10 %: {(ours / other - 1) * 100:+.1f} %"))
+        ours, other = (kernels[kind].round_trip() for kind in kinds)
+        rows.append(("question and answer, ms", ours, other, f"2 or less: {ours - other:+.2f}"))
+        ours, other = (statistics.median(kernels[kind].delays()) for kind in kinds)
+        rows.append(("print to arrival, ms", ours, other, f"2 or less: {ours - other:+.2f}"))
+        relay = memory(kernels["ours"].manager.provisioner.process.pid)
+        rows.append(("memory of the relay, MB", relay, float("nan"), "30 or less"))
+        kernels["stock"].stop()
+        kernel = kernels["ours"]
+        kernel.run(':dep d2l = { path = ".." }\nuse d2l::prelude::*;')
+        step, redraw = map(float, kernel.text(STEPS).split()[-2:])
+        kernel.stop()
+    print(f"{'':<32} {'Rust (d2l)':>10} {'evcxr':>10}   goal")
+    for name, ours, other, goal in rows:
+        other = "" if other != other else f"{other:10.2f}"
+        print(f"{name:<32} {ours:10.2f} {other:>10}   {goal}")
+    part = redraw / step * 100
+    print(f"drawing bar and curves takes {redraw * 1000:.2f} ms, {part:.2f} % of a step of {step * 1000:.0f} ms (ResNet-18, batch of 32); goal: under 1 %")
+
+
+main()
