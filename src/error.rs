@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// The stop button was pressed. The loop ended between two batches.
     #[error(
-        "interrupted by the stop button; nothing is lost: nets keep what they have learned so far"
+        "the stop button was pressed; nothing is lost: nets keep what they have learned so far"
     )]
     Interrupted,
     /// libtorch refused an operation; the first line is its own.

@@ -4,7 +4,7 @@
 //! the environment. That makes them sound.
 
 /// Sets a variable for the program that runs the cells.
-pub fn set(name: &str, value: &str) {
+pub fn set(name: &str, value: impl AsRef<std::ffi::OsStr>) {
     // SAFETY: see above.
     unsafe { std::env::set_var(name, value) };
 }

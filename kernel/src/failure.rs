@@ -109,14 +109,17 @@ pub fn program_ended(evcxr: &str) -> Failure {
         s if s.starts_with("signal: ") => "it crashed; unsafe code in a library is a likely cause",
         _ => "the cell, or something that it called, ended it (std::process::exit)",
     };
-    let mut failure =
-        Failure::new("ProgramEnded", format!("Rust's process ended with {status}: {reason}"));
-    failure.trace.push(LOST.into());
-    failure
+    let message = format!("Rust's process ended with {status}: {reason}");
+    Failure { trace: vec![LOST.into()], ..Failure::new("ProgramEnded", message) }
+}
+
+/// The program was ended by the stop button, and why.
+pub fn program_ended_by_us(reason: String) -> Failure {
+    Failure { trace: vec![LOST.into()], ..Failure::new("Interrupted", reason) }
 }
 
 /// What is lost with the program.
-pub const LOST: &str = "All variables are lost; `use`, functions, types and `:dep` are kept. Run the \
+const LOST: &str = "All variables are lost; `use`, functions, types and `:dep` are kept. Run the \
                         cells that made the variables again.";
 
 #[cfg(test)]

@@ -10,10 +10,13 @@ const TEMPLATE: &str = "template";
 /// Written by the set-up when the template is whole; says what it was compiled from.
 const STAMP: &str = "d2l-stamp";
 
+/// How the name of a kernel's folder among the temporary files begins.
+pub const SCRATCH: &str = "d2l-kernel-";
+
 /// A folder that this kernel has to itself, until it and all that it has started have ended.
 pub struct Folder {
     pub path: PathBuf,
-    /// There while a kernel uses the folder, and after one that crashed.
+    /// There while a kernel uses the folder, and after one that crashed; names its scratch folder.
     in_use: PathBuf,
     _lock: File,
 }
@@ -35,17 +38,21 @@ pub fn template(base: &Path) -> Result<Folder> {
 
 /// The first folder that no other kernel has, as warm as the template.
 ///
-/// `say` is told what is being done that may take a while.
-pub fn take_free(base: &Path, say: impl Fn(&str)) -> Result<Folder> {
+/// `scratch` is the kernel's folder among the temporary files, `say` is told what is being done that
+/// may take a while.
+pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<Folder> {
     for i in 0..1000 {
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
-            if folder.in_use.exists() {
-                // Whatever a crash has left half-written goes.
+            if let Ok(scratch) = fs::read_to_string(&folder.in_use) {
+                // Whatever a crash has left goes.
                 let _ = fs::remove_file(folder.path.join(STAMP));
+                if scratch.contains(SCRATCH) {
+                    let _ = fs::remove_dir_all(scratch);
+                }
             }
             refresh(&base.join(TEMPLATE), &folder.path, say)?;
-            fs::write(&folder.in_use, "")
+            fs::write(&folder.in_use, scratch.to_string_lossy().as_bytes())
                 .with_context(|| format!("cannot write {}", folder.in_use.display()))?;
             return Ok(folder);
         }
@@ -125,8 +132,9 @@ mod tests {
     #[test]
     fn kernels_have_folders_of_their_own() {
         let base = warm_base();
-        let first = take_free(base.path(), |_| {}).unwrap();
-        let second = take_free(base.path(), |_| {}).unwrap();
+        let scratch = base.path().join("d2l-kernel-x");
+        let first = take_free(base.path(), &scratch, |_| {}).unwrap();
+        let second = take_free(base.path(), &scratch, |_| {}).unwrap();
         assert_ne!(first.path, second.path);
         for folder in [&first, &second] {
             assert_eq!(fs::read(folder.path.join("inner/file")).unwrap(), b"warm");
@@ -134,15 +142,16 @@ mod tests {
         let path = first.path.clone();
         first.leave();
         drop(first);
-        assert_eq!(take_free(base.path(), |_| {}).unwrap().path, path);
+        assert_eq!(take_free(base.path(), &scratch, |_| {}).unwrap().path, path);
     }
 
     #[test]
     fn a_folder_is_filled_anew_after_a_crash_and_a_new_set_up_only() {
         let base = warm_base();
         let file = base.path().join("kernel-0/inner/file");
+        let scratch = base.path().join("d2l-kernel-x");
         let take = |crash: bool| {
-            let folder = take_free(base.path(), |_| {}).unwrap();
+            let folder = take_free(base.path(), &scratch, |_| {}).unwrap();
             if !crash {
                 folder.leave();
             }
@@ -151,7 +160,9 @@ mod tests {
         fs::write(&file, "the kernel's own").unwrap();
         take(true);
         assert_eq!(fs::read(&file).unwrap(), b"the kernel's own");
+        fs::create_dir(&scratch).unwrap();
         take(false);
+        assert!(!scratch.exists());
         assert_eq!(fs::read(&file).unwrap(), b"warm");
         fs::write(&file, "the kernel's own").unwrap();
         fs::write(base.path().join("template/d2l-stamp"), "2").unwrap();

@@ -1,4 +1,4 @@
-//! The relay's socket, on which programs and builds present themselves.
+//! The relay's socket, on which programs and other work of evcxr's present themselves.
 
 use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -56,14 +56,14 @@ fn greet(mut stream: UnixStream, inputs: &Sender<Input>) -> Result<()> {
             };
             attend(streams, pid, inputs)
         }
-        "build" => {
+        "work" => {
             let (answer, answered) = oneshot::channel();
-            inputs.blocking_send(Input::BuildBegins(pid, answer))?;
+            inputs.blocking_send(Input::WorkBegins(pid, answer))?;
             let may_begin = answered.blocking_recv().unwrap_or(false);
             stream.write_all(if may_begin { b"1" } else { b"0" })?;
-            // Open until the build and all that it has started have ended.
+            // Open until the work and all that it has started have ended.
             let _ = stream.read(&mut [0]);
-            Ok(inputs.blocking_send(Input::BuildEnds(pid))?)
+            Ok(inputs.blocking_send(Input::WorkEnds(pid))?)
         }
         other => bail!("a greeting of an unknown kind: {other}"),
     }

@@ -6,7 +6,7 @@
 //! * by Jupyter, as the relay;
 //! * by the relay, as evcxr_jupyter;
 //! * by evcxr, as the program that runs the cells;
-//! * by evcxr, as a stand-in for cargo or rustup.
+//! * by evcxr, as a stand-in for cargo, rustup or the shell.
 
 mod connection;
 mod environment;
@@ -20,6 +20,7 @@ mod names;
 mod program;
 mod relay;
 mod stand_in;
+mod stop;
 mod tap;
 mod wire;
 

@@ -3,7 +3,7 @@
 //!
 //! * what a program prints comes through the tap, display lines as messages;
 //! * a panic or an error value becomes an error, and ends a *Run All*;
-//! * the stop button asks the program first;
+//! * the stop button asks the program first (`stop.rs`);
 //! * Jupyter has an answer at once, while evcxr is still starting.
 
 use std::collections::VecDeque;
@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jupyter_protocol::connection_info::ConnectionInfo;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use zeromq::{
     PubSocket, RepSocket, RouterSendHalf, RouterSocket, SocketRecv, SocketSend, ZmqMessage,
+    ZmqResult,
 };
 
 use crate::evcxr::{self, Evcxr, Settings};
@@ -39,26 +40,17 @@ pub enum Input {
     EvcxrIopub(ZmqMessage),
     EvcxrEnded(String),
     Program(Event),
-    /// A build begins; the answer is whether it may.
-    BuildBegins(u32, oneshot::Sender<bool>),
-    BuildEnds(u32),
+    /// A build or a shell's command begins; the answer is whether it may.
+    WorkBegins(u32, oneshot::Sender<bool>),
+    WorkEnds(u32),
     /// What is being done before evcxr can be used.
     Starting(String),
     Started(Box<Result<(Evcxr, Option<Folder>)>>),
-    /// A request has waited for the start for so long that its reader wants to know why.
+    /// This request has waited for the start for so long that its reader wants to know why.
     Waiting(String),
-    /// So long ago a cell was asked to stop.
+    /// So long ago the cell of this request was asked to stop.
     Asked(String, Duration),
 }
-
-/// When the reader is told that the cell has not stopped yet.
-const NOTICE: Duration = Duration::from_secs(2);
-/// How long a cell may take to stop that does not look for the stop button.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one may take that does: a batch can be long.
-const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
-/// How long evcxr may take to end when it is asked to.
-const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// Takes messages from a socket to the relay's queue, until either ends.
 pub async fn pass_on<S: SocketRecv>(
@@ -82,11 +74,12 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
     let heartbeat: RepSocket = connection::bind(info, info.hb_port).await?;
     tokio::spawn(beat(heartbeat));
 
-    let scratch = tempfile::Builder::new().prefix("d2l-kernel-").tempdir();
+    let scratch = tempfile::Builder::new().prefix(folder::SCRATCH).tempdir();
     let scratch = scratch.context("cannot make a folder among the temporary files")?;
     let settings = Settings { folder: None, base, scratch: scratch.path().to_path_buf() };
     stand_in::make(&settings.stand_ins())?;
-    let (inputs, mut queue) = channel(1024);
+    // Short, as a program may print faster than a page shows it.
+    let (inputs, mut queue) = channel(64);
     greeter::listen(&settings.socket(), &inputs)?;
 
     let ((shell, from_shell), (control, from_control), (stdin, from_stdin)) =
@@ -108,13 +101,14 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
         notice: None,
         begun: None,
         program: None,
-        builds: vec![],
+        work: vec![],
+        asks_for_input: false,
         cell: None,
         last: None,
         waiting: VecDeque::new(),
     };
     relay.start();
-    relay.work(&mut queue).await;
+    relay.act(&mut queue).await;
     // Jupyter gets what was sent last.
     sleep(Duration::from_millis(50)).await;
     Ok(())
@@ -129,16 +123,16 @@ async fn beat(mut socket: RepSocket) {
     }
 }
 
-struct Relay {
+pub struct Relay {
     key: Key,
     shell: RouterSendHalf,
     control: RouterSendHalf,
     stdin: RouterSendHalf,
     iopub: PubSocket,
-    inputs: Sender<Input>,
-    settings: Settings,
+    pub inputs: Sender<Input>,
+    pub settings: Settings,
     folder: Option<Folder>,
-    evcxr: Option<Evcxr>,
+    pub evcxr: Option<Evcxr>,
     /// What is being done to start evcxr.
     starting: Option<String>,
     /// The request whose reader was shown that.
@@ -147,8 +141,11 @@ struct Relay {
     begun: Option<Message>,
     /// The process that runs the cells.
     program: Option<Pid>,
-    builds: Vec<Pid>,
-    cell: Option<Cell>,
+    /// The builds and shells that evcxr waits for, each the leader of a process group.
+    pub work: Vec<Pid>,
+    /// Whether evcxr waits for the reader's input.
+    pub asks_for_input: bool,
+    pub cell: Option<Cell>,
     /// The request that was executed last, for what threads print afterwards.
     last: Option<Message>,
     /// Requests that came while a cell runs or evcxr starts.
@@ -156,81 +153,85 @@ struct Relay {
 }
 
 /// A cell being executed.
-struct Cell {
-    request: Message,
+pub struct Cell {
+    pub request: Message,
     /// Whether the program runs it; else it is being compiled.
-    running: bool,
+    pub running: bool,
     /// Whether it looks for the stop button.
-    listening: bool,
-    asked_to_stop: bool,
+    pub listening: bool,
+    pub asked_to_stop: bool,
     /// Why the program was ended by us.
-    ended_because: Option<String>,
+    pub ended_because: Option<String>,
     /// The error that its reader was shown.
     error: Option<Value>,
 }
 
 impl Relay {
-    async fn work(&mut self, queue: &mut Receiver<Input>) {
+    async fn act(&mut self, queue: &mut Receiver<Input>) {
         while let Some(input) = queue.recv().await {
-            match self.handle(input).await {
+            match self.on_input(input).await {
                 Ok(true) => {}
                 Ok(false) => return,
-                // One message that cannot be read or sent must not be the kernel's end.
+                // One message that cannot be read must not be the kernel's end.
                 Err(error) => eprintln!("d2l-kernel: {error:#}"),
             }
         }
     }
 
     /// Acts upon one input. False is the end.
-    async fn handle(&mut self, input: Input) -> Result<bool> {
+    async fn on_input(&mut self, input: Input) -> Result<bool> {
         match input {
             Input::Shell(frames) => {
-                let message = Message::open(frames, &self.key).context("on shell")?;
-                self.on_request(message).await?;
+                let request = Message::open(frames, &self.key).context("on shell")?;
+                self.on_request(request).await;
             }
             Input::Control(frames) => {
-                let message = Message::open(frames, &self.key).context("on control")?;
-                return self.on_control(message).await;
+                let request = Message::open(frames, &self.key).context("on control")?;
+                return Ok(self.on_control(request).await);
             }
             Input::Stdin(frames) => {
                 let message = Message::open(frames, &self.key).context("on stdin")?;
-                if let Some(evcxr) = &mut self.evcxr {
-                    evcxr.stdin.send(message.seal(&evcxr.key)).await?;
+                // A late answer would be taken for that to the next question.
+                if std::mem::take(&mut self.asks_for_input)
+                    && let Some(evcxr) = &mut self.evcxr
+                {
+                    log(evcxr.stdin.send(message.seal(&evcxr.key)).await);
                 }
             }
             Input::EvcxrShell(frames) => {
-                let message = self.open_from_evcxr(frames)?;
-                self.on_reply(message).await?;
+                let reply = self.open_from_evcxr(frames)?;
+                self.on_reply(reply).await;
             }
             Input::EvcxrControl(frames) => {
-                let message = self.open_from_evcxr(frames)?;
+                let reply = self.open_from_evcxr(frames)?;
                 // Answers to our own questions are for nobody else.
-                if message.has_client() {
-                    self.control.send(message.seal(&self.key)).await?;
+                if reply.has_client() {
+                    log(self.control.send(reply.seal(&self.key)).await);
                 }
             }
             Input::EvcxrStdin(frames) => {
-                let message = self.open_from_evcxr(frames)?;
-                self.stdin.send(message.seal(&self.key)).await?;
+                let question = self.open_from_evcxr(frames)?;
+                self.asks_for_input = true;
+                log(self.stdin.send(question.seal(&self.key)).await);
             }
             Input::EvcxrIopub(frames) => {
                 let message = self.open_from_evcxr(frames)?;
-                self.on_publication(message).await?;
+                self.on_publication(message).await;
             }
-            Input::EvcxrEnded(words) => self.on_evcxr_ended(&words).await?,
-            Input::Program(event) => self.on_program(event).await?,
-            Input::BuildBegins(pid, answer) => {
+            Input::EvcxrEnded(words) => self.on_evcxr_ended(&words).await,
+            Input::Program(event) => self.on_program(event).await,
+            Input::WorkBegins(pid, answer) => {
                 let stopped = self.cell.as_ref().is_some_and(|cell| cell.asked_to_stop);
                 if !stopped {
-                    self.builds.extend(pid_of(pid));
+                    self.work.extend(pid_of(pid));
                 }
                 let _ = answer.send(!stopped);
             }
-            Input::BuildEnds(pid) => self.builds.retain(|&build| Some(build) != pid_of(pid)),
-            Input::Starting(what) => self.on_starting(what).await?,
-            Input::Started(result) => self.on_started(*result).await?,
-            Input::Waiting(id) => self.on_waiting(&id).await?,
-            Input::Asked(id, time) => self.on_asked(&id, time).await?,
+            Input::WorkEnds(pid) => self.work.retain(|&work| Some(work) != pid_of(pid)),
+            Input::Starting(what) => self.on_starting(what).await,
+            Input::Started(result) => self.on_started(*result).await,
+            Input::Waiting(id) => self.on_waiting(&id).await,
+            Input::Asked(id, time) => self.on_asked(&id, time).await,
         }
         Ok(true)
     }
@@ -240,26 +241,41 @@ impl Relay {
         Message::open(frames, &evcxr.key).context("from evcxr")
     }
 
-    async fn publish(&mut self, message: Message) -> Result<()> {
-        Ok(self.iopub.send(message.seal(&self.key)).await?)
+    // ---- Saying things to Jupyter. A client that has gone is nobody's error.
+
+    async fn publish(&mut self, message: Message) {
+        log(self.iopub.send(message.seal(&self.key)).await);
     }
 
     /// Publishes a message that goes with a request.
-    async fn publish_for(&mut self, request: &Message, kind: &str, content: &Value) -> Result<()> {
-        self.publish(request.child(kind, content)).await
+    pub async fn publish_for(&mut self, request: &Message, kind: &str, content: &Value) {
+        self.publish(request.child(kind, content)).await;
+    }
+
+    async fn reply(&mut self, reply: &Message) {
+        log(self.shell.send(reply.seal(&self.key)).await);
     }
 
     /// Answers a request by ourselves, with all that belongs to an answer.
-    async fn answer(&mut self, request: &Message, content: &Value) -> Result<()> {
-        self.publish_for(request, "status", &json!({"execution_state": "busy"})).await?;
-        self.shell.send(request.reply(content).seal(&self.key)).await?;
-        self.publish_for(request, "status", &json!({"execution_state": "idle"})).await
+    async fn answer(&mut self, request: &Message, content: &Value) {
+        self.publish_for(request, "status", &json!({"execution_state": "busy"})).await;
+        self.reply(&request.reply(content)).await;
+        self.publish_for(request, "status", &json!({"execution_state": "idle"})).await;
+    }
+
+    /// Answers a request by ourselves: it has failed.
+    async fn answer_failure(&mut self, request: &Message, failure: &Failure) {
+        let error = failure.content();
+        let mut content = json!({"status": "error", "execution_count": 0});
+        merge(&mut content, &error);
+        self.publish_for(request, "error", &error).await;
+        self.answer(request, &content).await;
     }
 
     // ---- Starting
 
     fn start(&mut self) {
-        self.starting = Some("Starting evcxr ...".into());
+        self.starting = Some(STARTING.into());
         let (inputs, settings) = (self.inputs.clone(), self.settings.clone());
         let has_folder = self.folder.is_some();
         tokio::spawn(async move {
@@ -268,31 +284,26 @@ impl Relay {
         });
     }
 
-    async fn on_starting(&mut self, what: String) -> Result<()> {
+    async fn on_starting(&mut self, what: String) {
         if let Some(request) = self.notice.clone() {
-            self.publish_for(&request, "update_display_data", &notice(&request, &what)).await?;
+            self.publish_for(&request, "update_display_data", &notice(&request, &what)).await;
         }
         self.starting = Some(what);
-        Ok(())
     }
 
-    async fn on_waiting(&mut self, id: &str) -> Result<()> {
-        let first = self.waiting.iter().find(|request| request.message_type() == "execute_request");
+    async fn on_waiting(&mut self, id: &str) {
+        let first = self.waiting.iter().find(|request| request.message_type() == EXECUTE);
         let first = first.filter(|request| request.id() == id);
         if let (Some(request), Some(what)) = (first.cloned(), self.starting.clone()) {
-            self.publish_for(&request, "status", &json!({"execution_state": "busy"})).await?;
-            self.publish_for(&request, "display_data", &notice(&request, &what)).await?;
+            self.publish_for(&request, "status", &json!({"execution_state": "busy"})).await;
+            self.publish_for(&request, "display_data", &notice(&request, &what)).await;
             self.notice = Some(request);
         }
-        Ok(())
     }
 
-    async fn on_started(&mut self, result: Result<(Evcxr, Option<Folder>)>) -> Result<()> {
+    async fn on_started(&mut self, result: Result<(Evcxr, Option<Folder>)>) {
         self.starting = None;
-        if let Some(request) = self.notice.take() {
-            self.publish_for(&request, "clear_output", &json!({"wait": false})).await?;
-            self.begun = Some(request);
-        }
+        self.begun = self.take_notice_back().await;
         match result {
             Ok((evcxr, folder)) => {
                 self.evcxr = Some(evcxr);
@@ -300,26 +311,39 @@ impl Relay {
                     self.settings.folder = Some(folder.path.clone());
                     self.folder = Some(folder);
                 }
-                self.next().await
+                self.next().await;
             }
             Err(error) => {
-                eprintln!("d2l-kernel: {error:#}");
                 let todo = "\n  what to do: run `cargo d2l doctor`; then run the cell again";
                 let failure = Failure::new("KernelError", format!("{error:#}{todo}"));
-                for request in std::mem::take(&mut self.waiting) {
-                    if request.message_type() == "execute_request" {
-                        self.fail(&request, &failure.content()).await?;
-                    }
-                }
-                Ok(())
+                eprintln!("d2l-kernel: {}", failure.message);
+                self.fail_waiting(&failure).await;
+            }
+        }
+    }
+
+    async fn take_notice_back(&mut self) -> Option<Message> {
+        let request = self.notice.take()?;
+        self.publish_for(&request, "clear_output", &json!({"wait": false})).await;
+        Some(request)
+    }
+
+    /// All cells that wait have failed.
+    pub async fn fail_waiting(&mut self, failure: &Failure) {
+        self.take_notice_back().await;
+        for request in std::mem::take(&mut self.waiting) {
+            if request.message_type() == EXECUTE {
+                self.answer_failure(&request, failure).await;
+            } else {
+                self.waiting.push_back(request);
             }
         }
     }
 
     // ---- Requests and replies
 
-    async fn on_request(&mut self, request: Message) -> Result<()> {
-        if request.message_type() == "kernel_info_request" && self.cell.is_none() {
+    async fn on_request(&mut self, request: Message) {
+        if request.message_type() == KERNEL_INFO && self.cell.is_none() {
             return self.answer(&request, &kernel_info()).await;
         }
         if self.cell.is_none() && self.evcxr.is_some() {
@@ -328,7 +352,7 @@ impl Relay {
         if self.starting.is_none() && self.evcxr.is_none() {
             self.start();
         }
-        if request.message_type() == "execute_request" && self.evcxr.is_none() {
+        if request.message_type() == EXECUTE && self.evcxr.is_none() {
             let (inputs, id) = (self.inputs.clone(), request.id().to_string());
             tokio::spawn(async move {
                 sleep(Duration::from_secs(1)).await;
@@ -336,13 +360,12 @@ impl Relay {
             });
         }
         self.waiting.push_back(request);
-        Ok(())
     }
 
-    async fn forward(&mut self, request: Message) -> Result<()> {
-        let Some(evcxr) = &mut self.evcxr else { return Ok(()) };
-        evcxr.shell.send(request.seal(&evcxr.key)).await?;
-        if request.message_type() == "execute_request" {
+    async fn forward(&mut self, request: Message) {
+        let Some(evcxr) = &mut self.evcxr else { return self.waiting.push_front(request) };
+        log(evcxr.shell.send(request.seal(&evcxr.key)).await);
+        if request.message_type() == EXECUTE {
             self.cell = Some(Cell {
                 request,
                 running: false,
@@ -352,308 +375,193 @@ impl Relay {
                 error: None,
             });
         }
-        Ok(())
     }
 
     /// Forwards what has waited, up to the next cell.
-    async fn next(&mut self) -> Result<()> {
+    async fn next(&mut self) {
         while self.cell.is_none()
+            && self.evcxr.is_some()
             && let Some(request) = self.waiting.pop_front()
         {
-            if request.message_type() == "kernel_info_request" {
-                self.answer(&request, &kernel_info()).await?;
+            if request.message_type() == KERNEL_INFO {
+                self.answer(&request, &kernel_info()).await;
             } else {
-                self.forward(request).await?;
+                self.forward(request).await;
             }
         }
-        Ok(())
     }
 
-    async fn on_reply(&mut self, mut reply: Message) -> Result<()> {
+    async fn on_reply(&mut self, mut reply: Message) {
         if !self.cell.as_ref().is_some_and(|cell| reply.is_child_of(&cell.request)) {
-            return Ok(self.shell.send(reply.seal(&self.key)).await?);
+            return self.reply(&reply).await;
         }
-        let Some(cell) = self.cell.take() else { return Ok(()) };
-        let _ = std::fs::remove_file(self.settings.interrupt_file());
+        let Some(cell) = self.end_cell() else { return };
         if let Some(error) = &cell.error {
             let mut content = reply.content();
             content["status"] = "error".into();
             merge(&mut content, error);
             reply.set_content(&content);
         }
-        self.shell.send(reply.seal(&self.key)).await?;
+        self.reply(&reply).await;
         if cell.error.is_some() || cell.asked_to_stop {
-            self.abort_waiting(&cell.request).await?;
+            self.abort_waiting(&cell.request).await;
         }
-        self.last = Some(cell.request);
-        self.next().await
+        self.next().await;
+    }
+
+    fn end_cell(&mut self) -> Option<Cell> {
+        let _ = std::fs::remove_file(self.settings.interrupt_file());
+        self.asks_for_input = false;
+        let cell = self.cell.take()?;
+        self.last = Some(cell.request.clone());
+        Some(cell)
     }
 
     /// Cells that wait behind one that failed, or that was stopped, are not run.
-    async fn abort_waiting(&mut self, failed: &Message) -> Result<()> {
+    async fn abort_waiting(&mut self, failed: &Message) {
         if failed.content()["stop_on_error"] == false {
-            return Ok(());
+            return;
         }
         for request in std::mem::take(&mut self.waiting) {
-            if request.message_type() == "execute_request" {
-                self.answer(&request, &json!({"status": "aborted"})).await?;
+            if request.message_type() == EXECUTE {
+                self.answer(&request, &json!({"status": "aborted"})).await;
             } else {
                 self.waiting.push_back(request);
             }
         }
-        Ok(())
     }
 
-    /// Tells that a request has failed, where evcxr does not.
-    async fn fail(&mut self, request: &Message, error: &Value) -> Result<()> {
-        self.publish_for(request, "error", error).await?;
-        let mut content = json!({"status": "error", "execution_count": 0});
-        merge(&mut content, error);
-        self.answer(request, &content).await
-    }
-
-    async fn on_publication(&mut self, message: Message) -> Result<()> {
-        if message.message_type() != "error" {
-            let begins = message.content()["execution_state"] == "busy";
-            if begins && self.begun.take_if(|begun| message.is_child_of(begun)).is_some() {
-                return Ok(());
-            }
-            return self.publish(message).await;
-        }
-        let Some(cell) = self.cell.as_mut().filter(|cell| message.is_child_of(&cell.request))
-        else {
-            return self.publish(message).await;
-        };
+    async fn on_publication(&mut self, message: Message) {
         let content = message.content();
+        if content["execution_state"] == "busy"
+            && self.begun.take_if(|begun| message.is_child_of(begun)).is_some()
+        {
+            return;
+        }
+        let is_error = message.message_type() == "error";
+        let cell = self.cell.as_mut().filter(|cell| message.is_child_of(&cell.request));
+        let Some(cell) = cell.filter(|_| is_error) else { return self.publish(message).await };
         let words = content["evalue"].as_str().unwrap_or_default();
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
+            // What the compiler says goes through as it is.
             cell.error.get_or_insert(content);
             return self.publish(message).await;
         }
-        if cell.error.is_some() {
-            return Ok(());
+        if cell.error.is_none() {
+            let failure = match (ended, cell.ended_because.take()) {
+                (true, Some(reason)) => failure::program_ended_by_us(reason),
+                (true, None) => failure::program_ended(words),
+                (false, _) => Failure::new("Interrupted", STOPPED_BEFORE),
+            };
+            self.show_error(&failure).await;
         }
-        let failure = match (ended, cell.ended_because.take()) {
-            (true, Some(reason)) => {
-                let mut failure = Failure::new("Interrupted", reason);
-                failure.trace.push(failure::LOST.into());
-                failure
-            }
-            (true, None) => failure::program_ended(words),
-            (false, _) => Failure::new(
-                "Interrupted",
-                "stopped while the cell was compiled; all variables are as they were",
-            ),
-        };
-        self.show_error(&failure).await
     }
 
-    async fn show_error(&mut self, failure: &Failure) -> Result<()> {
-        let Some(cell) = &mut self.cell else { return Ok(()) };
+    async fn show_error(&mut self, failure: &Failure) {
+        let Some(cell) = &mut self.cell else { return };
         let (content, request) = (failure.content(), cell.request.clone());
         cell.error = Some(content.clone());
-        self.publish_for(&request, "error", &content).await
+        self.publish_for(&request, "error", &content).await;
     }
 
-    async fn on_evcxr_ended(&mut self, words: &str) -> Result<()> {
+    async fn on_evcxr_ended(&mut self, words: &str) {
         self.evcxr = None;
-        self.builds.clear();
+        // A cell would run on without anybody who could stop it.
+        self.kill_program();
         let text = format!(
             "evcxr ended with {words}\n  what to do: it is started anew; variables, functions and \
              `:dep` are lost: run the cells again from the top"
         );
         eprintln!("d2l-kernel: {text}");
-        if let Some(cell) = self.cell.take() {
-            self.fail(&cell.request, &Failure::new("KernelError", text).content()).await?;
-            self.abort_waiting(&cell.request).await?;
-            self.last = Some(cell.request);
+        if let Some(cell) = self.end_cell() {
+            self.answer_failure(&cell.request, &Failure::new("KernelError", text)).await;
+            self.abort_waiting(&cell.request).await;
         }
         self.start();
-        Ok(())
     }
 
     // ---- The program
 
-    async fn on_program(&mut self, event: Event) -> Result<()> {
-        match event {
-            Event::Started(pid) => self.program = pid_of(pid),
-            Event::Running => {
-                if let Some(cell) = &mut self.cell {
-                    cell.running = true;
-                }
+    async fn on_program(&mut self, event: Event) {
+        // What a thread prints between two cells belongs to the last one.
+        let speaker = self.cell.as_ref().map(|cell| &cell.request).or(self.last.as_ref()).cloned();
+        match (event, &mut self.cell, speaker) {
+            (Event::Started(pid), ..) => self.program = pid_of(pid),
+            (Event::Running, Some(cell), _) => cell.running = true,
+            (Event::Listening, Some(cell), _) => cell.listening = true,
+            (Event::Text(stream, text), _, Some(request)) => {
+                let content = json!({"name": stream, "text": text});
+                self.publish_for(&request, "stream", &content).await;
             }
-            Event::Listening => {
-                if let Some(cell) = &mut self.cell {
-                    cell.listening = true;
-                }
+            (Event::Display(kind, content), _, Some(request)) => {
+                self.publish_for(&request, kind.message_type(), &content).await;
             }
-            Event::Text(stream, text) => {
-                if let Some(request) = self.speaker() {
-                    let content = json!({"name": stream, "text": text});
-                    self.publish_for(&request, "stream", &content).await?;
-                }
-            }
-            Event::Display(kind, content) => {
-                if let Some(request) = self.speaker() {
-                    self.publish_for(&request, kind.message_type(), &content).await?;
-                }
-            }
-            Event::Done(broken, answer) => {
-                if let Some(cell) = &mut self.cell {
+            (Event::Done(broken, answer), cell, _) => {
+                if let Some(cell) = cell {
                     cell.running = false;
                     if let Some(broken) = broken {
-                        let failure = self.failure(&broken);
-                        self.show_error(&failure).await?;
+                        let failure = failure_of(cell, &broken, self.settings.folder.as_deref());
+                        self.show_error(&failure).await;
                     }
                 }
                 let _ = answer.send(());
             }
-            Event::Ended(answer) => {
+            (Event::Ended(answer), ..) => {
                 self.program = None;
                 let _ = answer.send(());
             }
+            _ => {}
         }
-        Ok(())
     }
 
-    /// The request that what the program prints belongs to.
-    fn speaker(&self) -> Option<Message> {
-        self.cell.as_ref().map(|cell| &cell.request).or(self.last.as_ref()).cloned()
-    }
-
-    fn failure(&self, broken: &Broken) -> Failure {
-        let Some(cell) = &self.cell else { return Failure::new("Error", "") };
-        let mut failure = match broken {
-            Broken::Panic(report) => {
-                let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
-                let sources = self.settings.folder.as_deref().unwrap_or(Path::new(""));
-                failure::panic(report, &code, sources)
-            }
-            Broken::Error(message) => Failure::new("Error", message),
-        };
-        if cell.asked_to_stop {
-            failure.name = "Interrupted".into();
+    fn kill_program(&self) {
+        if let Some(program) = self.program {
+            let _ = kill_process(program, Signal::KILL);
         }
-        failure
     }
 
     // ---- Control
 
-    async fn on_control(&mut self, request: Message) -> Result<bool> {
+    /// False is the end.
+    async fn on_control(&mut self, request: Message) -> bool {
         match request.message_type() {
-            "kernel_info_request" => self.reply_on_control(&request, &kernel_info()).await?,
+            KERNEL_INFO => self.reply_on_control(&request, &kernel_info()).await,
             "interrupt_request" => {
-                self.reply_on_control(&request, &json!({"status": "ok"})).await?;
-                self.interrupt().await?;
+                self.reply_on_control(&request, &json!({"status": "ok"})).await;
+                self.interrupt().await;
             }
             "shutdown_request" => {
                 self.shut_down().await;
                 let restart = request.content()["restart"] == true;
                 let content = json!({"status": "ok", "restart": restart});
-                self.reply_on_control(&request, &content).await?;
-                return Ok(false);
+                self.reply_on_control(&request, &content).await;
+                return false;
             }
             _ => {
                 if let Some(evcxr) = &mut self.evcxr {
-                    evcxr.control.send(request.seal(&evcxr.key)).await?;
+                    log(evcxr.control.send(request.seal(&evcxr.key)).await);
                 }
             }
         }
-        Ok(true)
+        true
     }
 
-    async fn reply_on_control(&mut self, request: &Message, content: &Value) -> Result<()> {
-        Ok(self.control.send(request.reply(content).seal(&self.key)).await?)
-    }
-
-    /// The stop button. Nothing is lost where no cell is executed.
-    async fn interrupt(&mut self) -> Result<()> {
-        let Some(cell) = &mut self.cell else { return Ok(()) };
-        if cell.asked_to_stop {
-            return self.stop_at_once("stop was asked for twice").await;
-        }
-        cell.asked_to_stop = true;
-        let id = cell.request.id().to_string();
-        std::fs::write(self.settings.interrupt_file(), "")?;
-        self.signal_builds(Signal::INT);
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            let mut before = Duration::ZERO;
-            for time in [NOTICE, PATIENCE, LISTENING_PATIENCE] {
-                sleep(time - before).await;
-                before = time;
-                let _ = inputs.send(Input::Asked(id.clone(), time)).await;
-            }
-        });
-        Ok(())
-    }
-
-    async fn on_asked(&mut self, id: &str, time: Duration) -> Result<()> {
-        let Some(cell) = self.cell.as_ref().filter(|cell| cell.request.id() == id) else {
-            return Ok(());
-        };
-        let patience = if cell.listening { LISTENING_PATIENCE } else { PATIENCE };
-        if time == NOTICE {
-            let what = match (cell.running, cell.listening) {
-                (true, true) => "The cell was asked to stop and will at its next batch.",
-                (true, false) => "The cell was asked to stop; it has not looked so far.",
-                (false, _) => {
-                    "The cell will stop when the compiler has been asked for the next step."
-                }
-            };
-            let end = match cell.running {
-                true => format!(
-                    " Press stop again, or wait for {} s, to end Rust's process: all variables will \
-                     be lost.",
-                    (patience - time).as_secs()
-                ),
-                false => String::new(),
-            };
-            let request = cell.request.clone();
-            let content = json!({"name": "stderr", "text": format!("{what}{end}\n")});
-            return self.publish_for(&request, "stream", &content).await;
-        }
-        if time >= patience {
-            let reason = format!("the cell did not stop within {} s", time.as_secs());
-            return self.stop_at_once(&reason).await;
-        }
-        Ok(())
-    }
-
-    /// What evcxr does when it is interrupted: the program ends, with all variables.
-    async fn stop_at_once(&mut self, reason: &str) -> Result<()> {
-        let Some(cell) = &mut self.cell else { return Ok(()) };
-        if !cell.running {
-            self.signal_builds(Signal::KILL);
-            return Ok(());
-        }
-        cell.ended_because = Some(format!("{reason}, so Rust's process was ended"));
-        if let Some(evcxr) = &mut self.evcxr {
-            let request = Message::new("interrupt_request", &json!({}));
-            evcxr.control.send(request.seal(&evcxr.key)).await?;
-        }
-        Ok(())
-    }
-
-    fn signal_builds(&self, signal: Signal) {
-        for &build in &self.builds {
-            let _ = kill_process_group(build, signal);
-        }
+    async fn reply_on_control(&mut self, request: &Message, content: &Value) {
+        log(self.control.send(request.reply(content).seal(&self.key)).await);
     }
 
     async fn shut_down(&mut self) {
-        self.signal_builds(Signal::KILL);
-        // evcxr waits for the cell; a program that runs one would outlive it.
-        if self.cell.is_some()
-            && let Some(program) = self.program
-        {
-            let _ = kill_process(program, Signal::KILL);
+        self.signal_work(Signal::KILL);
+        // evcxr waits for the cell.
+        if self.cell.is_some() {
+            self.kill_program();
         }
         if let Some(evcxr) = &mut self.evcxr {
             let request = Message::new("shutdown_request", &json!({"restart": false}));
-            let _ = evcxr.control.send(request.seal(&evcxr.key)).await;
-            sleep(SHUTDOWN.min(Duration::from_millis(50))).await;
+            log(evcxr.control.send(request.seal(&evcxr.key)).await);
+            // With the relay its standard input ends, and so does evcxr, wherever it is.
+            sleep(Duration::from_millis(50)).await;
         }
         self.evcxr = None;
         if let Some(folder) = &self.folder {
@@ -661,6 +569,11 @@ impl Relay {
         }
     }
 }
+
+const EXECUTE: &str = "execute_request";
+const KERNEL_INFO: &str = "kernel_info_request";
+const STARTING: &str = "Starting evcxr ...";
+const STOPPED_BEFORE: &str = "stopped before the cell ran; all variables are as they were";
 
 /// Takes a build folder, if there is none yet, and starts evcxr in it.
 async fn prepare(
@@ -670,19 +583,33 @@ async fn prepare(
 ) -> Result<(Evcxr, Option<Folder>)> {
     let mut taken = None;
     if let Some(base) = settings.base.clone().filter(|_| !has_folder) {
-        let say = inputs.clone();
+        let (say, scratch) = (inputs.clone(), settings.scratch.clone());
         let take = move || match std::env::var_os(names::TEMPLATE) {
             Some(_) => folder::template(&base),
-            None => folder::take_free(&base, |what| {
+            None => folder::take_free(&base, &scratch, |what| {
                 let _ = say.blocking_send(Input::Starting(what.to_string()));
             }),
         };
         let folder = tokio::task::spawn_blocking(take).await??;
         settings.folder = Some(folder.path.clone());
         taken = Some(folder);
-        let _ = inputs.send(Input::Starting("Starting evcxr ...".into())).await;
+        let _ = inputs.send(Input::Starting(STARTING.into())).await;
     }
     Ok((evcxr::start(&settings, inputs).await?, taken))
+}
+
+fn failure_of(cell: &Cell, broken: &Broken, folder: Option<&Path>) -> Failure {
+    let mut failure = match broken {
+        Broken::Panic(report) => {
+            let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
+            failure::panic(report, &code, folder.unwrap_or(Path::new("")))
+        }
+        Broken::Error(message) => Failure::new("Error", message),
+    };
+    if cell.asked_to_stop {
+        failure.name = "Interrupted".into();
+    }
+    failure
 }
 
 /// What a reader sees whose cell waits for the start.
@@ -699,6 +626,12 @@ fn merge(content: &mut Value, error: &Value) {
 
 fn pid_of(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
+}
+
+pub fn log(result: ZmqResult<()>) {
+    if let Err(error) = result {
+        eprintln!("d2l-kernel: a message was not sent: {error}");
+    }
 }
 
 /// See <https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-info>.

@@ -1,9 +1,11 @@
-//! Stand-ins for the cargo and rustup that evcxr calls.
+//! Stand-ins for the programs that evcxr calls: cargo, rustup, and the shell of a `!` line.
 //!
-//! cargo's tells the relay that a build begins, so that the stop button can end it, and puts the
-//! pinned versions into the cells' `Cargo.lock`. rustup's answers evcxr's question for cargo.
+//! cargo's and the shell's tell the relay that work begins, so that the stop button can end it; cargo's
+//! puts the pinned versions into the cells' `Cargo.lock`, too. rustup's answers evcxr's question for
+//! cargo. They become the real programs, which see the user's own `PATH`.
 
 use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -19,36 +21,49 @@ use crate::{lock, names};
 pub fn make(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let own = std::env::current_exe()?;
-    for name in ["cargo", "rustup"] {
+    for name in ["cargo", "rustup", "sh"] {
         std::os::unix::fs::symlink(&own, folder.join(name))?;
     }
     Ok(())
 }
 
-/// If this process was called by a stand-in's name, does its work and ends.
-pub fn run_if_called() -> Result<()> {
-    let Some(folder) = std::env::var_os(names::STAND_INS).map(PathBuf::from) else { return Ok(()) };
-    let own = PathBuf::from(std::env::args_os().next().unwrap_or_default());
-    let name = own.file_name().unwrap_or_default();
-    // A cell that calls cargo by itself gets cargo itself.
-    let by_evcxr = std::env::var_os(names::IS_RUNTIME).is_none();
-    if name == "cargo" {
-        if by_evcxr {
-            begin_build()?;
-        }
-        match replace_by("cargo", &folder)? {}
-    }
-    if name == "rustup" {
-        if std::env::args().skip(1).eq(["which", "cargo"]) && by_evcxr {
-            println!("{}", folder.join("cargo").display());
-            std::process::exit(0);
-        }
-        match replace_by("rustup", &folder)? {}
-    }
-    Ok(())
+/// The `PATH` without the stand-ins.
+pub fn path_without() -> Option<OsString> {
+    let folder = PathBuf::from(std::env::var_os(names::STAND_INS)?);
+    let path = std::env::var_os("PATH")?;
+    std::env::join_paths(std::env::split_paths(&path).filter(|other| *other != folder)).ok()
 }
 
-fn begin_build() -> Result<()> {
+/// If this process was called by a stand-in's name, does its work and becomes the real program.
+pub fn run_if_called() -> Result<()> {
+    let (Some(path), own) = (path_without(), std::env::args_os().next()) else { return Ok(()) };
+    let own = PathBuf::from(own.unwrap_or_default());
+    match own.file_name().and_then(OsStr::to_str) {
+        Some("cargo") => {
+            begin_work()?;
+            if let Some(base) = std::env::var_os(names::KERNEL_DIR) {
+                // Without the pinned versions a later `:dep` is slow, no more.
+                let pinned = Path::new(&base).join("pinned.lock");
+                let _ = lock::restore(Path::new("Cargo.lock"), &pinned);
+            }
+            match become_real("cargo", &path)? {}
+        }
+        Some("sh") => {
+            begin_work()?;
+            match become_real("sh", &path)? {}
+        }
+        Some("rustup") => {
+            if std::env::args().skip(1).eq(["which", "cargo"]) {
+                println!("{}", own.with_file_name("cargo").display());
+                std::process::exit(0);
+            }
+            match become_real("rustup", &path)? {}
+        }
+        _ => Ok(()),
+    }
+}
+
+fn begin_work() -> Result<()> {
     // A process group of its own can be stopped with all that it starts.
     let _ = rustix::process::setpgid(None, None);
     if let Some(socket) = std::env::var_os(names::SOCKET)
@@ -56,27 +71,21 @@ fn begin_build() -> Result<()> {
     {
         let mut answer = [0];
         // In one piece, as the relay reads it.
-        relay.write_all(format!("build {}\n", std::process::id()).as_bytes())?;
+        relay.write_all(format!("work {}\n", std::process::id()).as_bytes())?;
         if relay.read_exact(&mut answer).is_ok() && answer != *b"1" {
             bail!("stopped before it began");
         }
-        // Stays open in cargo and all that it starts: its end is the end of the build.
+        // Stays open in all that is started: its end is the end of the work.
         fcntl_setfd(&relay, FdFlags::empty())?;
         std::mem::forget(relay);
-    }
-    if let Some(base) = std::env::var_os(names::KERNEL_DIR) {
-        // Without the pinned versions a later `:dep` is slow, no more.
-        let _ = lock::restore(Path::new("Cargo.lock"), &Path::new(&base).join("pinned.lock"));
     }
     Ok(())
 }
 
-/// Becomes the real program.
-fn replace_by(program: &str, stand_ins: &Path) -> Result<Infallible> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).filter(|folder| folder != stand_ins);
-    let real = places.map(|folder| folder.join(program)).find(|path| path.is_file());
+fn become_real(program: &str, path: &OsStr) -> Result<Infallible> {
+    let mut places = std::env::split_paths(path).map(|folder| folder.join(program));
+    let real = places.find(|path| path.is_file());
     let real = real.with_context(|| format!("there is no {program} on the PATH"))?;
-    let error = Command::new(&real).args(std::env::args_os().skip(1)).exec();
+    let error = Command::new(&real).args(std::env::args_os().skip(1)).env("PATH", path).exec();
     Err(error).with_context(|| format!("cannot start {}", real.display()))
 }

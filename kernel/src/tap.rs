@@ -14,13 +14,16 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::{environment, names};
+use crate::{environment, names, stand_in};
 
 /// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
 pub fn install() {
     let asked = std::env::var_os(names::BACKTRACE).is_some_and(|value| value != "0");
     // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
     environment::set("RUST_BACKTRACE", if asked { "1" } else { "0" });
+    if let Some(path) = stand_in::path_without() {
+        environment::set("PATH", path);
+    }
     let Some(socket) = std::env::var_os(names::SOCKET) else { return };
     match UnixStream::connect(socket).context("no relay").and_then(hand_over) {
         Ok(relay) => drop(std::thread::spawn(|| end_with(relay))),

@@ -143,7 +143,7 @@ impl Drop for Progress {
                     self.done as f64 * 100. / total as f64
                 )
             }
-            _ => format!("{}: {time}", self.label),
+            _ => format!("{}: done in {time}", self.label),
         };
         match &mut self.output {
             Output::Page(place) => place.show(&[("text/plain", end)]),

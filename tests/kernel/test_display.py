@@ -132,7 +132,7 @@ class WithTheCrate(KernelTest):
         middle = bars[2]["content"]["data"]
         self.assertRegex(middle["text/plain"], r"^reading <all>: \d+ %, 0:0\d left; page \d+$")
         self.assertRegex(middle["text/html"], r'<progress value="\d+" max="20".*reading &lt;all&gt;: ')
-        self.assertEqual(bars[-1]["content"]["data"], {"text/plain": "reading <all>: 0:01"})
+        self.assertEqual(bars[-1]["content"]["data"], {"text/plain": "reading <all>: done in 0:01"})
         # What is over at once shows no bar.
         run = self.assert_ok(self.run_cell('let mut quick = Progress::new("quick", 2); quick.advance(2); drop(quick);'))
         self.assertEqual(run.of("display_data"), [])

@@ -55,6 +55,12 @@ class PassedOn(KernelTest):
         run = self.run_cell(ask, answer=lambda prompt: prompts.append(prompt) or "ホットドッグ")
         self.assertEqual((prompts, run.text()), (["your name?"], "hello ホットドッグ\n"))
 
+    def test_cells_see_the_path_of_the_user(self):
+        run = self.assert_ok(self.run_cell('println!("{}", std::env::var("PATH")?);\n'))
+        self.assertNotIn("d2l-kernel-", run.text())
+        run = self.assert_ok(self.run_cell('!command -v cargo; echo $PATH'))
+        self.assertNotIn("d2l-kernel-", str(run.result))
+
     def test_completion_and_inspection(self):
         self.assert_ok(self.run_cell("let completed = vec![1u8];"))
         client = self.notebook.client
@@ -207,6 +213,8 @@ class End(unittest.TestCase):
         [evcxr] = children(notebook.pid)
         processes = [evcxr, *children(evcxr)]
         folder = folder_of(evcxr)
+        scratch = Path(folder.with_suffix(".in-use").read_text())
+        self.assertTrue((scratch / "socket").exists())
         (folder / "src/lib.rs").write_text("half written")
         os.kill(notebook.pid, signal.SIGKILL)
         self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
@@ -215,10 +223,12 @@ class End(unittest.TestCase):
         [evcxr] = children(again.pid)
         self.assertEqual(folder_of(evcxr), folder)
         self.assertNotEqual((folder / "src/lib.rs").read_text(), "half written")
+        self.assertFalse(scratch.exists())
 
     def test_evcxr_dies(self):
         notebook = self.start()
         [evcxr] = children(notebook.pid)
+        [program] = children(evcxr)
 
         def on_message(message):
             if message["msg_type"] == "stream":
@@ -230,6 +240,7 @@ class End(unittest.TestCase):
         self.assertEqual(run.messages[-1]["content"], {"execution_state": "idle"})
         self.assertEqual(notebook.run("3").result, [{"text/plain": "3"}])
         self.assertEqual(len(children(notebook.pid)), 1)
+        self.assertFalse(is_running(program))
 
 
 def folder_of(evcxr):

@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from notebook import DEP, KernelTest
+from notebook import DEP, KernelTest, Notebook
 
 SLEEP = "std::thread::sleep(std::time::Duration::from_millis(10));"
 
@@ -50,7 +50,7 @@ class Stop(KernelTest):
                 self.notebook.interrupt()
 
         run = self.run_cell('println!("begun"); loop {' + SLEEP + "}", on_message=on_message)
-        self.assertIn("asked for twice", run.error["evalue"])
+        self.assertIn("stop was pressed twice", run.error["evalue"])
         self.assertLess(time.monotonic() - pressed[0], 3)
         self.assert_ok(self.run_cell("1"))
 
@@ -71,9 +71,55 @@ class Stop(KernelTest):
 
         run = self.run_cell(many + "\nlet mut v = vec![];" + calls, on_message=on_message)
         self.assertEqual(run.error["ename"], "Interrupted")
-        self.assertIn("while the cell was compiled", run.error["evalue"])
+        self.assertIn("stopped before the cell ran", run.error["evalue"])
         self.assertLess(time.monotonic() - start, 15)
         self.assertEqual(self.run_cell("compiled").result, [{"text/plain": "3"}])
+
+    def test_while_it_prints_without_an_end(self):
+        run = self.run_cell('loop { println!("more and more"); }', on_message=self.interrupt_at("more"))
+        self.assertEqual(run.error["ename"], "Interrupted")
+        self.assert_ok(self.run_cell("1"))
+
+    def test_while_it_waits_for_input(self):
+        code = (
+            'println!("EVCXR_INPUT_REQUEST:well?"); let mut name = String::new();'
+            'std::io::stdin().read_line(&mut name)?; println!("got {name:?}");'
+        )
+        answers = []
+
+        def answer(prompt):
+            answers.append(prompt)
+            self.notebook.interrupt()
+            time.sleep(0.5)
+            return "too late"
+
+        run = self.run_cell(code, answer=answer)
+        self.assertEqual(run.text(), 'got "\\n"\n')
+        # The late answer is not taken for the next one's.
+        run = self.run_cell(code, answer=lambda prompt: "in time")
+        self.assertEqual(run.text(), 'got "in time\\n"\n')
+
+    def test_a_shell_command(self):
+        start = time.monotonic()
+
+        def on_message(message):
+            if message["msg_type"] == "execute_input":
+                time.sleep(1)
+                self.notebook.interrupt()
+
+        self.run_cell("!sleep 60", on_message=on_message)
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_before_the_kernel_has_started(self):
+        notebook = Notebook()
+        self.addCleanup(notebook.stop)
+        id = notebook.client.execute("1 + 1")
+        time.sleep(0.3)
+        notebook.interrupt()
+        reply = notebook.client.get_shell_msg(timeout=60)
+        self.assertEqual(reply["parent_header"]["msg_id"], id)
+        self.assertEqual(reply["content"]["ename"], "Interrupted")
+        self.assertEqual(notebook.run("2 + 2").result, [{"text/plain": "4"}])
 
     def test_what_waits_behind_is_not_run(self):
         for first in ['panic!("first")', "let bad: i32 = \"\";", 'Err("no")?;']:
