@@ -87,6 +87,14 @@ impl Progress {
         self.note = note.into();
     }
 
+    /// Prints a line above a terminal's bar; elsewhere as `println!` does.
+    pub fn println(&self, line: &str) {
+        match &self.output {
+            Output::Terminal(bar) => bar.suspend(|| println!("{line}")),
+            Output::Page(_) | Output::Lines => println!("{line}"),
+        }
+    }
+
     fn draw(&mut self) {
         self.drawn = Some(Instant::now());
         let text = self.text();
@@ -103,9 +111,9 @@ impl Progress {
                 place.show(&[("text/html", html), ("text/plain", text)]);
             }
             Output::Terminal(bar) => {
+                bar.set_message(text);
                 bar.set_length(self.total.max(1));
                 bar.set_position(self.done);
-                bar.set_message(text);
             }
             Output::Lines => println!("  {text}"),
         }

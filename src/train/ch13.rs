@@ -198,12 +198,12 @@ pub fn train_ch13(
         }
         test_acc = evaluate(net, test_iter, None, &mut progress)?;
         animator.add((epoch + 1) as f64, &[None, None, Some(test_acc)]);
-        println!(
+        progress.println(&format!(
             "epoch {}/{num_epochs}: loss {:.3}, train acc {:.3}, test acc {test_acc:.3}",
             epoch + 1,
             metric[0] / metric[2],
             metric[1] / metric[2]
-        );
+        ));
     }
     let summary = Summary {
         loss: metric[0] / metric[2],

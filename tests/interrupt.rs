@@ -1,0 +1,146 @@
+//! The stop button, as the crate's loops see it under a live kernel.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use d2l::Error;
+use d2l::prelude::*;
+
+/// Runs the test again as the program of a live kernel, and answers what it printed.
+fn in_live_kernel(name: &str) -> Option<String> {
+    if common::in_child(name) {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let text = common::run_in_child(
+        name,
+        &[
+            ("EVCXR_IS_RUNTIME", Path::new("1")),
+            ("JUPYTER_WIRE", Path::new("1")),
+            ("JUPYTER_INTERRUPT_FILE", &folder.path().join("interrupt")),
+        ],
+    );
+    Some(text)
+}
+
+fn file() -> PathBuf {
+    std::env::var_os("JUPYTER_INTERRUPT_FILE").unwrap().into()
+}
+
+fn press() {
+    fs::write(file(), "").unwrap();
+}
+
+fn assert_interrupted<T>(result: Result<T>) {
+    assert!(matches!(result, Err(Error::Interrupted)));
+    // The press was seen: the next one is another.
+    assert!(!file().exists());
+    check_interrupt().unwrap();
+}
+
+fn loaders(folder: &Path) -> [DataLoader; 2] {
+    ["train", "test"].map(|split| {
+        let augs = compose![Resize::new([32, 32]), ToTensor];
+        DataLoader::new(ImageFolder::with_transform(folder.join(split), &augs).unwrap(), 4).unwrap()
+    })
+}
+
+#[test]
+fn a_press_is_one_error_and_the_kernel_knows_that_we_look() {
+    let name = "a_press_is_one_error_and_the_kernel_knows_that_we_look";
+    let Some(text) = in_live_kernel(name) else {
+        check_interrupt().unwrap();
+        press();
+        return assert_interrupted(check_interrupt());
+    };
+    // At most one line a second.
+    assert_eq!(text.matches("\u{1e}jupyter/1 listening {}\n").count(), 1, "{text}");
+}
+
+#[test]
+fn outside_a_notebook_there_is_no_button() {
+    check_interrupt().unwrap();
+    clear_output(true);
+}
+
+#[test]
+fn loaders_testing_and_training_stop_and_go_on() {
+    if in_live_kernel("loaders_testing_and_training_stop_and_go_on").is_some() {
+        return;
+    }
+    let set = common::small_set(6);
+    let [train_iter, test_iter] = loaders(set.path());
+    let mut batches = train_iter.iter();
+    let _first = batches.next().unwrap().unwrap();
+    press();
+    assert_interrupted(batches.next().unwrap());
+    assert!(batches.next().is_none());
+
+    let mut net = resnet18(Weights::Random).unwrap();
+    net.fc = linear(512, 2).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    press();
+    assert_interrupted(evaluate_accuracy_gpu(&net, &test_iter, None));
+    press();
+    let mut train = |epochs| {
+        train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, epochs, &[Device::Cpu])
+    };
+    assert_interrupted(train(1));
+    assert_eq!(train(1).unwrap().animator.curve("train loss").len(), 3);
+}
+
+#[test]
+fn a_training_stops_in_its_middle_with_its_curves() {
+    let Some(text) = in_live_kernel("a_training_stops_in_its_middle_with_its_curves") else {
+        let set = common::small_set(6);
+        let [train_iter, test_iter] = loaders(set.path());
+        let net = resnet18(Weights::Random).unwrap();
+        let loss = CrossEntropyLoss::new(Reduction::None);
+        let mut trainer = SGD::new(net.parameters(), 1e-6, 0.).unwrap();
+        std::thread::spawn(|| {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+            press();
+        });
+        let before = net.fc.weight.copy();
+        let result =
+            train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 10_000, &[Device::Cpu]);
+        assert_interrupted(result);
+        assert_ne!(before, net.fc.weight);
+        return;
+    };
+    let shown: Vec<&str> = text.lines().filter(|line| line.contains("jupyter/1 ")).collect();
+    let first_curves =
+        shown.iter().position(|line| line.contains("display_data") && line.contains("<svg"));
+    assert!(first_curves.is_some(), "{text}");
+    let last = shown.iter().rfind(|line| line.contains("training: ")).unwrap();
+    assert!(last.contains("update_display_data") && last.contains("ended at"), "{last}");
+}
+
+#[test]
+fn a_download_stops_and_leaves_nothing() {
+    if in_live_kernel("a_download_stops_and_leaves_nothing").is_some() {
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/file.zip", server.local_addr().unwrap());
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = server.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n");
+        // Slowly, until nobody listens any more.
+        while stream.write_all(&[0; 10_000]).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            if !file().exists() {
+                press();
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let result = download_url(&address, folder.path(), None);
+    assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
