@@ -28,20 +28,9 @@ def main():
     try:
         for cell in CELLS:
             print(cell, flush=True)
-            errors = []
-
-            def show(message):
-                content = message["content"]
-                if message["msg_type"] == "error":
-                    errors.append("\n".join(content["traceback"]))
-                elif message["msg_type"] == "stream":
-                    print(content["text"], end="", flush=True)
-                    if content["name"] == "stderr":
-                        errors.append(content["text"])
-
-            reply = client.execute_interactive(cell, output_hook=show, timeout=None)
-            if reply["content"]["status"] != "ok" or errors:
-                sys.exit(f"the cell `{cell}` failed:\n" + "\n".join(errors))
+            reply = client.execute_interactive(cell, timeout=None)["content"]
+            if reply["status"] != "ok":
+                sys.exit(f"the cell `{cell}` failed:\n" + "\n".join(reply["traceback"]))
     finally:
         client.stop_channels()
         manager.shutdown_kernel()

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -61,8 +62,12 @@ pub fn test(project: &Project) -> Result<()> {
 /// Cells must have been compiled with the versions in this project's Cargo.lock.
 fn same_versions(project: &Project) -> Result<()> {
     let pinned = fs::read_to_string(project.path("Cargo.lock"))?;
-    let lock = project.kernel_folders().join("kernel-0/Cargo.lock");
-    let lock = fs::read_to_string(&lock).with_context(|| format!("no {}", lock.display()))?;
+    // The kernel that has just ended had one of these.
+    let locks = fs::read_dir(project.kernel_folders())?.flatten();
+    let locks = locks.map(|entry| entry.path().join("Cargo.lock"));
+    let time = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let lock = locks.filter(|path| path.exists()).max_by_key(time);
+    let lock = fs::read_to_string(lock.context("no kernel has compiled cells")?)?;
     let packages = |text: &str| -> HashSet<String> {
         let packages = text.split("[[package]]\n").skip(1);
         packages.map(|package| package.lines().take(2).collect::<Vec<_>>().join(" ")).collect()

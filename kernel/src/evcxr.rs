@@ -13,7 +13,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc::Sender;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use zeromq::util::PeerIdentity;
@@ -56,12 +55,11 @@ pub struct Evcxr {
     pub shell: DealerSendHalf,
     pub control: DealerSendHalf,
     pub stdin: DealerSendHalf,
+    /// They hold the process, too.
     _tasks: JoinSet<()>,
-    _alive: Alive,
+    /// evcxr ends when its standard input does.
+    _input: ChildStdin,
 }
-
-/// evcxr ends when its standard input does.
-type Alive = (oneshot::Sender<()>, ChildStdin);
 
 /// Starts evcxr and waits until it answers. What comes from it goes to `inputs`.
 pub async fn start(settings: &Settings, inputs: &Sender<Input>) -> Result<Evcxr> {
@@ -80,17 +78,9 @@ pub async fn start(settings: &Settings, inputs: &Sender<Input>) -> Result<Evcxr>
         let input = child.stdin.take().context("evcxr has no standard input")?;
         match connect(&info, &mut child, inputs).await {
             Ok((shell, control, stdin, mut tasks)) => {
-                let (alive, ended) = oneshot::channel();
-                tasks.spawn(watch(child, said, ended, inputs.clone()));
+                tasks.spawn(watch(child, said, inputs.clone()));
                 let key = Key::new(&info.key)?;
-                return Ok(Evcxr {
-                    key,
-                    shell,
-                    control,
-                    stdin,
-                    _tasks: tasks,
-                    _alive: (alive, input),
-                });
+                return Ok(Evcxr { key, shell, control, stdin, _tasks: tasks, _input: input });
             }
             Err(error) => {
                 let _ = child.kill().await;
@@ -236,14 +226,11 @@ async fn idle(iopub: &mut SubSocket, key: &Key) -> Result<()> {
     Ok(())
 }
 
-/// Waits for evcxr's end, or brings it about when `ended` says so.
-async fn watch(mut child: Child, said: Words, ended: oneshot::Receiver<()>, inputs: Sender<Input>) {
-    tokio::select! {
-        status = child.wait() => {
-            let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-            sleep(Duration::from_millis(50)).await;
-            let _ = inputs.send(Input::EvcxrEnded(format!("{status}{}", words(&said)))).await;
-        }
-        _ = ended => {}
-    }
+/// Waits for evcxr's end.
+async fn watch(mut child: Child, said: Words, inputs: Sender<Input>) {
+    let status = child.wait().await;
+    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    // Its last words may still be on their way.
+    sleep(Duration::from_millis(50)).await;
+    let _ = inputs.send(Input::EvcxrEnded(format!("{status}{}", words(&said)))).await;
 }

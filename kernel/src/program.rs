@@ -59,6 +59,8 @@ pub struct Streams {
 
 /// A message of the program's on standard error comes in pieces; they are put together for so long.
 const TOGETHER: Duration = Duration::from_millis(10);
+/// So many bytes on standard error are sent on at once; more than a pipe holds.
+const MUCH: usize = 1 << 18;
 /// A panic's report may be the cell's end; with a backtrace that takes a while to come.
 const REPORT: Duration = Duration::from_secs(2);
 
@@ -135,8 +137,8 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         }
         attendant.publish_old_errors()?;
     }
-    attendant.read_errors()?;
-    attendant.publish_errors()?;
+    let errors = attendant.take_errors()?;
+    attendant.text("stderr", errors)?;
     attendant.flush_blocks()?;
     let rest = attendant.lines.end();
     attendant.text("stdout", rest)?;
@@ -197,19 +199,14 @@ impl Attendant<'_> {
                     self.blocks.insert(mime_type, text.into());
                 }
                 Item::Panic => {
-                    self.read_errors()?;
-                    let text =
-                        String::from_utf8_lossy(&std::mem::take(&mut self.error_text)).into_owned();
+                    let text = self.take_errors()?;
                     let (before, report) = split_panic(&text, self.pid);
                     self.text("stderr", before.to_string())?;
                     self.broken = Some(Broken::Panic(report.unwrap_or_default().to_string()));
                     self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Error => {
-                    self.read_errors()?;
-                    let text =
-                        String::from_utf8_lossy(&std::mem::take(&mut self.error_text)).into_owned();
-                    let (other, failure) = error_value(&text);
+                    let (other, failure) = error_value(&self.take_errors()?);
                     self.text("stderr", other)?;
                     self.broken = Some(Broken::Error(failure.message));
                     self.tell_evcxr("EVCXR_ERROR_OCCURRED")?;
@@ -225,8 +222,8 @@ impl Attendant<'_> {
     }
 
     fn complete(&mut self) -> Result<()> {
-        self.read_errors()?;
-        self.publish_errors()?;
+        let text = self.take_errors()?;
+        self.text("stderr", text)?;
         if self.broken.is_some() {
             self.flush_blocks()?;
         }
@@ -281,7 +278,8 @@ impl Attendant<'_> {
     fn read_errors(&mut self) -> Result<bool> {
         let mut buffer = [0; 4096];
         let mut any = false;
-        loop {
+        // A program may write faster than this reads.
+        while self.error_text.len() < MUCH {
             let mut fds = [PollFd::new(&self.errors, PollFlags::IN)];
             wait(&mut fds, Some(Duration::ZERO))?;
             if !fds[0].revents().contains(PollFlags::IN) {
@@ -293,6 +291,7 @@ impl Attendant<'_> {
             }
             (any, self.error_time) = (true, Instant::now());
         }
+        Ok(true)
     }
 
     /// How long to wait for anything to happen.
@@ -309,20 +308,28 @@ impl Attendant<'_> {
     }
 
     fn error_patience(&self) -> Duration {
+        if self.error_text.len() >= MUCH {
+            return Duration::ZERO;
+        }
         let text = String::from_utf8_lossy(&self.error_text);
         if split_panic(&text, self.pid).1.is_some() { REPORT } else { TOGETHER }
     }
 
     fn publish_old_errors(&mut self) -> Result<()> {
         match self.error_timeout() {
-            Some(Duration::ZERO) => self.publish_errors(),
+            Some(Duration::ZERO) => {
+                let text = self.take_errors()?;
+                self.text("stderr", text)
+            }
             _ => Ok(()),
         }
     }
 
-    fn publish_errors(&mut self) -> Result<()> {
+    /// All that is on standard error by now and was not sent on.
+    fn take_errors(&mut self) -> Result<String> {
+        self.read_errors()?;
         let bytes = std::mem::take(&mut self.error_text);
-        self.text("stderr", String::from_utf8_lossy(&bytes).into_owned())
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

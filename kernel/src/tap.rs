@@ -4,14 +4,13 @@
 //! Before that begins, the streams are handed to the relay: it then sees all that the program prints
 //! before evcxr does, in order and whatever its size, and when evcxr tells the program to run a cell.
 
-use std::io::{Read, Write};
+use std::io::{Read, pipe};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use crate::{environment, names, stand_in};
@@ -36,10 +35,9 @@ pub fn install() {
 }
 
 fn hand_over(mut relay: UnixStream) -> Result<UnixStream> {
-    let new_pipe = || pipe_with(PipeFlags::CLOEXEC);
-    let (stdin, relay_stdin) = new_pipe()?;
-    let (relay_stdout, stdout) = new_pipe()?;
-    let (relay_stderr, stderr) = new_pipe()?;
+    let (stdin, relay_stdin) = pipe()?;
+    let (relay_stdout, stdout) = pipe()?;
+    let (relay_stderr, stderr) = pipe()?;
     let evcxr = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let handed = [
         evcxr.0.as_fd(),
@@ -65,6 +63,5 @@ fn hand_over(mut relay: UnixStream) -> Result<UnixStream> {
 /// Without the relay nobody can read or stop this program any more.
 fn end_with(mut relay: UnixStream) {
     let _ = relay.read(&mut [0]);
-    let _ = std::io::stderr().write_all(b"The kernel has ended.\n");
     std::process::exit(1);
 }

@@ -2,19 +2,22 @@
 
 import json
 import os
+import queue
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
 from pathlib import Path
 
-from notebook import DEP, FOLDERS, KernelTest, Notebook, copy_of_template, display
+import nbformat
+from notebook import DEP, FOLDERS, LIMIT, ROOT, KernelTest, Notebook, copy_of_template, display, line
 
-KERNEL = Path(os.path.dirname(os.path.abspath(__file__))).parents[1] / ".venv/share/d2l/d2l-kernel"
+KERNEL = ROOT / ".venv/share/d2l/d2l-kernel"
 
 
 def children(pid):
@@ -82,23 +85,23 @@ class PassedOn(KernelTest):
 
     def test_heartbeat_and_info_while_busy(self):
         client = self.notebook.client
-        client.execute("std::thread::sleep(std::time::Duration::from_secs(2));")
-        time.sleep(1)
+        id = client.execute('println!("begun"); std::thread::sleep(std::time::Duration::from_secs(5));')
+        while client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+            pass
         self.assertTrue(client.is_alive())
         client.control_channel.send(client.session.msg("kernel_info_request", {}))
-        start = time.monotonic()
-        reply = client.get_control_msg(timeout=10)
+        reply = client.get_control_msg(timeout=60)
         self.assertEqual(reply["content"]["language_info"]["name"], "Rust")
-        self.assertLess(time.monotonic() - start, 1)
-        self.assert_ok(self.run_cell("1"))
+        # The cell is still at work.
+        with self.assertRaises(queue.Empty):
+            client.get_shell_msg(timeout=0.1)
+        self.assertEqual(client.get_shell_msg(timeout=60)["parent_header"]["msg_id"], id)
 
 
 class Start(unittest.TestCase):
-    def test_an_answer_at_once_and_a_word_about_what_is_done(self):
-        start = time.monotonic()
+    def test_a_word_about_what_is_done(self):
         notebook = Notebook()
         self.addCleanup(notebook.stop)
-        self.assertLess(time.monotonic() - start, 1.5)
         run = notebook.run("1 + 1")
         self.assertEqual(run.result, [{"text/plain": "2"}])
         notices = run.of("display_data", "update_display_data")
@@ -128,10 +131,14 @@ class Start(unittest.TestCase):
             thread.start()
         for thread in threads:
             thread.join()
+        folders = {folder_of(children(notebook.pid)[0]) for notebook in notebooks}
+        self.assertEqual(len(folders), 2)
+        for folder in folders:
+            # The set-up's own file: nothing was compiled anew.
+            [ours], [warm] = (list(f.glob("target/*/debug/deps/libtch-*.rlib")) for f in (folder, FOLDERS / "template"))
+            self.assertTrue(ours.samefile(warm))
         for i, (dep, value, figure) in enumerate(runs):
             self.assertEqual(dep.reply["status"], "ok", dep.error)
-            # Dependencies were compiled by the set-up: anew they would take more than a minute.
-            self.assertLess(dep.seconds, 45)
             self.assertEqual(value.result, [{"text/plain": str(20 + i)}])
             self.assertEqual(figure.of("display_data")[0]["content"]["data"]["text/plain"], f"figure {i}")
 
@@ -181,6 +188,56 @@ class Start(unittest.TestCase):
         self.assertIn("image/svg+xml", run.result[0])
 
 
+class Runners(unittest.TestCase):
+    """Programs that execute notebooks see a failure, and stop there."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def notebook(self, *cells):
+        path = self.folder / "cells.ipynb"
+        kernel = {"kernelspec": {"name": "rust-d2l", "display_name": "Rust (d2l)", "language": "rust"}}
+        nb = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(c) for c in cells])
+        nbformat.write(nb, path)
+        return path
+
+    def execute(self, *command):
+        return subprocess.run([sys.executable, *command], cwd=self.folder, capture_output=True, text=True, timeout=LIMIT)
+
+    def test_nbconvert(self):
+        path = self.notebook('println!("one")', 'panic!("on purpose")', 'println!("three")')
+        run = self.execute("-m", "nbconvert", "--to", "notebook", "--execute", "--output", "out", str(path))
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn("on purpose", run.stderr)
+
+    def test_cargo_d2l_run(self):
+        script, out = ROOT / "cli/python/run_notebook.py", self.folder / "out"
+        out.mkdir()
+        path = self.notebook('println!("one")', 'Err("no luck")?;', 'println!("three")')
+        run = self.execute(str(script), str(path), str(out))
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("cell 2 of cells.ipynb failed", run.stderr)
+        self.assertIn("no luck", run.stderr)
+        self.assertNotIn("three", run.stdout.split("[2/3]")[1])
+        executed = nbformat.read(out / "cells.ipynb", as_version=4)
+        self.assertEqual(executed.cells[1].outputs[0].ename, "Error")
+
+        bar, done = display_bar("at work", 50), display("done", "bar", "update_display_data")
+        path = self.notebook(bar + "std::thread::sleep(std::time::Duration::from_millis(100));" + done)
+        run = self.execute(str(script), str(path), str(out))
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("    at work\n", run.stdout)
+        executed = nbformat.read(out / "cells.ipynb", as_version=4)
+        self.assertEqual([o.data for o in executed.cells[0].outputs], [{"text/plain": "done"}])
+
+
+def display_bar(text, value):
+    html = f"<progress value='{value}' max='100'></progress>"
+    return line("display_data", data={"text/plain": text, "text/html": html}, transient={"display_id": "bar"})
+
+
 class End(unittest.TestCase):
     def start(self):
         notebook = Notebook()
@@ -195,9 +252,7 @@ class End(unittest.TestCase):
         self.assertGreaterEqual(len(processes), 3)
         notebook.client.execute("loop {}")
         time.sleep(2)
-        start = time.monotonic()
         notebook.manager.shutdown_kernel()
-        self.assertLess(time.monotonic() - start, 5)
         self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
         self.assertEqual(list(FOLDERS.glob("*.in-use")), [])
 

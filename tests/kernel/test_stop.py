@@ -36,7 +36,7 @@ class Stop(KernelTest):
         self.assertIn("did not stop within 5 s", run.error["evalue"])
         self.assertIn("All variables are lost", "".join(run.error["traceback"]))
         self.assertIn("Press stop again", run.text("stderr"))
-        self.assertTrue(4 < run.seconds < 20, run.seconds)
+        self.assertGreater(run.seconds, 4)
         self.assertIn("cannot find value `lost`", self.run_cell("lost").error["evalue"])
         self.assertEqual(self.run_cell("kept()").result, [{"text/plain": "7"}])
 
@@ -45,13 +45,12 @@ class Stop(KernelTest):
 
         def on_message(message):
             if not pressed and message["msg_type"] == "stream":
-                pressed.append(time.monotonic())
+                pressed.append(message)
                 self.notebook.interrupt()
                 self.notebook.interrupt()
 
         run = self.run_cell('println!("begun"); loop {' + SLEEP + "}", on_message=on_message)
         self.assertIn("stop was pressed twice", run.error["evalue"])
-        self.assertLess(time.monotonic() - pressed[0], 3)
         self.assert_ok(self.run_cell("1"))
 
     def test_while_it_compiles(self):
@@ -62,8 +61,6 @@ class Stop(KernelTest):
             for i in range(600)
         )
         calls = "".join(f"slow_{i}(&mut v);" for i in range(600))
-        start = time.monotonic()
-
         def on_message(message):
             if message["msg_type"] == "execute_input":
                 time.sleep(2)
@@ -72,13 +69,13 @@ class Stop(KernelTest):
         run = self.run_cell(many + "\nlet mut v = vec![];" + calls, on_message=on_message)
         self.assertEqual(run.error["ename"], "Interrupted")
         self.assertIn("stopped before the cell ran", run.error["evalue"])
-        self.assertLess(time.monotonic() - start, 15)
         self.assertEqual(self.run_cell("compiled").result, [{"text/plain": "3"}])
 
     def test_while_it_prints_without_an_end(self):
-        run = self.run_cell('loop { println!("more and more"); }', on_message=self.interrupt_at("more"))
-        self.assertEqual(run.error["ename"], "Interrupted")
-        self.assert_ok(self.run_cell("1"))
+        for print in ("println", "eprintln"):
+            run = self.run_cell(f'loop {{ {print}!("more and more"); }}', on_message=self.interrupt_at("more"))
+            self.assertEqual(run.error["ename"], "Interrupted")
+            self.assert_ok(self.run_cell("1"))
 
     def test_while_it_waits_for_input(self):
         code = (
@@ -100,15 +97,13 @@ class Stop(KernelTest):
         self.assertEqual(run.text(), 'got "in time\\n"\n')
 
     def test_a_shell_command(self):
-        start = time.monotonic()
-
         def on_message(message):
             if message["msg_type"] == "execute_input":
                 time.sleep(1)
                 self.notebook.interrupt()
 
-        self.run_cell("!sleep 60", on_message=on_message)
-        self.assertLess(time.monotonic() - start, 10)
+        run = self.run_cell("!sleep 600", on_message=on_message, limit=120)
+        self.assertLess(run.seconds, 120)
 
     def test_before_the_kernel_has_started(self):
         notebook = Notebook()
@@ -190,9 +185,11 @@ class Failures(KernelTest):
         self.assertEqual(len(self.run_cell('panic!("short")').error["traceback"]), 2)
 
     def test_the_program_ends(self):
+        kill = 'std::process::Command::new("sh").args(["-c", &format!("kill -9 {}", std::process::id())]).status()'
         for code, word in [
             ("std::process::exit(3)", "exit status: 3"),
             ("std::process::abort()", "signal: 6"),
+            (kill, "most likely because memory was short"),
         ]:
             run = self.run_cell('println!("last words"); ' + code)
             self.assertEqual(run.text(), "last words\n")
@@ -200,6 +197,15 @@ class Failures(KernelTest):
             self.assertIn(word, run.error["evalue"])
             self.assertIn("All variables are lost", "".join(run.error["traceback"]))
             self.assertEqual(self.run_cell("1 + 1").result, [{"text/plain": "2"}])
+
+
+    def test_the_program_ends_between_two_cells(self):
+        late = "std::thread::sleep(std::time::Duration::from_millis(200)); std::process::abort()"
+        self.assert_ok(self.run_cell("std::thread::spawn(|| { " + late + " });"))
+        time.sleep(1)
+        run = self.run_cell("1 + 1")
+        self.assertEqual(run.error["ename"], "ProgramEnded")
+        self.assertEqual(self.run_cell("1 + 1").result, [{"text/plain": "2"}])
 
 
 class Training(KernelTest):
