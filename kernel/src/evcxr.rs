@@ -118,7 +118,8 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
             command.env_remove(&name);
         }
     }
-    command.stdin(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // evcxr prints at each start that it has no configuration file.
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     command.spawn().context("cannot start evcxr")
 }
 

@@ -17,8 +17,12 @@ use crate::relay::Input;
 
 /// Opens the socket. It is served by threads, as they wait for files and pipes.
 pub fn listen(path: &Path, inputs: &Sender<Input>) -> Result<()> {
-    let listener = UnixListener::bind(path)
-        .with_context(|| format!("cannot open the socket {}", path.display()))?;
+    let listener = UnixListener::bind(path).with_context(|| {
+        format!(
+            "cannot open the socket {}\n  what to do: name a folder with a short path in TMPDIR",
+            path.display()
+        )
+    })?;
     let inputs = inputs.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {

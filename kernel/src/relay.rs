@@ -572,7 +572,7 @@ impl Relay {
 
 const EXECUTE: &str = "execute_request";
 const KERNEL_INFO: &str = "kernel_info_request";
-const STARTING: &str = "Starting evcxr ...";
+const STARTING: &str = "Starting the kernel ...";
 const STOPPED_BEFORE: &str = "stopped before the cell ran; all variables are as they were";
 
 /// Takes a build folder, if there is none yet, and starts evcxr in it.
