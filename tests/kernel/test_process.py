@@ -1,5 +1,6 @@
 """The kernel as a process: its start, its end, its neighbours, and what it does when parts of it die."""
 
+import fcntl
 import json
 import os
 import queue
@@ -38,6 +39,16 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def is_free(lock):
+    """Whether nobody has the build folder that this file locks."""
+    with open(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def wait_until(condition, seconds=20):
@@ -247,14 +258,15 @@ class End(unittest.TestCase):
 
     def test_nothing_is_left(self):
         notebook = self.start()
-        processes = [notebook.pid, *children(notebook.pid)]
-        processes += [pid for child in processes[1:] for pid in children(child)]
+        [evcxr] = children(notebook.pid)
+        processes = [notebook.pid, evcxr, *children(evcxr)]
         self.assertGreaterEqual(len(processes), 3)
+        folder = folder_of(evcxr)
         notebook.client.execute("loop {}")
         time.sleep(2)
         notebook.manager.shutdown_kernel()
         self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
-        self.assertEqual(list(FOLDERS.glob("*.in-use")), [])
+        self.assertFalse(folder.with_suffix(".in-use").exists())
 
     def test_restart(self):
         notebook = self.start()
@@ -264,6 +276,8 @@ class End(unittest.TestCase):
         self.assertEqual(notebook.run("2").result, [{"text/plain": "2"}])
 
     def test_a_killed_kernel_leaves_nothing_running_and_its_folder_is_cleaned(self):
+        # So that both kernels take the first folder.
+        self.assertTrue(wait_until(lambda: all(map(is_free, FOLDERS.glob("kernel-*.lock"))), 60))
         notebook = self.start()
         [evcxr] = children(notebook.pid)
         processes = [evcxr, *children(evcxr)]
@@ -273,6 +287,7 @@ class End(unittest.TestCase):
         (folder / "src/lib.rs").write_text("half written")
         os.kill(notebook.pid, signal.SIGKILL)
         self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
+        self.assertTrue(wait_until(lambda: is_free(folder.with_suffix(".lock"))))
         self.assertTrue(folder.with_suffix(".in-use").exists())
         again = self.start()
         [evcxr] = children(again.pid)
