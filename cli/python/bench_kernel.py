@@ -4,17 +4,15 @@ Called by `cargo d2l bench`. Prints a table; the goals are those of docs/kernel.
 """
 
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from jupyter_client.manager import KernelManager
+from stock import copy_of_template, environment
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ROOT / "target" / "kernels"
 STARTS = 3
 CELLS = 30
 
@@ -57,7 +55,7 @@ class Kernel:
         self.manager = KernelManager(kernel_name="rust-d2l")
         env = dict(os.environ)
         if stock:
-            env |= {"D2L_KERNEL_STOCK": "1", "EVCXR_TMPDIR": stock}
+            env |= environment(stock)
         self.start = time.monotonic()
         self.manager.start_kernel(cwd=str(ROOT / "notebooks"), env=env)
         self.client = self.manager.blocking_client()
@@ -113,17 +111,9 @@ def memory(pid):
     return 0.0
 
 
-def copy(source, target):
-    if os.path.getsize(source) < 1 << 16:
-        shutil.copy2(source, target)
-    else:
-        os.link(source, target)
-
-
 def main():
     rows = []
-    with tempfile.TemporaryDirectory(dir=FOLDERS, prefix="stock-") as stock:
-        shutil.copytree(FOLDERS / "template", stock, dirs_exist_ok=True, copy_function=copy)
+    with copy_of_template() as stock:
         kinds = {"ours": None, "stock": stock}
         answers, results = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
         for _ in range(STARTS):

@@ -8,7 +8,7 @@ pub const TEMPLATE: &str = "D2L_KERNEL_TEMPLATE";
 pub const STOCK: &str = "D2L_KERNEL_STOCK";
 /// Set for evcxr and what it starts: the relay's socket.
 pub const SOCKET: &str = "D2L_KERNEL_SOCKET";
-/// Set for evcxr and what it starts: the folder of the stand-ins for cargo and rustup.
+/// Set for evcxr and what it starts: the folder of the stand-ins for cargo, rustup and the shell.
 pub const STAND_INS: &str = "D2L_KERNEL_STAND_INS";
 /// Set for the program that runs the cells: the version of the display lines.
 pub const WIRE: &str = "JUPYTER_WIRE";

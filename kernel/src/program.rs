@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::failure::{error_value, split_panic};
+use crate::failure::{Failure, error_value, split_panic};
 use crate::relay::Input;
 use crate::wire::{DisplayKind, Item, Lines};
 
@@ -41,8 +41,8 @@ pub enum Event {
 pub enum Broken {
     /// The report of a panic.
     Panic(String),
-    /// What an error value says.
-    Error(String),
+    /// An error value.
+    Error(Failure),
 }
 
 /// The ends of the pipes that the program has handed over.
@@ -208,7 +208,7 @@ impl Attendant<'_> {
                 Item::Error => {
                     let (other, failure) = error_value(&self.take_errors()?);
                     self.text("stderr", other)?;
-                    self.broken = Some(Broken::Error(failure.message));
+                    self.broken = Some(Broken::Error(failure));
                     self.tell_evcxr("EVCXR_ERROR_OCCURRED")?;
                 }
                 Item::Evcxr(line) => {

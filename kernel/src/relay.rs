@@ -432,13 +432,17 @@ impl Relay {
     }
 
     async fn on_publication(&mut self, message: Message) {
+        let is_error = message.message_type() == "error";
+        if !is_error && message.message_type() != "status" {
+            // A result can be large: it is not looked into.
+            return self.publish(message).await;
+        }
         let content = message.content();
         if content["execution_state"] == "busy"
             && self.begun.take_if(|begun| message.is_child_of(begun)).is_some()
         {
             return;
         }
-        let is_error = message.message_type() == "error";
         let cell = self.cell.as_mut().filter(|cell| message.is_child_of(&cell.request));
         let Some(cell) = cell.filter(|_| is_error) else { return self.publish(message).await };
         let words = content["evalue"].as_str().unwrap_or_default();
@@ -501,7 +505,7 @@ impl Relay {
                 if let Some(cell) = cell {
                     cell.running = false;
                     if let Some(broken) = broken {
-                        let failure = failure_of(cell, &broken, self.settings.folder.as_deref());
+                        let failure = failure_of(cell, broken, self.settings.folder.as_deref());
                         self.show_error(&failure).await;
                     }
                 }
@@ -598,13 +602,13 @@ async fn prepare(
     Ok((evcxr::start(&settings, inputs).await?, taken))
 }
 
-fn failure_of(cell: &Cell, broken: &Broken, folder: Option<&Path>) -> Failure {
+fn failure_of(cell: &Cell, broken: Broken, folder: Option<&Path>) -> Failure {
     let mut failure = match broken {
         Broken::Panic(report) => {
             let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
-            failure::panic(report, &code, folder.unwrap_or(Path::new("")))
+            failure::panic(&report, &code, folder.unwrap_or(Path::new("")))
         }
-        Broken::Error(message) => Failure::new("Error", message),
+        Broken::Error(failure) => failure,
     };
     if cell.asked_to_stop {
         failure.name = "Interrupted".into();

@@ -2,8 +2,7 @@
 
 import json
 import os
-import shutil
-import tempfile
+import sys
 import time
 import unittest
 from pathlib import Path
@@ -12,7 +11,10 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ROOT / "target" / "kernels"
+sys.path.insert(0, str(ROOT / "cli" / "python"))
+from stock import FOLDERS, copy_of_template  # noqa: E402, F401 (for the tests)
+from stock import environment as stock_environment  # noqa: E402
+
 LIMIT = 180  # seconds for one cell: the machine may be busy
 
 DEP = ':dep d2l = { path = ".." }\nuse d2l::prelude::*;'
@@ -60,7 +62,7 @@ class Notebook:
         for name in ("D2L_DATA_DIR", "D2L_MAX_EPOCHS", "D2L_DATASET_LIMIT"):
             env.pop(name, None)
         if stock:
-            env |= {"D2L_KERNEL_STOCK": "1", "EVCXR_TMPDIR": str(stock)}
+            env |= stock_environment(stock)
         self.manager.start_kernel(cwd=str(ROOT / "notebooks"), env=env)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
@@ -131,18 +133,3 @@ class KernelTest(unittest.TestCase):
                 self.notebook.interrupt()
 
         return on_message
-
-
-def copy_of_template():
-    """A warm build folder for a stock kernel."""
-    folder = tempfile.TemporaryDirectory(dir=FOLDERS, prefix="stock-")
-    # With links for large files, as the kernel does.
-    shutil.copytree(FOLDERS / "template", folder.name, dirs_exist_ok=True, copy_function=link_or_copy)
-    return folder
-
-
-def link_or_copy(source, target):
-    if os.path.getsize(source) < 1 << 16:
-        shutil.copy2(source, target)
-    else:
-        os.link(source, target)

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 import jupyter_kernel_test
-from notebook import copy_of_template, display, line
+from notebook import copy_of_template, display, line, stock_environment
 
 BLOCK = 'println!("EVCXR_BEGIN_CONTENT text/html\\n<b>1</b>\\nEVCXR_END_CONTENT"); println!("after");'
 
@@ -44,12 +44,12 @@ class Stock(Suite):
     def setUpClass(cls):
         folder = copy_of_template()
         cls.addClassCleanup(folder.cleanup)
-        ours = {"D2L_KERNEL_STOCK": "1", "EVCXR_TMPDIR": folder.name}
-        os.environ.update(ours)
+        variables = stock_environment(folder.name)
+        os.environ.update(variables)
         try:
             super().setUpClass()
         finally:
-            for name in ours:
+            for name in variables:
                 del os.environ[name]
 
 
