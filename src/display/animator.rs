@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::figure::{FONTS, Figure, escape};
-use super::jupyter::{self, Place};
+use super::jupyter::{self, INTERVAL, Place};
 use crate::{Error, Result};
 
 /// Colours that a colour-blind reader can tell apart (Okabe and Ito); dashes tell them apart too.
@@ -22,9 +22,6 @@ const COLOURS: [RGBColor; 6] = [
 ];
 /// Length of dash and gap; 0 is a solid line.
 const DASHES: [(i32, i32); 4] = [(0, 0), (8, 4), (3, 3), (12, 3)];
-
-/// The figure on the page is drawn so often at most.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Collects points of several curves and draws them together (d2l: `Animator`).
 ///

@@ -5,8 +5,12 @@
 //! kernel there are evcxr's own blocks, of which a cell shows the last one when it has ended.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+
+/// What changes on the page is drawn so often at most.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Whether this process runs the cells of a notebook.
 pub(crate) fn in_notebook() -> bool {

@@ -8,12 +8,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::jupyter::{self, Place};
+use super::jupyter::{self, INTERVAL, Place};
 
 /// What takes less than this shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// A bar moves so often at most.
-const INTERVAL: Duration = Duration::from_millis(100);
 /// Without a bar there is a line so often at most.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -119,7 +117,7 @@ impl Progress {
         }
     }
 
-    /// `reading: 40 % of 800, 0:12 left; a note`
+    /// `reading: 40 %, 0:12 left; a note`
     fn text(&self) -> String {
         let mut text = format!("{}: ", self.label);
         let seconds = self.start.elapsed().as_secs_f64();
