@@ -42,10 +42,10 @@ fn main() -> Result<()> {
     let mut scratch_net = pretrained_net.untrained()?;
     scratch_net.fc = linear(pretrained_net.fc.in_features, 2)?;
 
-    // For ResNet-18 the book's values; the notebook says why EfficientNet-Lite0 takes others.
+    // For ResNets the book's values; the notebook says why EfficientNet-Lite0 takes others.
     let (batch_size, learning_rate, output_factor) = match pretrained_net.architecture() {
-        Architecture::ResNet18 => (128, 5e-5, 10.),
         Architecture::EfficientNetLite0 => (32, 2e-5, 150.),
+        _ => (128, 5e-5, 10.),
     };
     let train_imgs = ImageFolder::with_transform(data_dir.join("train"), &train_augs)?;
     let test_imgs = ImageFolder::with_transform(data_dir.join("test"), &test_augs)?;

@@ -84,6 +84,16 @@ impl Error {
         self.to_string().lines().next().unwrap_or_default().to_string()
     }
 
+    /// The same, with the file or the moment in which it happened.
+    pub(crate) fn during(self, what: impl fmt::Display) -> Error {
+        match self {
+            Error::Invalid { subject, found, expected, todo } => {
+                Error::Invalid { subject: format!("{what}: {subject}"), found, expected, todo }
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn file(
         path: &Path,
         found: impl Into<String>,
@@ -119,6 +129,7 @@ fn hint_for(error: &std::io::Error) -> &'static str {
         PermissionDenied | ReadOnlyFilesystem => {
             "\n  what to do: check the permissions, or name another folder in D2L_DATA_DIR"
         }
+        NotADirectory => "\n  what to do: check the path; a part of it is a file, not a folder",
         StorageFull | QuotaExceeded => {
             "\n  what to do: free some disk space, or name a folder on another disk in D2L_DATA_DIR"
         }

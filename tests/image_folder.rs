@@ -3,7 +3,9 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
+use common::report::{Comparison, refused};
 use common::{picture, small_set};
 use d2l::prelude::*;
 
@@ -39,58 +41,112 @@ fn an_index_may_count_from_the_end() {
     }
 }
 
+/// vision#192: the same order on every machine, and it is torchvision's.
 #[test]
-fn grey_and_transparent_pictures_become_rgb() {
-    let folder = tempfile::tempdir().unwrap();
-    let grey = folder.path().join("grey.png");
-    d2l::image::GrayImage::from_pixel(3, 2, d2l::image::Luma([7])).save(&grey).unwrap();
-    let clear = folder.path().join("clear.png");
-    d2l::image::RgbaImage::from_pixel(3, 2, d2l::image::Rgba([1, 2, 3, 0])).save(&clear).unwrap();
-    for (path, expected) in [(grey, [7, 7, 7]), (clear, [1, 2, 3])] {
-        let Image::Pixels(picture) = Image::open(path).unwrap() else { panic!("numbers") };
-        assert!(picture.pixels().all(|pixel| pixel.0 == expected));
+fn pictures_are_in_torchvisions_order() {
+    let text = fs::read_to_string(common::reference_folder().join("order.txt")).unwrap();
+    let (files, order) = text.split_once("\n\n").unwrap();
+    let root = tempfile::tempdir().unwrap();
+    for name in files.lines() {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let images = ImageFolder::new(root.path()).unwrap();
+    let what =
+        "`ImageFolder`: order and labels of 20 files with names of all kinds, against torchvision";
+    let mut exact = Comparison::new(what, "places", 0.);
+    assert_eq!(images.len(), order.lines().count());
+    for ((path, label), expected) in images.samples().iter().zip(order.lines()) {
+        let ours = format!("{label} {}", path.strip_prefix(root.path()).unwrap().display());
+        exact.add(
+            &format!("{ours}, torchvision: {expected}"),
+            f64::from(u8::from(ours != expected)),
+        );
     }
 }
 
-/// The message of an error, which names the folder or the file.
-fn message<T>(result: Result<T>, name: &str) -> String {
-    let text = result.err().expect("an error").to_string();
-    assert!(text.contains(name), "{text:?} does not name {name}");
-    assert!(text.contains("what to do"), "{text:?} does not say what to do");
-    text
+/// vision#109, vision#2831: neither hidden files nor hidden folders are taken.
+#[test]
+fn hidden_files_and_folders_are_passed_over() {
+    let set = small_set(2);
+    let root = set.path().join("train");
+    for folder in [".ipynb_checkpoints", ".git", "dark/.hidden"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+        picture(4, 4).save(root.join(folder).join("a.png")).unwrap();
+    }
+    fs::write(root.join("dark/.DS_Store"), "").unwrap();
+    fs::write(root.join("dark/._000.png"), "").unwrap();
+    let images = ImageFolder::new(&root).unwrap();
+    assert_eq!((images.classes().len(), images.len()), (2, 4));
 }
 
+#[test]
+fn links_are_followed_but_not_in_a_circle() {
+    use std::os::unix::fs::symlink;
+    let (set, elsewhere) = (small_set(2), small_set(3));
+    let dark = set.path().join("train/dark");
+    symlink(&dark, dark.join("circle")).unwrap();
+    symlink(set.path(), dark.join("larger circle")).unwrap();
+    // Two links to one folder are two folders, as in torchvision.
+    for name in ["link", "other"] {
+        symlink(elsewhere.path().join("train/dark"), dark.join(name)).unwrap();
+    }
+    symlink(dark.join("001.png"), dark.join("linked.png")).unwrap();
+    let images = ImageFolder::new(set.path().join("train")).unwrap();
+    let names: Vec<_> = images.samples().iter().filter(|sample| sample.1 == 1).collect();
+    // Two and the link; two behind the larger circle for each of the two classes of both sets;
+    // three in each of the links
+    assert_eq!(names.len(), 3 + LARGER_CIRCLE + 6, "{names:?}");
+    symlink(dark.join("gone"), dark.join("nowhere.png")).unwrap();
+    let images = ImageFolder::new(set.path().join("train")).unwrap();
+    let bad = verify_images(&images).unwrap();
+    assert_eq!(bad.len(), 1);
+    refused("a link to nothing", "nowhere.png", &bad[0].1);
+}
+
+/// `test` with two classes of two, and `train/bright`; `train/dark` is above.
+const LARGER_CIRCLE: usize = 6;
+
+/// vision#4925: a wrong folder, or an empty class, and what was expected.
 #[test]
 fn bad_folders_are_errors() {
     let set = tempfile::tempdir().unwrap();
-    message(ImageFolder::new(set.path().join("nowhere")), "nowhere");
+    let error = |path: &Path| ImageFolder::new(path).unwrap_err();
+    refused("a folder that is not there", "nowhere", &error(&set.path().join("nowhere")));
     let flat = set.path().join("flat");
     fs::create_dir_all(&flat).unwrap();
     picture(4, 4).save(flat.join("a.png")).unwrap();
-    assert!(message(ImageFolder::new(&flat), "flat").contains("no class folders"));
-    fs::create_dir_all(flat.join("cats")).unwrap();
-    fs::create_dir_all(flat.join("dogs")).unwrap();
-    assert!(message(ImageFolder::new(&flat), "flat").contains("cats, dogs"));
+    let text = refused("a folder without classes", "flat", &error(&flat));
+    assert!(text.contains("no class folders"), "{text}");
+    refused("a file in place of a folder", "a.png", &error(&flat.join("a.png")));
+    for class in ["birds", "cats", "dogs"] {
+        fs::create_dir_all(flat.join(class)).unwrap();
+    }
+    picture(4, 4).save(flat.join("birds/a.png")).unwrap();
+    fs::write(flat.join("dogs/notes.txt"), "").unwrap();
+    let text = refused("classes without pictures", "flat", &error(&flat));
+    assert!(text.contains("cats, dogs"), "{text}");
+    let images = ImageFolder::allow_empty(&flat).unwrap();
+    assert_eq!((images.classes().len(), images.len()), (3, 1));
+    fs::create_dir_all(set.path().join("nothing/class")).unwrap();
+    let nothing = ImageFolder::allow_empty(set.path().join("nothing")).unwrap();
+    refused("an index where there is nothing", "index 0", &nothing.get(0).unwrap_err());
+    assert!(DataLoader::new(nothing, 4).unwrap().is_empty());
 }
 
+/// As a user who may not read a folder; root may read all.
 #[test]
-fn bad_pictures_are_errors() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    message(Image::open(path("missing.jpg")), "missing.jpg");
-    fs::write(path("page.jpg"), "<html>404</html>").unwrap();
-    assert!(message(Image::open(path("page.jpg")), "page.jpg").contains("no picture"));
-    fs::write(path("empty.png"), "").unwrap();
-    message(Image::open(path("empty.png")), "empty.png");
-    for name in ["whole.png", "whole.jpg"] {
-        picture(64, 64).save(path(name)).unwrap();
-        assert!(Image::open(path(name)).is_ok());
-        let whole = fs::read(path(name)).unwrap();
-        let cut = name.replace("whole", "cut");
-        fs::write(path(&cut), &whole[..whole.len() / 2]).unwrap();
-        assert!(message(Image::open(path(&cut)), &cut).contains("cannot be decoded"));
+fn a_folder_without_permission_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let set = small_set(1);
+    let dark = set.path().join("train/dark");
+    let restrict = |mode| fs::set_permissions(&dark, fs::Permissions::from_mode(mode)).unwrap();
+    restrict(0);
+    let result = ImageFolder::new(set.path().join("train"));
+    restrict(0o755);
+    match result {
+        Ok(_) => println!("skipped: this user may read everything"),
+        Err(error) => drop(refused("a class that may not be read", "dark", &error)),
     }
-    // A picture by its content, whatever its name
-    fs::copy(path("whole.png"), path("png.jpg")).unwrap();
-    assert!(Image::open(path("png.jpg")).is_ok());
 }

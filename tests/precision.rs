@@ -3,22 +3,53 @@
 
 mod common;
 
+use common::report::Comparison;
 use common::{difference, fill, inputs};
 use d2l::prelude::*;
 
+const NETS: [Architecture; 4] = [
+    Architecture::ResNet18,
+    Architecture::ResNet34,
+    Architecture::ResNet50,
+    Architecture::EfficientNetLite0,
+];
+
+/// bfloat16 keeps eight bits: over many layers a few percent are lost where it is used.
 #[test]
 fn automatic_precision_stays_near_full() {
-    let net = resnet18(Weights::Random).unwrap();
-    fill(&net);
-    net.eval();
-    let x = inputs(2, 96, 7);
-    let _guard = d2l::tch::no_grad_guard();
-    // bfloat16 keeps eight bits; over 18 layers a few percent are lost where it is used.
-    set_precision(Precision::Auto);
-    let rough = net.forward(&x).unwrap();
-    set_precision(Precision::Full);
-    let exact = net.forward(&x).unwrap();
-    let scale = exact.abs().max().double_value(&[]);
-    let off = difference(&rough, &exact) / scale;
-    assert!(off < 0.05, "off by {off} of the largest score");
+    let what = "scores in `Precision::Auto`, against `Full`: four nets, no training";
+    let mut off = Comparison::new(what, "of the largest", 0.1);
+    let what = "ten steps in `Precision::Auto`, against `Full`: the losses";
+    let mut losses = Comparison::new(what, "of the loss", 0.15);
+    for architecture in NETS {
+        let net = Classifier::new(architecture, Weights::Random).unwrap();
+        fill(&net);
+        net.eval();
+        let x = inputs(2, 96, 7);
+        let scores = |precision| {
+            let _guard = d2l::tch::no_grad_guard();
+            set_precision(precision);
+            net.forward(&x).unwrap()
+        };
+        let (rough, exact) = (scores(Precision::Auto), scores(Precision::Full));
+        let scale = exact.abs().max().double_value(&[]);
+        off.add(&architecture.to_string(), difference(&rough, &exact) / scale);
+    }
+    let ten_steps = |precision| {
+        set_precision(precision);
+        let mut net = resnet18(Weights::Random).unwrap();
+        net.fc = linear(512, 2).unwrap();
+        fill(&net);
+        let mut trainer = SGD::new(net.parameters(), 2e-4, 0.001).unwrap();
+        let loss = CrossEntropyLoss::new(Reduction::None);
+        let step = |i: u64| {
+            let (x, y) = (inputs(6, 64, 100 + i), Tensor::from_slice(&[0i64, 1, 0, 1, 0, 1]));
+            train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap().0
+        };
+        (0..10).map(step).collect::<Vec<f64>>()
+    };
+    let (rough, exact) = (ten_steps(Precision::Auto), ten_steps(Precision::Full));
+    for (i, (a, b)) in rough.iter().zip(&exact).enumerate() {
+        losses.add(&format!("step {i}"), (a - b).abs() / b);
+    }
 }

@@ -58,7 +58,7 @@ fn virtual_environment(project: &Project, steps: &Steps) -> Result<()> {
         output.is_ok_and(|output| output.status.success())
     };
     // A look at the file is enough when the packages have been installed with it.
-    let stamp = project.share().join("packages.stamp");
+    let stamp = project.share().join("requirements.txt.stamp");
     if project.python().exists() && (stamp.exists() || works(&project.python())) {
         return Ok(());
     }
@@ -95,7 +95,7 @@ fn virtual_environment(project: &Project, steps: &Steps) -> Result<()> {
 
 fn packages(project: &Project, steps: &Steps) -> Result<()> {
     let step = "Installing Python packages (about 3 GB the first time)";
-    install(project, steps, step, "requirements.txt", "packages.stamp")
+    install(project, steps, step, "requirements.txt", &[])
 }
 
 /// Installs a requirements file into .venv, unless that has been done.
@@ -104,14 +104,15 @@ pub fn install(
     steps: &Steps,
     step: &str,
     file: &str,
-    stamp: &str,
+    options: &[&str],
 ) -> Result<()> {
     let requirements = fs::read_to_string(project.path(file))?;
+    let stamp = format!("{}.stamp", file.replace('/', "-"));
     unless_done(&project.share().join(stamp), &requirements, || {
         steps.run(step, |bar| {
             let mut pip = project.command(project.python());
             pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-            pip.args(["--progress-bar", "off", "-r", file]);
+            pip.args(["--progress-bar", "off", "-r", file]).args(options);
             quietly(&mut pip, bar).with_context(|| {
                 format!(
                     "pip could not install {file}; check the network, the proxy and the disk, and \

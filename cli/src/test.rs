@@ -42,7 +42,9 @@ pub fn test(project: &Project) -> Result<()> {
     check("documentation", docs)?;
 
     let step = "Installing what the tests need";
-    install(project, &Steps::default(), step, "tests/requirements.txt", "tests.stamp")?;
+    install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
+    let step = "Installing the book's own package";
+    install(project, &Steps::default(), step, "tests/book.txt", &["--no-deps"])?;
     let mut reference = project.command(project.python());
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;

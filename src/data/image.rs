@@ -1,14 +1,13 @@
 //! One picture, as pixels or as numbers.
 
 use std::fmt;
-use std::fs;
-use std::io::Cursor;
 use std::path::Path;
 
-use image::{ImageFormat, ImageReader, RgbImage};
+use image::RgbImage;
 use tch::Tensor;
 
-use crate::{Error, Result};
+use super::decode::decode;
+use crate::Result;
 
 /// A picture on its way through transforms: pixels first, numbers after `ToTensor`.
 #[derive(Clone)]
@@ -31,41 +30,19 @@ pub struct FloatImage {
 }
 
 impl Image {
-    /// Reads a picture file: JPEG, PNG, GIF, BMP, WebP, TIFF or PNM, told by its content.
+    /// Reads a picture file: JPEG, PNG, GIF, BMP, WebP, TIFF or PNM, told by its content; of an
+    /// animation the first picture.
     ///
-    /// Like PIL's `convert("RGB")` it always has three channels: grey is spread, transparency
-    /// dropped. The orientation that a camera notes is not applied, as in torchvision.
+    /// Like PIL's `convert("RGB")` it always has three channels of 8 bits: grey is spread, transparency
+    /// dropped, of 16 bits the higher eight taken; but grey of 16 bits is cut at 255, as there, so
+    /// scale such pictures beforehand. The orientation that a camera notes is not applied, as in
+    /// torchvision; see [`ImageFolder::exif_transpose`](super::ImageFolder::exif_transpose).
     ///
     /// # Errors
-    /// The file is missing, is no picture, or is cut off; the message names it.
+    /// The file is missing, is no picture, is cut off, or has more pixels than
+    /// [`set_max_image_pixels`](super::set_max_image_pixels) allows; the message names it.
     pub fn open(path: impl AsRef<Path>) -> Result<Image> {
-        let path = path.as_ref();
-        let content = fs::read(path).map_err(Error::io("read the picture", path))?;
-        let reader = ImageReader::new(Cursor::new(&content))
-            .with_guessed_format()
-            .map_err(Error::io("read the picture", path))?;
-        if reader.format().is_none() {
-            return Err(Error::file(
-                path,
-                "this file is no picture",
-                "a JPEG, PNG, GIF, BMP, WebP, TIFF or PNM file",
-                "move it out of the folder",
-            ));
-        }
-        let damaged = |reason: String| {
-            Error::file(
-                path,
-                format!("the picture cannot be decoded ({reason})"),
-                "a whole picture",
-                "replace the file, or remove it: it may have been cut off while it was copied",
-            )
-        };
-        // The decoder fills what a JPEG lacks with grey.
-        if reader.format() == Some(ImageFormat::Jpeg) && is_cut_off(&content) {
-            return Err(damaged("the JPEG has no end".into()));
-        }
-        let picture = reader.decode().map_err(|error| damaged(error.to_string()))?;
-        Ok(Image::Pixels(picture.into_rgb8()))
+        Ok(Image::Pixels(decode(path.as_ref(), false)?))
     }
 
     /// Width and height.
@@ -116,13 +93,6 @@ impl Image {
             eprintln!("{error}");
         }
     }
-}
-
-/// Whether a JPEG's last scan is not followed by the mark of the end; neither mark occurs in a scan.
-fn is_cut_off(jpeg: &[u8]) -> bool {
-    let pairs = || jpeg.windows(2);
-    let last_scan = pairs().rposition(|pair| pair == [0xff, 0xda]).unwrap_or(0);
-    !pairs().skip(last_scan).any(|pair| pair == [0xff, 0xd9])
 }
 
 impl From<&RgbImage> for FloatImage {

@@ -1,28 +1,33 @@
 //! A folder of pictures, one sub-folder a class (d2l: section 14.2.1, `ImageFolder`).
 
-use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::decode::decode;
 use super::rng::{generator, global_seed};
 use super::transforms::{Compose, Transform};
 use super::{Image, Rng};
 use crate::{Error, Result};
 
-const EXTENSIONS: [&str; 10] =
-    ["jpg", "jpeg", "png", "ppm", "pgm", "bmp", "tif", "tiff", "webp", "gif"];
+/// torchvision's.
+const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"];
+
+const LAYOUT: &str =
+    "one sub-folder a class, with pictures: root/hotdog/1.jpg, root/not-hotdog/2.jpg";
 
 /// Pictures with labels, as torchvision's `ImageFolder` reads them: `root/class/…/picture.jpg`.
 ///
-/// Classes are the sub-folders sorted by name, pictures are sorted by path within a class. Names
-/// that start with a dot are passed over, so that `.ipynb_checkpoints` is no class.
+/// Classes are the sub-folders sorted by name; within a class folders are sorted by path, and the
+/// pictures of each by name, as in torchvision. Names that start with a dot are passed over, so that
+/// `.ipynb_checkpoints` is no class; links are followed, but not in a circle.
 #[derive(Clone)]
 pub struct ImageFolder {
     root: PathBuf,
     classes: Vec<String>,
     samples: Vec<(PathBuf, i64)>,
     transform: Option<Compose>,
+    upright: bool,
 }
 
 impl ImageFolder {
@@ -31,36 +36,47 @@ impl ImageFolder {
     /// # Errors
     /// The folder is missing, has no sub-folders, or a class has no picture.
     pub fn new(root: impl AsRef<Path>) -> Result<ImageFolder> {
+        let folder = ImageFolder::allow_empty(&root)?;
+        let has_picture = |label| folder.samples.iter().any(|sample| sample.1 == label);
+        let empty = (0i64..).zip(&folder.classes).filter(|&(label, _)| !has_picture(label));
+        let empty: Vec<&str> = empty.map(|(_, name)| name.as_str()).collect();
+        if empty.is_empty() {
+            return Ok(folder);
+        }
+        Err(Error::file(
+            root.as_ref(),
+            format!("no picture for the classes {}", empty.join(", ")),
+            format!("{LAYOUT} (extensions: {})", EXTENSIONS.join(", ")),
+            "add pictures, remove these folders, or take ImageFolder::allow_empty",
+        ))
+    }
+
+    /// As [`new`](Self::new), but a class may have no picture (torchvision: `allow_empty=True`).
+    ///
+    /// # Errors
+    /// The folder is missing or has no sub-folders.
+    pub fn allow_empty(root: impl AsRef<Path>) -> Result<ImageFolder> {
         let root = root.as_ref();
-        let layout =
-            "one sub-folder a class, with pictures: root/hotdog/1.jpg, root/not-hotdog/2.jpg";
-        let folders: Vec<_> = list(root)?.into_iter().filter(|path| path.is_dir()).collect();
+        let (_, folders) = list(root)?;
         if folders.is_empty() {
             let todo = "check the path: it may be the folder above or below";
-            return Err(Error::file(root, "no class folders in it", layout, todo));
+            return Err(Error::file(root, "no class folders in it", LAYOUT, todo));
         }
-        let mut classes = vec![];
         let mut samples = vec![];
-        let mut empty = vec![];
-        for (label, folder) in folders.iter().enumerate() {
-            let before = samples.len();
-            let mut seen = HashSet::new();
-            collect(folder, &mut seen, &mut |path| samples.push((path, label as i64)))?;
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if samples.len() == before {
-                empty.push(name.clone());
-            }
-            classes.push(name);
+        for (label, folder) in (0..).zip(&folders) {
+            let mut files = vec![];
+            collect(folder, &mut vec![], &mut files)?;
+            // By the folder's whole path first, as text.
+            files.sort_by(|a, b| {
+                (a.parent().map(Path::as_os_str), a).cmp(&(b.parent().map(Path::as_os_str), b))
+            });
+            samples.extend(files.into_iter().map(|path| (path, label)));
         }
-        if !empty.is_empty() {
-            return Err(Error::file(
-                root,
-                format!("no picture for the classes {}", empty.join(", ")),
-                format!("{layout} (extensions: {})", EXTENSIONS.join(", ")),
-                "add pictures or remove these folders",
-            ));
-        }
-        Ok(ImageFolder { root: root.to_path_buf(), classes, samples, transform: None })
+        let name =
+            |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into();
+        let classes = folders.iter().map(name).collect();
+        let root = root.to_path_buf();
+        Ok(ImageFolder { root, classes, samples, transform: None, upright: false })
     }
 
     /// As [`new`](Self::new); each picture goes through `transform` (torchvision:
@@ -72,12 +88,18 @@ impl ImageFolder {
         Ok(ImageFolder { transform: Some(transform.clone()), ..ImageFolder::new(root)? })
     }
 
+    /// Turns each picture as its camera notes in the EXIF data (Pillow: `ImageOps.exif_transpose`).
+    /// torchvision does not, and neither does this crate unless told.
+    pub fn exif_transpose(self) -> ImageFolder {
+        ImageFolder { upright: true, ..self }
+    }
+
     /// The number of pictures.
     pub fn len(&self) -> usize {
         self.samples.len()
     }
 
-    /// Whether there is no picture; never so, as [`new`](Self::new) is an error then.
+    /// Whether there is no picture, which only [`allow_empty`](Self::allow_empty) lets be.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
     }
@@ -103,7 +125,7 @@ impl ImageFolder {
             Error::invalid(
                 "ImageFolder::get",
                 format!("index {index}"),
-                format!("-{len} to {}", len - 1),
+                if len == 0 { "pictures".into() } else { format!("-{len} to {}", len - 1) },
                 format!("{} has {len} pictures", self.root.display()),
             )
         })?;
@@ -113,12 +135,19 @@ impl ImageFolder {
     /// Picture and label number `index` of a training; randomness comes from `rng`.
     pub(super) fn sample(&self, index: usize, rng: &mut Rng) -> Result<(Image, i64)> {
         let (path, label) = &self.samples[index];
-        let image = Image::open(path)?;
+        let image = self.open(index)?;
         let image = match &self.transform {
-            Some(transform) => transform.apply(image, rng)?,
+            Some(transform) => {
+                transform.apply(image, rng).map_err(|error| error.during(path.display()))?
+            }
             None => image,
         };
         Ok((image, *label))
+    }
+
+    /// Picture number `index` as it is in its file.
+    pub(super) fn open(&self, index: usize) -> Result<Image> {
+        Ok(decode(&self.samples[index].0, self.upright)?.into())
     }
 }
 
@@ -133,8 +162,8 @@ impl fmt::Debug for ImageFolder {
     }
 }
 
-/// The visible entries of a folder, by name.
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The visible files and folders in a folder, by name.
+fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut paths = vec![];
     for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))? {
         let entry = entry.map_err(Error::io("read the folder", folder))?;
@@ -143,26 +172,22 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     paths.sort();
-    Ok(paths)
+    Ok(paths.into_iter().partition(|path| !path.is_dir()))
 }
 
-/// Hands out all pictures below a folder; `seen` keeps links from leading in a circle.
-fn collect(
-    folder: &Path,
-    seen: &mut HashSet<PathBuf>,
-    each: &mut dyn FnMut(PathBuf),
-) -> Result<()> {
+/// All pictures below a folder; `above` holds the folders around it, into which no link leads back.
+fn collect(folder: &Path, above: &mut Vec<PathBuf>, pictures: &mut Vec<PathBuf>) -> Result<()> {
     let real = folder.canonicalize().map_err(Error::io("read the folder", folder))?;
-    if !seen.insert(real) {
+    if above.contains(&real) {
         return Ok(());
     }
-    for path in list(folder)? {
-        if path.is_dir() {
-            collect(&path, seen, each)?;
-        } else if is_picture(&path) {
-            each(path);
-        }
+    above.push(real);
+    let (files, folders) = list(folder)?;
+    pictures.extend(files.into_iter().filter(|path| is_picture(path)));
+    for folder in folders {
+        collect(&folder, above, pictures)?;
     }
+    above.pop();
     Ok(())
 }
 

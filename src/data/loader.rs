@@ -59,6 +59,12 @@ impl DataLoader {
         DataLoader { num_workers: num_workers.max(1), ..self }
     }
 
+    /// Sets the epoch that [`iter`](Self::iter) starts next, from 0: a training that goes on after
+    /// `n` epochs sees the pictures that an unbroken one would (PyTorch: `set_epoch` of samplers).
+    pub fn set_epoch(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
     /// The pictures that the batches come from.
     pub fn folder(&self) -> &ImageFolder {
         &self.folder

@@ -2,13 +2,17 @@
 //! 14.2).
 
 pub(crate) mod builtin;
+mod decode;
 mod image;
 mod image_folder;
 mod loader;
 mod rng;
 pub mod transforms;
+mod verify;
 
+pub use self::decode::set_max_image_pixels;
 pub use self::image::{FloatImage, Image};
 pub use image_folder::ImageFolder;
 pub use loader::{Batches, DataLoader};
 pub use rng::{Rng, manual_seed};
+pub use verify::verify_images;

@@ -5,11 +5,13 @@
 //! downloads go to the first of the two that can be written. With `D2L_OFFLINE=1` nothing is asked
 //! of the network.
 
-mod digest;
+pub(crate) mod digest;
 mod download;
 mod extract;
 mod hotdog;
+mod lock;
 pub(crate) mod pretrained;
+mod request;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,8 +22,8 @@ pub use extract::extract;
 
 use crate::{Error, Result};
 
-/// Where the book keeps its data sets (d2l: `DATA_URL`).
-pub const DATA_URL: &str = "http://d2l-data.s3-accelerate.amazonaws.com/";
+/// Where the book keeps its data sets (d2l: `DATA_URL`, there with `http:`, which many proxies refuse).
+pub const DATA_URL: &str = "https://d2l-data.s3-accelerate.amazonaws.com/";
 
 /// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog`.
 ///
@@ -121,6 +123,18 @@ fn writable_folder() -> Result<PathBuf> {
     }
     // `folders` names the cache folder always, so there was an error.
     Err(last.unwrap_or_else(|| Error::Torch("no folder".into())))
+}
+
+/// An empty file beside `path`, which may take its place; it is gone if it is dropped before.
+pub(crate) fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".d2l-").suffix(".part");
+    // Others may read it, as any new file; the system takes away what the user's mask says.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder).map_err(Error::io("write to the folder", folder))
 }
 
 fn ensure_writable(folder: &Path) -> std::io::Result<()> {

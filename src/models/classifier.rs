@@ -4,7 +4,8 @@ use std::fmt;
 
 use tch::Tensor;
 
-use super::{efficientnet_lite, resnet, weight_file::load_weights};
+use super::resnet::{self, Shape};
+use super::{efficientnet_lite, weight_file::load_weights};
 use crate::Result;
 use crate::hub::pretrained;
 use crate::nn::{Linear, Module, Visitor, linear};
@@ -14,6 +15,10 @@ use crate::nn::{Linear, Module, Visitor, linear};
 pub enum Architecture {
     /// ResNet with 18 layers, torchvision's.
     ResNet18,
+    /// ResNet with 34 layers, torchvision's.
+    ResNet34,
+    /// ResNet with 50 layers, torchvision's.
+    ResNet50,
     /// EfficientNet-Lite0, the variant without squeeze-and-excitation.
     EfficientNetLite0,
 }
@@ -22,6 +27,8 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Architecture::ResNet18 => "ResNet-18",
+            Architecture::ResNet34 => "ResNet-34",
+            Architecture::ResNet50 => "ResNet-50",
             Architecture::EfficientNetLite0 => "EfficientNet-Lite0",
         })
     }
@@ -32,7 +39,7 @@ impl fmt::Display for Architecture {
 pub enum Weights {
     /// Drawn at random, as torchvision draws them (`weights=None`).
     Random,
-    /// Learned on ImageNet's 1000 classes (`ResNet18_Weights.IMAGENET1K_V1`).
+    /// Learned on ImageNet's 1000 classes (torchvision: `IMAGENET1K_V1`).
     ImageNet,
 }
 
@@ -53,6 +60,22 @@ pub enum Weights {
 /// ```
 pub fn resnet18(weights: Weights) -> Result<Classifier> {
     Classifier::new(Architecture::ResNet18, weights)
+}
+
+/// ResNet-34 (`torchvision.models.resnet34`); [`fc`](Classifier::fc) has 512 inputs.
+///
+/// # Errors
+/// As [`resnet18`].
+pub fn resnet34(weights: Weights) -> Result<Classifier> {
+    Classifier::new(Architecture::ResNet34, weights)
+}
+
+/// ResNet-50 (`torchvision.models.resnet50`); [`fc`](Classifier::fc) has 2048 inputs.
+///
+/// # Errors
+/// As [`resnet18`].
+pub fn resnet50(weights: Weights) -> Result<Classifier> {
+    Classifier::new(Architecture::ResNet50, weights)
 }
 
 /// EfficientNet-Lite0: 4.7 million parameters, [`fc`](Classifier::fc) has 1280 inputs.
@@ -94,8 +117,11 @@ impl Classifier {
 
     /// A net with random values, made for those that `weights` names.
     fn build(architecture: Architecture, weights: Weights) -> Result<Classifier> {
+        let resnet = |shape, blocks| resnet::Features::new(shape, blocks).map(Box::new);
         let (features, in_features): (Box<dyn Module>, _) = match architecture {
-            Architecture::ResNet18 => (Box::new(resnet::Features::new([2, 2, 2, 2])?), 512),
+            Architecture::ResNet18 => (resnet(Shape::Basic, [2, 2, 2, 2])?, 512),
+            Architecture::ResNet34 => (resnet(Shape::Basic, [3, 4, 6, 3])?, 512),
+            Architecture::ResNet50 => (resnet(Shape::Bottleneck, [3, 4, 6, 3])?, 2048),
             Architecture::EfficientNetLite0 => {
                 let fixed_statistics = weights == Weights::ImageNet;
                 (Box::new(efficientnet_lite::Features::new(fixed_statistics)?), 1280)

@@ -4,10 +4,14 @@
 
 mod classifier;
 mod efficientnet_lite;
+mod pickle;
 mod resnet;
 mod source;
-mod weight_file;
+mod torch_zip;
+pub(crate) mod weight_file;
 
-pub use classifier::{Architecture, Classifier, Weights, efficientnet_lite0, resnet18};
+pub use classifier::{
+    Architecture, Classifier, Weights, efficientnet_lite0, resnet18, resnet34, resnet50,
+};
 pub use source::pretrained_source_model;
-pub use weight_file::load_weights;
+pub use weight_file::{load_weights, save_weights};

@@ -1,4 +1,4 @@
-//! The feature layers of torchvision's ResNet-18 (d2l: section 8.6).
+//! The feature layers of torchvision's ResNets (d2l: section 8.6).
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor};
 
 const EPS: f64 = 1e-5;
 
-/// All layers before `fc`: `[N, 3, H, W]` to `[N, 512]`.
+/// All layers before `fc`: `[N, 3, H, W]` to `[N, 512]`, or `[N, 2048]` with bottlenecks.
 pub(super) struct Features {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -18,14 +18,14 @@ pub(super) struct Features {
 
 impl Features {
     /// `blocks`: how many blocks each of the four layers has.
-    pub(super) fn new(blocks: [usize; 4]) -> Result<Features> {
+    pub(super) fn new(shape: Shape, blocks: [usize; 4]) -> Result<Features> {
         let stem = ConvConfig { stride: 2, padding: 3, ..Default::default() };
         let mut inputs = 64;
-        let mut layer = |outputs: i64, stride, count| -> Result<Sequential> {
+        let mut layer = |width: i64, stride, count| -> Result<Sequential> {
             let mut layer = Sequential::new();
             for i in 0..count {
-                layer.push(BasicBlock::new(inputs, outputs, if i == 0 { stride } else { 1 })?);
-                inputs = outputs;
+                layer.push(Block::new(shape, inputs, width, if i == 0 { stride } else { 1 })?);
+                inputs = width * shape.expansion();
             }
             Ok(layer)
         };
@@ -72,64 +72,90 @@ impl fmt::Debug for Features {
     }
 }
 
-/// Two 3×3 convolutions and a way around them.
-struct BasicBlock {
-    conv1: Conv2d,
-    bn1: BatchNorm2d,
-    conv2: Conv2d,
-    bn2: BatchNorm2d,
+/// The convolutions of a block.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// Two of 3×3 (ResNet-18 and 34).
+    Basic,
+    /// 1×1 to fewer channels, 3×3, 1×1 to four times as many (ResNet-50).
+    Bottleneck,
+}
+
+impl Shape {
+    /// A block's channels out, in widths.
+    fn expansion(self) -> i64 {
+        match self {
+            Shape::Basic => 1,
+            Shape::Bottleneck => 4,
+        }
+    }
+}
+
+/// Convolutions, each with its batch norm, and a way around them.
+struct Block {
+    layers: Vec<(Conv2d, BatchNorm2d)>,
     /// Fits the way around where the shape changes: a 1×1 convolution and batch norm.
     downsample: Option<Sequential>,
 }
 
-impl BasicBlock {
-    fn new(inputs: i64, outputs: i64, stride: i64) -> Result<BasicBlock> {
-        let conv3x3 = |inputs, stride| {
-            Conv2d::new(inputs, outputs, 3, ConvConfig { stride, padding: 1, ..Default::default() })
+impl Block {
+    fn new(shape: Shape, inputs: i64, width: i64, stride: i64) -> Result<Block> {
+        let conv = |inputs, outputs, kernel, stride| -> Result<(Conv2d, BatchNorm2d)> {
+            let config = ConvConfig { stride, padding: kernel / 2, ..Default::default() };
+            Ok((Conv2d::new(inputs, outputs, kernel, config)?, BatchNorm2d::new(outputs, EPS)?))
+        };
+        let outputs = width * shape.expansion();
+        let layers = match shape {
+            Shape::Basic => vec![conv(inputs, width, 3, stride)?, conv(width, outputs, 3, 1)?],
+            Shape::Bottleneck => vec![
+                conv(inputs, width, 1, 1)?,
+                conv(width, width, 3, stride)?,
+                conv(width, outputs, 1, 1)?,
+            ],
         };
         let mut downsample = None;
         if stride != 1 || inputs != outputs {
-            let config = ConvConfig { stride, ..Default::default() };
+            let (conv, bn) = conv(inputs, outputs, 1, stride)?;
             let mut layers = Sequential::new();
-            layers.push(Conv2d::new(inputs, outputs, 1, config)?);
-            layers.push(BatchNorm2d::new(outputs, EPS)?);
+            layers.push(conv);
+            layers.push(bn);
             downsample = Some(layers);
         }
-        Ok(BasicBlock {
-            conv1: conv3x3(inputs, stride)?,
-            bn1: BatchNorm2d::new(outputs, EPS)?,
-            conv2: conv3x3(outputs, 1)?,
-            bn2: BatchNorm2d::new(outputs, EPS)?,
-            downsample,
-        })
+        Ok(Block { layers, downsample })
     }
 }
 
-impl Module for BasicBlock {
+impl Module for Block {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.bn1.forward(&self.conv1.forward(x)?)?.f_relu_()?;
-        let mut y = self.bn2.forward(&self.conv2.forward(&y)?)?;
         let around = match &self.downsample {
             Some(layers) => layers.forward(x)?,
             None => x.shallow_clone(),
         };
+        let mut y = x.shallow_clone();
+        for (i, (conv, bn)) in self.layers.iter().enumerate() {
+            if i > 0 {
+                y = y.f_relu_()?;
+            }
+            y = bn.forward(&conv.forward(&y)?)?;
+        }
         Ok(y.f_add_(&around)?.f_relu_()?)
     }
 
     fn visit(&self, visitor: &mut Visitor) {
-        visitor.child("conv1", &self.conv1);
-        visitor.child("bn1", &self.bn1);
-        visitor.child("conv2", &self.conv2);
-        visitor.child("bn2", &self.bn2);
+        for (i, (conv, bn)) in self.layers.iter().enumerate() {
+            visitor.child(&format!("conv{}", i + 1), conv);
+            visitor.child(&format!("bn{}", i + 1), bn);
+        }
         if let Some(downsample) = &self.downsample {
             visitor.child("downsample", downsample);
         }
     }
 }
 
-impl fmt::Debug for BasicBlock {
+impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "BasicBlock({}, {}", self.conv1, self.conv2)?;
+        let convolutions: Vec<_> = self.layers.iter().map(|(conv, _)| conv.to_string()).collect();
+        write!(f, "Block({}", convolutions.join(", "))?;
         f.write_str(if self.downsample.is_some() { ", downsample)" } else { ")" })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Kind, Tensor};
 
 use super::{Module, Visitor, init};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Batch normalisation over the channels of `[N, C, H, W]`, momentum 0.1.
 pub struct BatchNorm2d {
@@ -51,10 +51,29 @@ impl BatchNorm2d {
     }
 }
 
+impl BatchNorm2d {
+    /// One value has no variance; PyTorch refuses it, too.
+    fn check_spread(&self, x: &Tensor) -> Result<()> {
+        let size = x.size();
+        let [_, channels, ..] = size[..] else { return Ok(()) };
+        if x.numel() as i64 > channels {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "BatchNorm2d",
+            format!("an input of shape {size:?} in training: one value a channel, or none"),
+            "two values a channel or more, to take mean and variance of",
+            "take batches of two pictures or more (the last one of an epoch, too), larger pictures, \
+             or net.eval()",
+        ))
+    }
+}
+
 impl Module for BatchNorm2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let training = self.training.load(Ordering::Relaxed) && !self.fixed_statistics;
         if training {
+            self.check_spread(x)?;
             let _guard = tch::no_grad_guard();
             let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
         }

@@ -5,7 +5,7 @@ use std::thread;
 
 use tch::{Device, Tensor};
 
-use super::evaluate::evaluate;
+use super::evaluate::{check_labels, evaluate, largest_label};
 use super::{Accumulator, SGD, Timer, accuracy};
 use crate::data::DataLoader;
 use crate::device::compute_kind;
@@ -47,8 +47,8 @@ crate::display::show_as_text!(Summary);
 /// devices.
 ///
 /// # Errors
-/// Shapes that do not fit, a label out of range, or a device's memory is full. The net keeps its
-/// values.
+/// Shapes that do not fit, a label out of range, a loss that is no longer a number, or a device's
+/// memory is full. No step is taken then: the net keeps its values.
 pub fn train_batch_ch13(
     net: &dyn Module,
     x: &Tensor,
@@ -59,24 +59,36 @@ pub fn train_batch_ch13(
 ) -> Result<(f64, f64)> {
     net.train();
     trainer.zero_grad()?;
-    let (loss_sum, correct) = match devices {
+    let sums = match devices {
         [] => return Err(no_device()),
-        [device] => {
-            forward_backward(net, &(x.f_to_device(*device)?, y.f_to_device(*device)?), loss)?
-        }
-        _ => data_parallel(net, x, y, loss, devices)?,
+        [device] => on_device(x, y, *device).and_then(|batch| forward_backward(net, &batch, loss)),
+        _ => data_parallel(net, x, y, loss, devices),
     };
+    let (loss_sum, correct) = sums.map_err(|error| out_of_memory(error, x, devices))?;
+    if !loss_sum.is_finite() {
+        return Err(diverged(loss_sum));
+    }
     trainer.step()?;
     Ok((loss_sum, correct))
 }
 
+/// A batch where it is needed, and its largest label, which a GPU would not tell without waiting.
+struct Batch {
+    x: Tensor,
+    y: Tensor,
+    largest: Option<i64>,
+}
+
+fn on_device(x: &Tensor, y: &Tensor, device: Device) -> Result<Batch> {
+    let largest = largest_label(y)?;
+    Ok(Batch { x: x.f_to_device(device)?, y: y.f_to_device(device)?, largest })
+}
+
 /// The gradients of a batch, added to those that the net has.
-fn forward_backward(
-    net: &dyn Module,
-    (x, y): &(Tensor, Tensor),
-    loss: &dyn Loss,
-) -> Result<(f64, f64)> {
+fn forward_backward(net: &dyn Module, batch: &Batch, loss: &dyn Loss) -> Result<(f64, f64)> {
+    let Batch { x, y, largest } = batch;
     let pred = net.forward(x)?;
+    check_labels(&pred, *largest)?;
     let sum = loss.forward(&pred, y)?.f_sum(None)?;
     sum.f_backward()?;
     Ok((sum.f_double_value(&[])?, accuracy(&pred, y)?))
@@ -129,12 +141,12 @@ fn data_parallel(
 }
 
 /// Splits a batch into a part for each device; a small batch into fewer (d2l: `split_batch`).
-fn split_batch(x: &Tensor, y: &Tensor, devices: &[Device]) -> Result<Vec<(Tensor, Tensor)>> {
+fn split_batch(x: &Tensor, y: &Tensor, devices: &[Device]) -> Result<Vec<Batch>> {
     let count = devices.len() as i64;
     let xs = x.f_chunk(count, 0)?;
     let ys = y.f_chunk(count, 0)?;
     let pairs = xs.iter().zip(&ys).zip(devices);
-    pairs.map(|((x, y), &d)| Ok((x.f_to_device(d)?, y.f_to_device(d)?))).collect()
+    pairs.map(|((x, y), &device)| on_device(x, y, device)).collect()
 }
 
 /// Learning from a picture takes about so many times as long as testing with it.
@@ -147,7 +159,7 @@ const LEARNING: usize = 3;
 /// it is there with what it has learned even after an error or the stop button.
 ///
 /// # Errors
-/// A picture cannot be read, the loss is no longer a number, the stop button was pressed, or as
+/// Both loaders' classes differ, a picture cannot be read, the stop button was pressed, or as
 /// [`train_batch_ch13`].
 pub fn train_ch13(
     net: &dyn Module,
@@ -165,6 +177,7 @@ pub fn train_ch13(
         let todo = "train for one epoch or more, on one picture or more";
         return Err(Error::invalid("train_ch13", found, "something to learn from", todo));
     }
+    same_classes(train_iter, test_iter)?;
     println!("training on {devices:?}, computing in {}", name_of(compute_kind(device)));
     quick::notice().into_iter().for_each(|notice| println!("{notice}"));
 
@@ -183,12 +196,10 @@ pub fn train_ch13(
         for (i, batch) in train_iter.iter().enumerate() {
             let (x, y) = batch?;
             timer.start();
-            let (l, acc) = train_batch_ch13(net, &x, &y, loss, trainer, devices)?;
+            let (l, acc) = train_batch_ch13(net, &x, &y, loss, trainer, devices)
+                .map_err(|error| error.during(format!("batch {} of epoch {}", i + 1, epoch + 1)))?;
             metric.add(&[l, acc, y.numel() as f64]);
             timer.stop();
-            if !l.is_finite() {
-                return Err(diverged(epoch, i, l));
-            }
             progress.note(format!("epoch {}: loss {:.3}", epoch + 1, metric[0] / metric[2]));
             progress.advance(LEARNING as u64 * y.size().first().copied().unwrap_or(0) as u64);
             if (i + 1) % (num_batches / 5).max(1) == 0 || i == num_batches - 1 {
@@ -230,11 +241,48 @@ fn no_device() -> Error {
     Error::invalid("devices", "an empty list", "one device or more", "give it &try_all_gpus()")
 }
 
-fn diverged(epoch: usize, batch: usize, loss: f64) -> Error {
+fn diverged(loss: f64) -> Error {
     Error::invalid(
-        "train_ch13",
-        format!("the loss is {loss} at batch {} of epoch {}", batch + 1, epoch + 1),
+        "train_batch_ch13",
+        format!("the loss is {loss}"),
         "a finite loss",
-        "lower the learning rate and start from a fresh net: this one's values are spoilt",
+        "lower the learning rate, and start from a fresh net or a checkpoint: earlier steps have \
+         spoilt this one",
     )
+}
+
+/// What libtorch says in many lines when memory is full, in the reader's terms.
+fn out_of_memory(error: Error, x: &Tensor, devices: &[Device]) -> Error {
+    let is_full =
+        |text: &str| text.contains("out of memory") || text.contains("can't allocate memory");
+    match error {
+        Error::Torch(text) if is_full(&text) => {
+            let count = x.size().first().copied().unwrap_or(0);
+            Error::invalid(
+                "train_batch_ch13",
+                format!("a batch of {count} does not fit into the memory of {devices:?}"),
+                "a batch and all that is computed from it, in memory at once",
+                format!(
+                    "make the loaders with a batch size of {}; the net is as it was ({})",
+                    (count / 2).max(1),
+                    text.lines().next().unwrap_or_default()
+                ),
+            )
+        }
+        other => other,
+    }
+}
+
+/// A label means the same in both sets only if their classes are the same.
+fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> Result<()> {
+    let (train, test) = (train_iter.folder().classes(), test_iter.folder().classes());
+    if train == test {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "train_ch13",
+        format!("classes {} to learn, {} to test", train.join(", "), test.join(", ")),
+        "the same classes in both, by the names of the folders",
+        "compare the folders that both loaders were given",
+    ))
 }

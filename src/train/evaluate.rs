@@ -31,6 +31,26 @@ pub fn evaluate_accuracy_gpu(
     evaluate(net, data_iter, device, &mut progress)
 }
 
+/// The largest label of a batch that is not on a GPU yet; `None` where there is none to ask for.
+pub(super) fn largest_label(y: &Tensor) -> Result<Option<i64>> {
+    let is_here = y.device() == Device::Cpu && y.numel() > 0;
+    Ok(if is_here { Some(y.f_max()?.f_int64_value(&[])?) } else { None })
+}
+
+/// An error if a label is no class of the net's.
+pub(super) fn check_labels(pred: &Tensor, largest: Option<i64>) -> Result<()> {
+    let classes = pred.size().get(1).copied().unwrap_or(0);
+    match largest {
+        Some(label) if label >= classes => Err(Error::invalid(
+            "labels",
+            format!("label {label}, of a net with {classes} outputs"),
+            format!("labels from 0 to {}", classes - 1),
+            format!("give the net an output for each class: net.fc = linear(…, {})?", label + 1),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// As above, as a part of longer work.
 pub(super) fn evaluate(
     net: &dyn Module,
@@ -44,8 +64,11 @@ pub(super) fn evaluate(
     let mut metric = Accumulator::new(2);
     for batch in data_iter.iter() {
         let (x, y) = batch?;
+        let largest = largest_label(&y)?;
         let (x, y) = (x.f_to_device(device)?, y.f_to_device(device)?);
-        metric.add(&[accuracy(&net.forward(&x)?, &y)?, y.numel() as f64]);
+        let pred = net.forward(&x)?;
+        check_labels(&pred, largest)?;
+        metric.add(&[accuracy(&pred, &y)?, y.numel() as f64]);
         progress.advance(y.size().first().copied().unwrap_or(0) as u64);
     }
     if metric[1] == 0. {

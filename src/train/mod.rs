@@ -2,12 +2,14 @@
 
 mod accumulator;
 mod ch13;
+mod checkpoint;
 mod evaluate;
 mod sgd;
 mod timer;
 
 pub use accumulator::Accumulator;
 pub use ch13::{Summary, train_batch_ch13, train_ch13};
+pub use checkpoint::{load_checkpoint, save_checkpoint};
 pub use evaluate::{accuracy, evaluate_accuracy_gpu};
 pub use sgd::{ParamGroup, SGD};
 pub use timer::Timer;

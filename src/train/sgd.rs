@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
 use tch::{COptimizer, Tensor};
 
 use crate::{Error, Result};
@@ -66,11 +67,9 @@ impl SGD {
                 optimizer.add_parameters(tensor, i)?;
             }
         }
-        for (i, &rate) in rates.iter().enumerate() {
-            optimizer.set_learning_rate_group(i, rate)?;
-            optimizer.set_weight_decay_group(i, weight_decay)?;
-        }
-        Ok(SGD { optimizer, rates, weight_decay })
+        let mut trainer = SGD { optimizer, rates: vec![], weight_decay };
+        trainer.set_state((rates, weight_decay))?;
+        Ok(trainer)
     }
 
     /// Forgets the gradients.
@@ -87,6 +86,38 @@ impl SGD {
     /// libtorch refuses.
     pub fn step(&mut self) -> Result<()> {
         Ok(self.optimizer.step()?)
+    }
+}
+
+/// What a checkpoint keeps: each group's learning rate, and the weight decay.
+pub(super) type State = (Vec<f64>, f64);
+
+impl SGD {
+    pub(super) fn state(&self) -> Value {
+        json!({ "learning_rates": self.rates, "weight_decay": self.weight_decay })
+    }
+
+    /// The state that `state` wrote, if it is one for these groups; else what was found and what was
+    /// expected.
+    pub(super) fn checked(&self, state: &Value) -> Result<State, (String, String)> {
+        let rates = state["learning_rates"].as_array().into_iter().flatten();
+        let rates: Option<Vec<f64>> = rates.map(Value::as_f64).collect();
+        match (rates, state["weight_decay"].as_f64()) {
+            (Some(rates), Some(decay)) if rates.len() == self.rates.len() => Ok((rates, decay)),
+            _ => Err((
+                format!("an optimizer with {state}"),
+                format!("one with {} groups of parameters", self.rates.len()),
+            )),
+        }
+    }
+
+    pub(super) fn set_state(&mut self, (rates, weight_decay): State) -> Result<()> {
+        for (i, &rate) in rates.iter().enumerate() {
+            self.optimizer.set_learning_rate_group(i, rate)?;
+            self.optimizer.set_weight_decay_group(i, weight_decay)?;
+        }
+        (self.rates, self.weight_decay) = (rates, weight_decay);
+        Ok(())
     }
 }
 

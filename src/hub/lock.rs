@@ -1,0 +1,43 @@
+//! Two programs that make the same file: the second one waits.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::interrupt::check_interrupt;
+use crate::{Error, Result};
+
+/// Opens `path` with `open`, and locks it until the answer is dropped; the system unlocks it when a
+/// program is killed. Waits for a program that has it, and begins anew if that one has moved or
+/// removed it in the meantime.
+pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Result<File> {
+    let mut told = false;
+    loop {
+        let file = open().map_err(Error::io("write", path))?;
+        match file.try_lock() {
+            Ok(()) if is_at(&file, path) => return Ok(file),
+            Ok(()) => continue,
+            Err(std::fs::TryLockError::WouldBlock) => {}
+            // A file system without locks: go on without.
+            Err(std::fs::TryLockError::Error(_)) => return Ok(file),
+        }
+        if !std::mem::replace(&mut told, true) {
+            println!("Waiting for another program that is at work on {} ...", path.display());
+        }
+        check_interrupt()?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Whether the open file is the one that the path names now.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |data: std::io::Result<std::fs::Metadata>| data.ok().map(|d| (d.dev(), d.ino()));
+    id(file.metadata()).is_some_and(|id_of_file| Some(id_of_file) == id(path.metadata()))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
