@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::server::{Server, Step, part};
 use d2l::Error;
 use d2l::prelude::*;
 
@@ -143,4 +144,34 @@ fn a_download_stops_and_leaves_nothing() {
     let result = download_url(&address, folder.path(), None);
     assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// The server sends half and then nothing: the stop button works all the same, and the next call goes
+/// on where this one ended.
+#[test]
+fn a_download_from_a_silent_server_stops_and_goes_on_later() {
+    if in_live_kernel("a_download_from_a_silent_server_stops_and_goes_on_later").is_some() {
+        return;
+    }
+    let body = vec![7; 100_000];
+    let whole = body.clone();
+    let server = Server::start(move |request| match request.start {
+        None => {
+            let half = part(&whole, None)[..50_000].to_vec();
+            vec![Step::Send(half), Step::Wait(std::time::Duration::from_secs(60))]
+        }
+        start => vec![Step::Send(part(&whole, start))],
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let get = || download_url(&server.url("set.zip"), folder.path(), Some(&common::sha1(&body)));
+    std::thread::spawn(|| {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        press();
+    });
+    let start = std::time::Instant::now();
+    assert_interrupted(get());
+    assert!(start.elapsed().as_secs() < 10);
+    assert_eq!(common::names(folder.path()), [".set.zip.part"]);
+    assert_eq!(fs::read(get().unwrap()).unwrap(), body);
+    assert!(server.starts()[1].is_some());
 }

@@ -34,7 +34,7 @@ fn pictures_of_every_kind_are_read_as_pillow_does() {
     let what =
         "picture files with loss: JPEG (4:4:4, 4:2:2, 4:2:0, progressive, grey, restarts), WebP";
     let mut largest = Comparison::new(what, "of 255", LARGEST);
-    let mut mean = Comparison::new("the same, mean difference", "of 255", 0.5);
+    let mut mean = Comparison::new("picture files with loss, the mean difference", "of 255", 0.5);
     let reference = reference("pictures");
     let folder = common::reference_folder().join("pictures");
     // Pillow reads these; we say that we do not.

@@ -48,7 +48,7 @@ fn ten_steps_agree_with_the_books_function() {
         losses.add(&format!("step {step}"), (sum - expected).abs() / expected);
         assert_eq!(right, reference["right"].int64_value(&[step]) as f64, "step {step}");
     }
-    let what = "the same: every parameter afterwards, at up to 64 places and its norm";
+    let what = "ten steps of `train_batch_ch13`: every parameter afterwards, at up to 64 places, and its norm";
     let mut off = Comparison::new(what, "of the largest", 1e-4);
     let mut place = 0;
     for (i, (name, p)) in net.named_parameters().iter().enumerate() {
@@ -399,4 +399,22 @@ fn wrong_arguments_are_errors() {
         let error = SGD::new(net.parameters(), rate, 0.).unwrap_err();
         refused("a learning rate that is none", "SGD", &error);
     }
+}
+
+/// jupyterlab#5326: no carriage returns and no escapes, which break output that is line by line.
+#[test]
+fn output_is_whole_lines() {
+    const NAME: &str = "output_is_whole_lines";
+    if common::in_child(NAME) {
+        let set = common::small_set(4);
+        let (train_iter, test_iter) = loaders(set.path(), 4);
+        let net = two_classes();
+        let mut trainer = groups(&net, 1e-5);
+        let loss = CrossEntropyLoss::new(Reduction::None);
+        let devices = [Device::Cpu];
+        train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 2, &devices).unwrap();
+        return;
+    }
+    let text = common::run_in_child(NAME, &[]);
+    assert!(text.contains("epoch 2/2: loss") && !text.contains(['\r', '\x1b', '\x08']), "{text:?}");
 }

@@ -4,6 +4,7 @@ mod doctor;
 mod notebooks;
 mod project;
 mod python;
+mod report;
 mod setup;
 mod steps;
 mod test;
@@ -50,6 +51,8 @@ enum Command {
     },
     /// Measure the kernel beside evcxr as it is, in one run
     Bench,
+    /// Run the crate's tests and write what they compared and refused into docs/
+    Report,
     /// Check the format, lint, run all tests, execute every notebook in quick mode
     Test,
 }
@@ -80,6 +83,10 @@ fn run(command: Command) -> Result<()> {
         Command::Bench => {
             setup::setup(&project)?;
             notebooks::bench(&project)
+        }
+        Command::Report => {
+            setup::setup(&project)?;
+            report::report(&project)
         }
         Command::Test => {
             setup::setup(&project)?;

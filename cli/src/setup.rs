@@ -137,20 +137,24 @@ fn wrapper(project: &Project, steps: &Steps) -> Result<()> {
     unless_done(&share.join("wrapper.stamp"), &inputs, || {
         steps.run("Compiling tch's C++ wrapper", |bar| {
             let source = torch_sys_source(project)?;
-            let expected = expected_torch(&source)?;
-            let plain = version.split('+').next().unwrap_or(&version);
-            if plain != expected {
-                bail!(
-                    "{} is torch {version}, but tch's torch-sys {torch_sys} goes with {expected}\n  \
-                     what to do: .venv/bin/pip install torch=={expected}, or take the tch that goes \
-                     with it (`cargo update -p tch --precise 0.24.0` for 2.11.0)",
-                    torch.display()
-                );
-            }
+            check_version(&torch, &version, &torch_sys, &expected_torch(&source)?)?;
             compile_wrapper(project, &source, &torch, bar)?;
             Ok(fs::write(share.join("cargo.toml"), &configuration)?)
         })
     })
+}
+
+/// Another version of libtorch means pages of C++ errors.
+fn check_version(torch: &Path, version: &str, torch_sys: &str, expected: &str) -> Result<()> {
+    if version.split('+').next() == Some(expected) {
+        return Ok(());
+    }
+    bail!(
+        "{} is torch {version}, but tch's torch-sys {torch_sys} goes with {expected}\n  what to do: \
+         .venv/bin/pip install torch=={expected}, or take the tch that goes with it (`cargo update \
+         -p tch --precise 0.24.0` for 2.11.0)",
+        torch.display()
+    );
 }
 
 fn compile_wrapper(
@@ -451,6 +455,22 @@ mod tests {
         assert!(!step("c", false) && step("c", true));
         assert_eq!(runs, 4);
         fs::remove_file(stamp).unwrap();
+    }
+
+    /// tch-rs#949
+    #[test]
+    fn a_torch_of_another_version_is_named() {
+        let folder = std::env::temp_dir().join(format!("d2l-torch-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("version.py"), "import x\n__version__ = '2.2.2+cu121'\n").unwrap();
+        let version = torch_version(&folder).unwrap();
+        let error = check_version(&folder, &version, "0.26.0", "2.13.0").unwrap_err().to_string();
+        for part in ["2.2.2+cu121", "0.26.0", "pip install torch==2.13.0", "what to do"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        check_version(&folder, "2.13.0+cpu", "0.26.0", "2.13.0").unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        assert!(torch_version(Path::new("/no/such/torch")).is_err());
     }
 
     #[test]

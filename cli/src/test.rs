@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::notebooks;
 use crate::project::Project;
+use crate::report;
 use crate::setup::install;
 use crate::steps::Steps;
 
@@ -31,12 +32,8 @@ pub fn test(project: &Project) -> Result<()> {
     check("clippy, the kernel", cargo(&lint))?;
     check("the kernel's unit tests", cargo(&[&["test"], &kernel[..]].concat()))?;
     check("the command line's tests", cargo(&["test", "--locked", "-p", "d2l-cli"]))?;
-    // Doc tests are among these.
-    let mut tests = cargo(&["test", "--locked"]);
-    for variable in ["D2L_OFFLINE", "D2L_DATA_DIR", "D2L_MAX_EPOCHS", "D2L_DATASET_LIMIT"] {
-        tests.env_remove(variable);
-    }
-    check("the crate's tests", tests)?;
+    check("the crate's tests", report::crate_tests(project)?)?;
+    report::check(project)?;
     let mut docs = cargo(&["doc", "--locked", "--no-deps", "--lib"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     check("documentation", docs)?;

@@ -69,7 +69,11 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
         ),
     };
     if std::env::var_os("D2L_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0") {
-        return Err(failed("not asked for, as D2L_OFFLINE is set".into()));
+        return Err(Error::Download {
+            url: url.to_string(),
+            reason: "not asked for, as D2L_OFFLINE is set".into(),
+            todo: format!("put the file into {}, or unset D2L_OFFLINE", folder.display()),
+        });
     }
     std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
     let mut part = Part::open(folder.join(format!(".{name}.part")), checksum.is_known())?;
@@ -264,7 +268,7 @@ pub(super) fn file_name(url: &str) -> Result<String> {
     match name {
         Some((_, name)) if !matches!(name, "" | "." | "..") => Ok(name.to_string()),
         _ => Err(Error::invalid(
-            url,
+            format!("the address {url:?}"),
             "no name of a file at its end",
             "an address such as https://example.org/set.zip",
             "give the address of one file",

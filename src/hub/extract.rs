@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
+use super::WorkFolder;
 use super::archive_stem;
-use super::lock::lock;
 use crate::display::Progress;
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
@@ -39,13 +39,13 @@ pub fn extract(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
     let work = WorkFolder::new(folder.join(format!(".{name}.unpacking")))?;
     let mut unpacker =
-        Unpacker { archive, folder: &work.path, bytes: 0, most: size.max(1 << 20) * 100 };
+        Unpacker { archive, folder: work.path(), bytes: 0, most: size.max(1 << 20) * 100 };
     match kind {
         Kind::Zip => unpacker.unzip(file)?,
         Kind::Tar => unpacker.untar(whole_tar(file, archive)?)?,
         Kind::TarGz => unpacker.untar(flate2::read::MultiGzDecoder::new(file))?,
     }
-    let entries = std::fs::read_dir(&work.path).map_err(Error::io("read", &folder))?;
+    let entries = std::fs::read_dir(work.path()).map_err(Error::io("read", &folder))?;
     for entry in entries {
         let entry = entry.map_err(Error::io("read", &folder))?;
         let target = folder.join(entry.file_name());
@@ -72,43 +72,6 @@ impl Kind {
             _ if name.ends_with(".tar.gz") || name.ends_with(".tgz") => Some(Kind::TarGz),
             _ => None,
         }
-    }
-}
-
-/// A locked, empty folder that goes when it is dropped.
-struct WorkFolder {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl WorkFolder {
-    fn new(path: PathBuf) -> Result<WorkFolder> {
-        let lock = lock(&path, || {
-            match std::fs::create_dir(&path) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-            File::open(&path)
-        })?;
-        // Whoever was here before was killed.
-        for entry in std::fs::read_dir(&path).map_err(Error::io("read", &path))? {
-            let entry = entry.map_err(Error::io("read", &path))?.path();
-            let is_folder = entry.is_dir() && !entry.is_symlink();
-            let removed = if is_folder {
-                std::fs::remove_dir_all(&entry)
-            } else {
-                std::fs::remove_file(&entry)
-            };
-            removed.map_err(Error::io("remove", &entry))?;
-        }
-        Ok(WorkFolder { path, _lock: lock })
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        // The next call removes what this one cannot.
-        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -172,9 +135,11 @@ impl Unpacker<'_> {
         content: &mut impl Read,
     ) -> Result<()> {
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if !name.components().all(inside) || !(is_dir || is_file) {
-            let found = "is a link or would be written outside the folder";
-            return Err(self.refused(name, found));
+        if !name.components().all(inside) {
+            return Err(self.refused(name, "would be written outside the folder"));
+        }
+        if !(is_dir || is_file) {
+            return Err(self.refused(name, "is a link, a pipe or a device"));
         }
         // An entry without content takes a place on the disk, too.
         self.bytes = self.bytes.saturating_add(size.max(512));
@@ -228,10 +193,11 @@ impl Unpacker<'_> {
 
 /// A tar that ends in zeros, as all do that are whole.
 fn whole_tar(mut file: File, archive: &Path) -> Result<File> {
-    let mut end = [1; 1024];
-    file.seek(SeekFrom::End(-1024))
-        .and_then(|_| file.read_exact(&mut end))
-        .and_then(|()| if end == [0; 1024] { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) })
+    let mut end = vec![];
+    let length = file.metadata().map_or(0, |data| data.len());
+    file.seek(SeekFrom::Start(length.saturating_sub(1024)))
+        .and_then(|_| file.read_to_end(&mut end))
+        .and_then(|_| if end == [0; 1024] { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) })
         .and_then(|()| file.rewind())
         .map_err(|error| damaged(archive, &error))?;
     Ok(file)

@@ -12,6 +12,7 @@ mod hotdog;
 mod lock;
 pub(crate) mod pretrained;
 mod request;
+mod work_folder;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 pub use download::{download, download_url};
 pub use extract::extract;
+pub(crate) use work_folder::WorkFolder;
 
 use crate::{Error, Result};
 
@@ -129,6 +131,8 @@ fn writable_folder() -> Result<PathBuf> {
 pub(crate) fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
+    // The folder by its own name, not by that of the file in it
+    std::fs::metadata(folder).map_err(Error::io("write to the folder", folder))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".d2l-").suffix(".part");
     // Others may read it, as any new file; the system takes away what the user's mask says.

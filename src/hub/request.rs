@@ -71,6 +71,14 @@ fn longest_silence() -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
+/// What went wrong, without the library's name for the kind of it.
+fn words(error: ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// Sends all news but a failure. An answer of `Ok` says that nobody listens, or that it has ended.
 fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(), String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -83,7 +91,7 @@ fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(
     if start > 0 {
         request = request.header("Range", format!("bytes={start}-"));
     }
-    let response = request.call().map_err(|error| error.to_string())?;
+    let response = request.call().map_err(words)?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let mut status = response.status().as_u16();
     // A part is of use only if it is the one asked for.

@@ -70,7 +70,8 @@ pub(crate) fn read(path: &Path) -> Result<Contents> {
             path,
             found,
             "a .safetensors file, a .pth file of torch 1.6 or newer, or tch's .ot",
-            "fetch the file again, or save it anew with torch.save or safetensors.torch.save_file",
+            "fetch the file again, or save the net's state_dict() anew with torch.save or \
+             safetensors.torch.save_file",
         )
     };
     check_name(path)?;

@@ -43,8 +43,11 @@ pub(super) fn check_labels(pred: &Tensor, largest: Option<i64>) -> Result<()> {
     match largest {
         Some(label) if label >= classes => Err(Error::invalid(
             "labels",
-            format!("label {label}, of a net with {classes} outputs"),
-            format!("labels from 0 to {}", classes - 1),
+            format!(
+                "label {label}; the net has {classes} output{}",
+                if classes == 1 { "" } else { "s" }
+            ),
+            "labels from 0 to the number of outputs less one",
             format!("give the net an output for each class: net.fc = linear(…, {})?", label + 1),
         )),
         _ => Ok(()),

@@ -106,7 +106,7 @@ impl SGD {
             (Some(rates), Some(decay)) if rates.len() == self.rates.len() => Ok((rates, decay)),
             _ => Err((
                 format!("an optimizer with {state}"),
-                format!("one with {} groups of parameters", self.rates.len()),
+                format!("one with as many groups of parameters as this one: {}", self.rates.len()),
             )),
         }
     }

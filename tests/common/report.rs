@@ -69,8 +69,17 @@ fn note(kind: &str, row: &serde_json::Value) {
     let Some(folder) = std::env::var_os("D2L_REPORT_DIR").map(PathBuf::from) else { return };
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(kind).with_extension("jsonl");
+    let mut row = row.clone();
+    row["part"] = part().into();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(format!("{row}\n").as_bytes()).unwrap();
+}
+
+/// The test file, from its program's name: `download-0123456789abcdef`.
+fn part() -> String {
+    let program = std::env::current_exe().unwrap();
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    name.rsplit_once('-').map_or(name.clone(), |(part, _)| part.to_string())
 }
 
 /// Temporary folders have a name of their own in each run, and ports a number.

@@ -17,6 +17,7 @@ use rand::RngExt;
 
 use super::rng::generator;
 use crate::display::Progress;
+use crate::hub::WorkFolder;
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
@@ -34,14 +35,16 @@ pub(crate) fn hotdog_drawings(folder: &Path) -> Result<PathBuf> {
     }
     let action = "write the drawings";
     std::fs::create_dir_all(folder).map_err(Error::io(action, folder))?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".d2l-drawings-")
-        .tempdir_in(folder)
-        .map_err(Error::io(action, folder))?;
+    let work = WorkFolder::new(folder.join(format!(".{FOLDER}.drawing")))?;
+    // Another program may have drawn them while this one waited.
+    if target.is_dir() {
+        return Ok(target);
+    }
+    let drawn = work.path().join(FOLDER);
     let mut jobs = vec![];
     for (split, count) in [("train", TRAIN), ("test", TEST)] {
         for class in ["hotdog", "not-hotdog"] {
-            let class_folder = temporary.path().join(split).join(class);
+            let class_folder = drawn.join(split).join(class);
             std::fs::create_dir_all(&class_folder).map_err(Error::io(action, &class_folder))?;
             jobs.extend((0..count).map(|i| (class_folder.join(format!("{i:04}.jpg")), class)));
         }
@@ -70,12 +73,8 @@ pub(crate) fn hotdog_drawings(folder: &Path) -> Result<PathBuf> {
             thread.join().unwrap_or_else(|_| Err(Error::Torch("a drawing thread failed".into())))
         })
     })?;
-    match std::fs::rename(temporary.keep(), &target) {
-        // Another process was quicker: its drawings are the same.
-        Err(_) if target.is_dir() => Ok(target),
-        Err(error) => Err(Error::io(action, &target)(error)),
-        Ok(()) => Ok(target),
-    }
+    std::fs::rename(drawn, &target).map_err(Error::io(action, &target))?;
+    Ok(target)
 }
 
 /// One picture as a JPEG file's content.

@@ -1,0 +1,60 @@
+//! Devices, and libtorch as it is found when a program starts.
+
+mod common;
+
+use d2l::device::compute_kind;
+use d2l::prelude::*;
+
+/// d2l-en#2562: without a GPU there is one device, not none.
+#[test]
+fn without_a_gpu_the_processor_is_taken() {
+    let devices = try_all_gpus();
+    assert_eq!(devices.len(), num_gpus().max(1));
+    if num_gpus() == 0 {
+        assert_eq!(devices, [Device::Cpu]);
+    } else {
+        println!("skipped: this machine has a GPU");
+    }
+    assert_eq!(try_gpu(1000), Device::Cpu);
+}
+
+#[test]
+fn full_precision_computes_in_f32() {
+    const NAME: &str = "full_precision_computes_in_f32";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    assert_eq!(precision(), Precision::Auto);
+    set_precision(Precision::Full);
+    assert_eq!(compute_kind(Device::Cpu), Kind::Float);
+}
+
+/// tch-rs#806: libtorch is found without LD_LIBRARY_PATH.
+#[test]
+fn libtorch_is_found_without_a_variable() {
+    const NAME: &str = "libtorch_is_found_without_a_variable";
+    if !common::in_child(NAME) {
+        let status = common::child(NAME).env_remove("LD_LIBRARY_PATH").status().unwrap();
+        assert!(status.success());
+        return;
+    }
+    assert_eq!(Tensor::from(2.) * 3., Tensor::from(6.));
+}
+
+/// tch-rs#980: the linker leaves libtorch's CUDA half out, as no symbol names it; where it was
+/// installed, it is here.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_cuda_half_of_libtorch_is_brought_in() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let libraries: Vec<&str> =
+        maps.lines().filter_map(|line| line.split_whitespace().nth(5)).collect();
+    let torch = libraries.iter().find(|path| path.ends_with("/libtorch_cpu.so")).unwrap();
+    let cuda = torch.replace("libtorch_cpu.so", "libtorch_cuda.so");
+    if std::path::Path::new(&cuda).exists() {
+        assert!(libraries.contains(&cuda.as_str()), "{cuda} is not loaded");
+    } else {
+        println!("skipped: this libtorch is one without CUDA");
+    }
+}
