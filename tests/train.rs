@@ -291,6 +291,9 @@ fn memory_that_is_full_names_the_batch_size_and_half_of_it() {
     let result = train_batch_ch13(&net, &inputs(6, 3, 0), &y, &loss, &mut trainer, &[Device::Cpu]);
     let text = refused("memory is full", "a batch of 6", &result.unwrap_err());
     assert!(text.contains("batch size of 3") && text.contains("the net is as it was"), "{text}");
+    let set = common::small_set(2);
+    let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
+    refused("memory is full, in testing", "a batch of 4", &error);
 }
 
 /// Two epochs in one go, or one, a checkpoint, and another in a net and an optimizer made anew.
@@ -300,16 +303,14 @@ fn a_training_goes_on_from_a_checkpoint_as_if_unbroken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("half-way.safetensors");
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let epoch = |net: &Classifier, trainer: &mut SGD, number: u64| {
-        let (train_iter, test_iter) = augmented(set.path(), 4, 2);
-        train_iter.set_epoch(number);
-        train_ch13(net, &train_iter, &test_iter, &loss, trainer, 1, &[Device::Cpu]).unwrap();
+    let epoch = |net: &Classifier, trainer: &mut SGD, iters: &(DataLoader, DataLoader)| {
+        train_ch13(net, &iters.0, &iters.1, &loss, trainer, 1, &[Device::Cpu]).unwrap();
     };
-    let unbroken = two_classes();
+    let (unbroken, iters) = (two_classes(), augmented(set.path(), 4, 2));
     let mut trainer = groups(&unbroken, 1e-4);
-    epoch(&unbroken, &mut trainer, 0);
+    epoch(&unbroken, &mut trainer, &iters);
     save_checkpoint(&unbroken, &trainer, &path).unwrap();
-    epoch(&unbroken, &mut trainer, 1);
+    epoch(&unbroken, &mut trainer, &iters);
 
     let resumed = resnet18(Weights::Random).map(|mut net| {
         net.fc = linear(512, 2).unwrap();
@@ -319,7 +320,9 @@ fn a_training_goes_on_from_a_checkpoint_as_if_unbroken() {
     let mut trainer = groups(&resumed, 99.);
     load_checkpoint(&resumed, &mut trainer, &path).unwrap();
     assert!(format!("{trainer:?}").contains("[0.0001, 0.001]"), "{trainer:?}");
-    epoch(&resumed, &mut trainer, 1);
+    let iters = augmented(set.path(), 4, 2);
+    iters.0.set_epoch(1);
+    epoch(&resumed, &mut trainer, &iters);
     for ((name, a), (_, b)) in unbroken.state_dict().iter().zip(resumed.state_dict()) {
         assert_eq!(difference(a, &b), 0., "{name}");
     }

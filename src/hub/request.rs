@@ -93,14 +93,8 @@ fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(
     }
     let response = request.call().map_err(words)?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let mut status = response.status().as_u16();
-    // A part is of use only if it is the one asked for.
-    let is_wanted = |range: &str| range.trim().starts_with(&format!("bytes {start}-"));
-    if status == 206 && !header("content-range").is_some_and(is_wanted) {
-        status = 416;
-    }
     let head = News::Head {
-        status,
+        status: response.status().as_u16(),
         length: response.body().content_length(),
         is_page: header("content-type").is_some_and(|kind| kind.starts_with("text/html")),
     };

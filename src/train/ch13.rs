@@ -6,6 +6,7 @@ use std::thread;
 use tch::{Device, Tensor};
 
 use super::evaluate::{check_labels, evaluate, largest_label};
+use super::memory::out_of_memory;
 use super::{Accumulator, SGD, Timer, accuracy};
 use crate::data::DataLoader;
 use crate::device::compute_kind;
@@ -64,7 +65,7 @@ pub fn train_batch_ch13(
         [device] => on_device(x, y, *device).and_then(|batch| forward_backward(net, &batch, loss)),
         _ => data_parallel(net, x, y, loss, devices),
     };
-    let (loss_sum, correct) = sums.map_err(|error| out_of_memory(error, x, devices))?;
+    let (loss_sum, correct) = sums.map_err(|error| out_of_memory(error, x))?;
     if !loss_sum.is_finite() {
         return Err(diverged(loss_sum));
     }
@@ -249,28 +250,6 @@ fn diverged(loss: f64) -> Error {
         "lower the learning rate, and start from a fresh net or a checkpoint: earlier steps have \
          spoilt this one",
     )
-}
-
-/// What libtorch says in many lines when memory is full, in the reader's terms.
-fn out_of_memory(error: Error, x: &Tensor, devices: &[Device]) -> Error {
-    let is_full =
-        |text: &str| text.contains("out of memory") || text.contains("can't allocate memory");
-    match error {
-        Error::Torch(text) if is_full(&text) => {
-            let count = x.size().first().copied().unwrap_or(0);
-            Error::invalid(
-                "train_batch_ch13",
-                format!("a batch of {count} does not fit into the memory of {devices:?}"),
-                "a batch and all that is computed from it, in memory at once",
-                format!(
-                    "make the loaders with a batch size of {}; the net is as it was ({})",
-                    (count / 2).max(1),
-                    text.lines().next().unwrap_or_default()
-                ),
-            )
-        }
-        other => other,
-    }
 }
 
 /// A label means the same in both sets only if their classes are the same.

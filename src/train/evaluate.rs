@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::Accumulator;
+use super::memory::out_of_memory;
 use crate::data::DataLoader;
 use crate::display::Progress;
 use crate::nn::Module;
@@ -21,7 +22,8 @@ pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
 /// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode.
 ///
 /// # Errors
-/// A picture cannot be read, the net refuses its shape, or the stop button was pressed.
+/// A picture cannot be read, a label has no output, the net refuses the shape, the device's memory
+/// is full, or the stop button was pressed.
 pub fn evaluate_accuracy_gpu(
     net: &dyn Module,
     data_iter: &DataLoader,
@@ -68,10 +70,13 @@ pub(super) fn evaluate(
     for batch in data_iter.iter() {
         let (x, y) = batch?;
         let largest = largest_label(&y)?;
-        let (x, y) = (x.f_to_device(device)?, y.f_to_device(device)?);
-        let pred = net.forward(&x)?;
-        check_labels(&pred, largest)?;
-        metric.add(&[accuracy(&pred, &y)?, y.numel() as f64]);
+        let right = || -> Result<f64> {
+            let pred = net.forward(&x.f_to_device(device)?)?;
+            check_labels(&pred, largest)?;
+            accuracy(&pred, &y.f_to_device(device)?)
+        };
+        let right = right().map_err(|error| out_of_memory(error, &x))?;
+        metric.add(&[right, y.numel() as f64]);
         progress.advance(y.size().first().copied().unwrap_or(0) as u64);
     }
     if metric[1] == 0. {

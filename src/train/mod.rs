@@ -4,6 +4,7 @@ mod accumulator;
 mod ch13;
 mod checkpoint;
 mod evaluate;
+mod memory;
 mod sgd;
 mod timer;
 
