@@ -6,7 +6,6 @@ lines of a program's output. Pictures it takes from tests/reference/pictures.
 
 import gzip
 import io
-import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -72,5 +71,4 @@ def main():
 
 
 if __name__ == "__main__":
-    shutil.rmtree(CORPUS, ignore_errors=True)
     main()

@@ -366,6 +366,24 @@ fn what_is_no_address_of_a_file_is_an_error() {
     assert_eq!(names(folder.path()), ["file"]);
 }
 
+/// A link where the part is to be would make a download write elsewhere.
+#[test]
+fn a_link_in_the_way_is_not_followed() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::file(body(10));
+    let precious = elsewhere.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    std::os::unix::fs::symlink(&precious, folder.path().join(".set.zip.part")).unwrap();
+    let error = download_url(&server.url("set.zip"), folder.path(), None).unwrap_err();
+    refused("a link where a download is to be written", ".set.zip.part", &error);
+    let archive = folder.path().join("b.zip");
+    fs::write(&archive, "").unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(".b.zip.unpacking")).unwrap();
+    let error = extract(&archive, None).unwrap_err();
+    refused("a link where an archive is to be unpacked", ".b.zip.unpacking", &error);
+    assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
+}
+
 /// Downloads `TEST_URL` into `TEST_FOLDER`; the content's SHA-1 is `TEST_SHA1`.
 fn download_in_child(name: &str, server: &Server, folder: &Path, body: &[u8]) -> Child {
     let mut command: Command = common::child(name);

@@ -13,6 +13,11 @@ use crate::{Error, Result};
 pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Result<File> {
     let mut told = false;
     loop {
+        // What is written here must not end up elsewhere.
+        if path.is_symlink() {
+            let expected = "nothing, or what an earlier call left";
+            return Err(Error::file(path, "a link is in the way", expected, "remove the link"));
+        }
         let file = open().map_err(Error::io("write", path))?;
         match file.try_lock() {
             Ok(()) if is_at(&file, path) => return Ok(file),
