@@ -57,6 +57,39 @@ fn pictures_of_every_kind_are_read_as_pillow_does() {
 /// Two decoders round the same file otherwise, most where colours have half the size.
 const LARGEST: f64 = 4.;
 
+/// Where there are photographs and the reference: JPEG files as cameras and editors write them.
+#[test]
+fn photographs_are_read_and_resized_as_pillow_does() {
+    use d2l::data::transforms::Transform;
+    use rand::SeedableRng;
+    let Some(folder) = common::photographs() else { return };
+    let images = ImageFolder::new(folder.join("test")).unwrap();
+    let paths: Vec<_> = images.samples().iter().step_by(8).map(|sample| &sample.0).collect();
+    let made = tempfile::tempdir().unwrap();
+    let made = made.path().join("made.safetensors");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = std::process::Command::new(root.join(".venv/bin/python"));
+    python.arg(common::reference_folder().join("photographs.py")).arg(&made).args(&paths);
+    if !python.status().is_ok_and(|status| status.success()) {
+        return println!("skipped: no Python with Pillow in .venv");
+    }
+    let theirs: std::collections::HashMap<_, _> =
+        Tensor::read_safetensors(made).unwrap().into_iter().collect();
+    let mut largest = Comparison::new("photographs, decoded, against Pillow", "of 255", 10.);
+    let mut mean = Comparison::new("photographs, decoded, the mean difference", "of 255", 0.5);
+    let what = "photographs, decoded and resized to 256×256, against torchvision on Pillow";
+    let mut resized = Comparison::new(what, "of 255", 8.);
+    let mut rng = d2l::data::Rng::seed_from_u64(0);
+    for (i, path) in paths.iter().enumerate() {
+        let (image, case) = (Image::open(path).unwrap(), path.display().to_string());
+        let (most, average) = differences(&pixels(image.clone()), &theirs[&i.to_string()], &case);
+        largest.add(&case, most);
+        mean.add(&case, average);
+        let ours = pixels(Resize::new([256, 256]).apply(image, &mut rng).unwrap());
+        resized.add(&case, differences(&ours, &theirs[&format!("{i}/256")], &case).0);
+    }
+}
+
 /// image#1958, vision#7977, Pillow#9109: as torchvision, turned only where one asks for it.
 #[test]
 fn the_cameras_orientation_is_applied_on_demand() {
