@@ -229,6 +229,51 @@ fn a_part_of_another_file_is_thrown_away() {
     }
 }
 
+/// A page that answers in between, and a program killed after the last byte.
+#[test]
+fn what_has_come_is_not_thrown_away_without_need() {
+    let body = body(100_000);
+    let html = with_head("200 OK", "Content-Type: text/html", b"<html>log in</html>");
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join(".set.zip.part");
+    fs::write(&part, &body[..60_000]).unwrap();
+    let log_in = Server::always(html).url("set.zip");
+    let error = download_url(&log_in, folder.path(), Some(&sha1(&body))).unwrap_err();
+    assert!(error.to_string().contains("a page came"), "{error}");
+    assert_eq!(fs::read(&part).unwrap().len(), 60_000);
+    fs::write(&part, &body).unwrap();
+    let server = Server::file(body.clone());
+    let result = download_url(&server.url("set.zip"), folder.path(), Some(&sha1(&body)));
+    is_whole(folder.path(), result, &body);
+    assert!(server.starts().is_empty());
+}
+
+/// Without a network a reader is told so at once.
+#[test]
+fn who_cannot_be_reached_is_asked_once() {
+    const NAME: &str = "who_cannot_be_reached_is_asked_once";
+    if !common::in_child(NAME) {
+        let text = common::run_in_child(NAME, &[]);
+        assert_eq!(text.matches("trying again").count(), 1, "{text}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for host in ["no-such-host.invalid".to_string(), format!("127.0.0.1:{port}")] {
+        let url = format!("http://{host}/set.zip");
+        download_url(&url, folder.path(), Some(&sha1(b""))).unwrap_err();
+    }
+    // One that hangs up was there.
+    let body = body(10);
+    let whole = body.clone();
+    let server = Server::start(move |request| match request.number {
+        0 => vec![],
+        _ => vec![Step::Send(part(&whole, None))],
+    });
+    let (folder, result) = get(&server, &body);
+    is_whole(folder.path(), result, &body);
+}
+
 #[test]
 fn a_broken_download_stays_for_the_next_call() {
     let body = body(100_000);

@@ -81,6 +81,11 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
     if is_here()? {
         return Ok(target);
     }
+    // One that was killed may have fetched all of it.
+    if part.length > 0 && checksum.mismatch(&part.path)?.is_none() {
+        part.become_whole(&target)?;
+        return Ok(target);
+    }
     let mut reasons = vec![];
     for address in addresses(url, &name) {
         match part.fetch(&address, folder, checksum)? {
@@ -178,9 +183,15 @@ impl Part {
         let request = Request::new(url, self.length);
         let (status, length, is_page) = match request.next()? {
             News::Head { status, length, is_page } => (status, length, is_page),
-            News::Failed(reason) => return Ok(Err(Failure::Passing(reason))),
-            News::Bytes(_) | News::End => return Ok(Err(Failure::Passing("no head".into()))),
+            News::Failed { reason, passing: true } => return Ok(Err(Failure::Passing(reason))),
+            News::Failed { reason, .. } => return Ok(Err(Failure::Lasting(reason))),
+            News::Bytes(_) | News::End => return Ok(Err(Failure::Lasting("no head".into()))),
         };
+        let name = url.split(['?', '#']).next().unwrap_or(url);
+        if is_page && status == 200 && !name.ends_with(".html") && !name.ends_with(".htm") {
+            let found = "a page came in place of the file: a proxy or a log-in may have answered";
+            return Ok(Err(Failure::Lasting(found.into())));
+        }
         match status {
             206 => {
                 let end = SeekFrom::Start(self.length);
@@ -197,11 +208,6 @@ impl Part {
                 return Ok(Err(Failure::Passing(format!("the server answered {status}"))));
             }
             _ => return Ok(Err(Failure::Lasting(format!("the server answered {status}")))),
-        }
-        let name = url.split(['?', '#']).next().unwrap_or(url);
-        if is_page && !name.ends_with(".html") && !name.ends_with(".htm") {
-            let found = "a page came in place of the file: a proxy or a log-in may have answered";
-            return Ok(Err(Failure::Lasting(found.into())));
         }
         let whole = length.map(|length| self.length + length);
         let size =
@@ -220,7 +226,7 @@ impl Part {
                 }
                 News::End if whole.is_none_or(|whole| whole == self.length) => return Ok(Ok(())),
                 News::End | News::Head { .. } => return Ok(Err(self.cut_off(whole, ""))),
-                News::Failed(reason) => return Ok(Err(self.cut_off(whole, &reason))),
+                News::Failed { reason, .. } => return Ok(Err(self.cut_off(whole, &reason))),
             }
         }
     }

@@ -22,8 +22,8 @@ pub(super) enum News {
     Bytes(Vec<u8>),
     /// The body is whole, as far as the server's own words tell.
     End,
-    /// It went wrong.
-    Failed(String),
+    /// It went wrong. `passing`: a server was there, and it may go well a moment later.
+    Failed { reason: String, passing: bool },
 }
 
 /// A request on its way.
@@ -36,9 +36,9 @@ impl Request {
         let (sender, receiver) = sync_channel(16);
         let url = url.to_string();
         std::thread::spawn(move || {
-            if let Err(reason) = read(&url, start, &sender) {
+            if let Err(error) = read(&url, start, &sender) {
                 // Nobody may be waiting any more.
-                let _ = sender.send(News::Failed(reason));
+                let _ = sender.send(failed(error));
             }
         });
         Request(receiver)
@@ -54,10 +54,12 @@ impl Request {
                 Err(RecvTimeoutError::Timeout) if start.elapsed() < silence => {}
                 Err(RecvTimeoutError::Timeout) => {
                     let seconds = silence.as_secs_f64();
-                    return Ok(News::Failed(format!("nothing came for {seconds} s")));
+                    let reason = format!("nothing came for {seconds} s");
+                    return Ok(News::Failed { reason, passing: false });
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Ok(News::Failed("the connection's thread ended".into()));
+                    let reason = "the connection's thread ended".into();
+                    return Ok(News::Failed { reason, passing: false });
                 }
             }
         }
@@ -71,16 +73,24 @@ fn longest_silence() -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
-/// What went wrong, without the library's name for the kind of it.
-fn words(error: ureq::Error) -> String {
+/// What went wrong, without the library's name for the kind of it. Where nobody can be reached, a
+/// reader without a network is not to wait for it again and again.
+fn failed(error: ureq::Error) -> News {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error {
-        ureq::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
+        ureq::Error::Io(error) => News::Failed {
+            passing: matches!(
+                error.kind(),
+                BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+            ),
+            reason: error.to_string(),
+        },
+        other => News::Failed { reason: other.to_string(), passing: false },
     }
 }
 
 /// Sends all news but a failure. An answer of `Ok` says that nobody listens, or that it has ended.
-fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(), String> {
+fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(), ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
@@ -91,7 +101,7 @@ fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(
     if start > 0 {
         request = request.header("Range", format!("bytes={start}-"));
     }
-    let response = request.call().map_err(words)?;
+    let response = request.call()?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let head = News::Head {
         status: response.status().as_u16(),
@@ -104,7 +114,7 @@ fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(
     let mut body = response.into_body().into_reader();
     loop {
         let mut piece = vec![0; 1 << 16];
-        let count = body.read(&mut piece).map_err(|error| error.to_string())?;
+        let count = body.read(&mut piece)?;
         piece.truncate(count);
         let next = if count == 0 { News::End } else { News::Bytes(piece) };
         if news.send(next).is_err() || count == 0 {
