@@ -38,8 +38,12 @@ pub fn extract(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
     let size = file.metadata().map_err(Error::io("read the archive", archive))?.len();
     std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
     let work = WorkFolder::new(folder.join(format!(".{name}.unpacking")))?;
-    let mut unpacker =
-        Unpacker { archive, folder: work.path(), bytes: 0, most: size.max(1 << 20) * 100 };
+    let mut unpacker = Unpacker {
+        archive,
+        folder: work.path(),
+        bytes: 0,
+        most: size.max(1 << 20).saturating_mul(100),
+    };
     match kind {
         Kind::Zip => unpacker.unzip(file)?,
         Kind::Tar => unpacker.untar(whole_tar(file, archive)?)?,
