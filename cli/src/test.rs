@@ -32,16 +32,16 @@ pub fn test(project: &Project) -> Result<()> {
     check("clippy, the kernel", cargo(&lint))?;
     check("the kernel's unit tests", cargo(&[&["test"], &kernel[..]].concat()))?;
     check("the command line's tests", cargo(&["test", "--locked", "-p", "d2l-cli"]))?;
+    let step = "Installing what the tests need";
+    install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
+    let step = "Installing the book's own package";
+    install(project, &Steps::default(), step, "tests/book.txt", &["--no-deps"])?;
     check("the crate's tests", report::crate_tests(project)?)?;
     report::check(project)?;
     let mut docs = cargo(&["doc", "--locked", "--no-deps", "--lib"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     check("documentation", docs)?;
 
-    let step = "Installing what the tests need";
-    install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
-    let step = "Installing the book's own package";
-    install(project, &Steps::default(), step, "tests/book.txt", &["--no-deps"])?;
     let mut reference = project.command(project.python());
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;
