@@ -269,7 +269,8 @@ fn a_killed_extraction_is_finished_by_the_next() {
         let mut command = common::child(NAME);
         let mut child =
             command.env("TEST_ARCHIVE", &archive).stdout(Stdio::null()).spawn().unwrap();
-        while !folder.path().join(".set.zip.unpacking").exists() {
+        let work = folder.path().join(".set.zip.unpacking");
+        while !work.exists() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(kills * 20));
