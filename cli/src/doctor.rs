@@ -132,14 +132,19 @@ fn cuda(project: &Project) -> (State, String) {
     }
 }
 
-fn bf16() -> (State, String) {
+/// Whether the processor itself multiplies bfloat16 numbers.
+pub fn multiplies_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     let cpu = std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(target_arch = "aarch64")]
     let cpu = std::arch::is_aarch64_feature_detected!("bf16");
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let cpu = false;
-    match cpu {
+    cpu
+}
+
+fn bf16() -> (State, String) {
+    match multiplies_bf16() {
         true => (Good, "this processor multiplies it: training is about twice as fast".into()),
         false => (Absent, "not on this processor: training computes in f32".into()),
     }

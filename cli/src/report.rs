@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::doctor::multiplies_bf16;
 use crate::project::Project;
 
 const BEGIN: &str = "<!-- written by `cargo d2l report` -->\n";
@@ -128,14 +129,10 @@ fn rows(project: &Project, kind: &str) -> Result<Vec<Value>> {
 
 fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let value = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?;
-        Some(line.split_once(": ")?.1.to_string())
-    };
-    let model = value("model name").unwrap_or_else(|| std::env::consts::ARCH.into());
-    let flags = value("flags").unwrap_or_default();
-    let bfloat16 =
-        if flags.split(' ').any(|flag| flag.contains("bf16")) { ", bfloat16" } else { "" };
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    let model = line.and_then(|line| line.split_once(": ")).map(|(_, model)| model);
+    let model = model.unwrap_or(std::env::consts::ARCH);
+    let bfloat16 = if multiplies_bf16() { ", bfloat16" } else { "" };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores, {model}{bfloat16}")
 }

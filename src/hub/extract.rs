@@ -70,12 +70,13 @@ enum Kind {
 impl Kind {
     fn of(name: &str) -> Option<Kind> {
         let name = name.to_lowercase();
-        match name {
-            _ if name.ends_with(".zip") => Some(Kind::Zip),
-            _ if name.ends_with(".tar") => Some(Kind::Tar),
-            _ if name.ends_with(".tar.gz") || name.ends_with(".tgz") => Some(Kind::TarGz),
-            _ => None,
-        }
+        let ends = [
+            (".zip", Kind::Zip),
+            (".tar", Kind::Tar),
+            (".tar.gz", Kind::TarGz),
+            (".tgz", Kind::TarGz),
+        ];
+        ends.into_iter().find(|(end, _)| name.ends_with(end)).map(|(_, kind)| kind)
     }
 }
 
@@ -124,8 +125,8 @@ impl Unpacker<'_> {
             progress.advance(1);
         }
         // The checksum of a .gz comes at its very end.
-        let rest = tar.into_inner().take(self.most - self.bytes);
-        std::io::copy(&mut { rest }, &mut std::io::sink()).map_err(|error| self.damaged(&error))?;
+        let mut rest = tar.into_inner().take(self.most - self.bytes);
+        std::io::copy(&mut rest, &mut std::io::sink()).map_err(|error| self.damaged(&error))?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::digest::Checksum;
 use super::download::fetch;
 use super::{folders, writable_folder};
 use crate::models::Architecture;
+use crate::models::weight_file::promised_hash;
 use crate::{Error, Result};
 
 /// torchvision's files; a name ends in the first eight digits of the file's SHA-256.
@@ -33,7 +34,7 @@ fn torchvision_file(name: &str) -> Result<PathBuf> {
             return Ok(path);
         }
     }
-    let hash = Checksum::Sha256(hash_in_name(name));
+    let hash = promised_hash(name).map_or(Checksum::Unknown, Checksum::Sha256);
     fetch(&format!("{TORCHVISION}{name}"), &writable_folder()?, hash)
 }
 
@@ -48,12 +49,6 @@ fn set_up_file(name: &str) -> Result<PathBuf> {
             "run `cargo d2l setup`",
         )
     })
-}
-
-/// `f37072fd` of `resnet18-f37072fd.pth`.
-fn hash_in_name(name: &str) -> &str {
-    let stem = name.split('.').next().unwrap_or(name);
-    stem.rsplit('-').next().unwrap_or(stem)
 }
 
 fn torch_cache() -> PathBuf {

@@ -116,7 +116,7 @@ fn check_name(path: &Path) -> Result<()> {
 }
 
 /// Eight digits or more of a hash behind the last dash. A date has no letters.
-fn promised_hash(name: &str) -> Option<&str> {
+pub(crate) fn promised_hash(name: &str) -> Option<&str> {
     let (_, hash) = name.split('.').next()?.rsplit_once('-')?;
     let is_hash = (8..=64).contains(&hash.len())
         && hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
