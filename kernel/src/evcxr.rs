@@ -22,7 +22,7 @@ use zeromq::{
 
 use crate::message::{Key, Message};
 use crate::relay::{Input, pass_on};
-use crate::{connection, names};
+use crate::{connection, names, outline};
 
 /// How evcxr is started.
 #[derive(Clone)]
@@ -99,6 +99,14 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
     let path = [stand_ins.clone()].into_iter().chain(std::env::split_paths(&path));
     command.env("PATH", std::env::join_paths(path)?);
     command.env(names::STAND_INS, stand_ins);
+    // rust-analyzer looks for cargo there, whatever the PATH.
+    if let Some(home) = std::env::var_os("CARGO_HOME") {
+        command.env(names::CARGO_HOME, home);
+    }
+    command.env("CARGO_HOME", &settings.scratch);
+    if let Some(library) = outline::library(&settings.scratch) {
+        command.env(outline::LIBRARY, library);
+    }
     command.env(names::SOCKET, settings.socket());
     command.env(names::INTERRUPT, settings.interrupt_file());
     command.env(names::WIRE, "1");

@@ -17,6 +17,7 @@ mod greeter;
 mod lock;
 mod message;
 mod names;
+mod outline;
 mod program;
 mod relay;
 mod stand_in;

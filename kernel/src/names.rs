@@ -10,6 +10,8 @@ pub const STOCK: &str = "D2L_KERNEL_STOCK";
 pub const SOCKET: &str = "D2L_KERNEL_SOCKET";
 /// Set for evcxr and what it starts: the folder of the stand-ins for cargo, rustup and the shell.
 pub const STAND_INS: &str = "D2L_KERNEL_STAND_INS";
+/// Set for evcxr and what it starts: the user's own `CARGO_HOME`, if there is one.
+pub const CARGO_HOME: &str = "D2L_KERNEL_CARGO_HOME";
 /// Set for the program that runs the cells: the version of the display lines.
 pub const WIRE: &str = "JUPYTER_WIRE";
 /// Set for the program that runs the cells: the file that is there when it is asked to stop.

@@ -1,8 +1,9 @@
 //! Stand-ins for the programs that evcxr calls: cargo, rustup, and the shell of a `!` line.
 //!
 //! cargo's and the shell's tell the relay that work begins, so that the stop button can end it; cargo's
-//! puts the pinned versions into the cells' `Cargo.lock`, too. rustup's answers evcxr's question for
-//! cargo. They become the real programs, which see the user's own `PATH`.
+//! puts the pinned versions into the cells' `Cargo.lock`, too, and shortens what rust-analyzer is told.
+//! rustup's answers evcxr's question for cargo. They become the real programs, which see the user's
+//! own `PATH` and `CARGO_HOME`.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -15,7 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::{lock, names};
+use crate::{lock, names, outline};
 
 /// Makes the stand-ins in a folder, to be put in front of `PATH`.
 pub fn make(folder: &Path) -> Result<()> {
@@ -39,6 +40,7 @@ pub fn run_if_called() -> Result<()> {
     let (Some(path), own) = (path_without(), std::env::args_os().next()) else { return Ok(()) };
     let own = PathBuf::from(own.unwrap_or_default());
     match own.file_name().and_then(OsStr::to_str) {
+        Some("cargo") if outline::is_asked_for() => outline::metadata(real("cargo", &path)?),
         Some("cargo") => {
             begin_work()?;
             if let Some(base) = std::env::var_os(names::KERNEL_DIR) {
@@ -83,9 +85,20 @@ fn begin_work() -> Result<()> {
 }
 
 fn become_real(program: &str, path: &OsStr) -> Result<Infallible> {
+    let error = real(program, path)?.exec();
+    Err(error).with_context(|| format!("cannot start {program}"))
+}
+
+/// The real program, with this one's arguments.
+fn real(program: &str, path: &OsStr) -> Result<Command> {
     let mut places = std::env::split_paths(path).map(|folder| folder.join(program));
     let real = places.find(|path| path.is_file());
     let real = real.with_context(|| format!("there is no {program} on the PATH"))?;
-    let error = Command::new(&real).args(std::env::args_os().skip(1)).env("PATH", path).exec();
-    Err(error).with_context(|| format!("cannot start {}", real.display()))
+    let mut command = Command::new(real);
+    command.args(std::env::args_os().skip(1)).env("PATH", path);
+    match std::env::var_os(names::CARGO_HOME) {
+        Some(home) => command.env("CARGO_HOME", home),
+        None => command.env_remove("CARGO_HOME"),
+    };
+    Ok(command)
 }

@@ -22,6 +22,10 @@ pub fn install() {
     environment::set("RUST_BACKTRACE", if asked { "1" } else { "0" });
     if let Some(path) = stand_in::path_without() {
         environment::set("PATH", path);
+        match std::env::var_os(names::CARGO_HOME) {
+            Some(home) => environment::set("CARGO_HOME", home),
+            None => environment::remove("CARGO_HOME"),
+        }
     }
     let Some(socket) = std::env::var_os(names::SOCKET) else { return };
     match UnixStream::connect(socket).context("no relay").and_then(hand_over) {
