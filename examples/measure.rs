@@ -1,7 +1,8 @@
 //! Our side of `cargo d2l bench`: measures one thing and prints a line of JSON.
 //!
 //! ```text
-//! measure loader FOLDER THREADS BATCH             pictures/s that a loader makes
+//! measure facts                                   where the photographs are; has it bfloat16?
+//! measure loader FOLDER THREADS BATCH [keep]      pictures/s of a loader; keep decoded ones
 //! measure step auto|full STEPS                    pictures/s of training ResNet-18, batch of 32
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
@@ -9,6 +10,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use d2l::device::multiplies_bf16;
 use d2l::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,8 +19,12 @@ fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<usize>().unwrap_or(1);
     let measured = match arguments[..] {
-        ["loader", folder, threads, batch] => {
-            loader(folder.as_ref(), number(threads), number(batch))?
+        ["facts"] => json!({
+            "folder": download_extract("hotdog")?,
+            "has_bf16": multiplies_bf16(try_gpu(0)),
+        }),
+        ["loader", folder, threads, batch, ref keep @ ..] => {
+            loader(folder.as_ref(), number(threads), number(batch), !keep.is_empty())?
         }
         ["step", precision, steps] => step(precision, number(steps))?,
         ["lesson", folder, seed, epochs, batch] => {
@@ -41,8 +47,11 @@ fn test_augs() -> Compose {
 }
 
 /// One epoch for the page cache, then one that counts; `D2L_DATASET_LIMIT` bounds both.
-fn loader(folder: &Path, threads: usize, batch: usize) -> Result<Value> {
-    let pictures = ImageFolder::with_transform(folder.join("train"), &train_augs())?;
+fn loader(folder: &Path, threads: usize, batch: usize, keep: bool) -> Result<Value> {
+    let mut pictures = ImageFolder::with_transform(folder.join("train"), &train_augs())?;
+    if keep {
+        pictures = pictures.keep_decoded(4_000_000_000);
+    }
     let loader = DataLoader::new(pictures, batch)?.shuffle(true).num_workers(threads);
     let mut rate = 0.;
     for _ in 0..2 {
@@ -91,7 +100,6 @@ fn lesson(folder: &Path, seed: usize, epochs: usize, batch: usize) -> Result<Val
     let loss = CrossEntropyLoss::new(Reduction::None);
     let mut trainer = SGD::new(net.parameters(), 5e-4, 0.001)?;
     let devices = try_all_gpus();
-    let summary =
-        train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, epochs, &devices)?;
+    let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, epochs, &devices)?;
     Ok(json!({ "seconds": start.elapsed().as_secs_f64(), "test_acc": summary.test_acc }))
 }

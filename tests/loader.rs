@@ -36,6 +36,68 @@ fn batches_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// Decoded pictures that are kept give the same batches; their files are read once.
+#[test]
+fn kept_pictures_are_the_same_and_their_files_are_not_read_again() {
+    let set = small_set(9);
+    let expected = DataLoader::new(folder(&set), 4).unwrap();
+    let expected = [epoch(&expected), epoch(&expected)];
+    let kept = DataLoader::new(folder(&set).keep_decoded(1 << 30), 4).unwrap();
+    assert!(same(&expected[0], &epoch(&kept)));
+    // Room for one picture or two: the others are decoded each time.
+    let few = DataLoader::new(folder(&set).keep_decoded(20_000), 4).unwrap();
+    assert!(same(&expected[0], &epoch(&few)) && same(&expected[1], &epoch(&few)));
+    for (path, _) in kept.folder().samples() {
+        std::fs::remove_file(path).unwrap();
+    }
+    assert!(same(&expected[1], &epoch(&kept)));
+    assert!(few.iter().any(|batch| batch.is_err()), "all were kept");
+}
+
+/// A step of the reader's own may change each number by itself.
+#[test]
+fn numbers_that_do_not_follow_from_the_pixel_alone() {
+    #[derive(Debug)]
+    struct Number;
+    impl d2l::data::transforms::Transform for Number {
+        fn apply(&self, image: Image, _: &mut d2l::data::Rng) -> Result<Image> {
+            let Image::Float(numbers) = image else { panic!("the picture is still pixels") };
+            let (height, width) = (numbers.height(), numbers.width());
+            let pixels = (0..height * width).map(|i| [i as f32, 0., 1.]).collect();
+            Ok(Image::Float(d2l::data::FloatImage::new(height, width, pixels)?))
+        }
+    }
+    let set = small_set(2);
+    let normalize = Normalize::new([1., 0., 0.], [2., 1., 0.5]);
+    let augs = compose![Resize::new([3, 4]), ToTensor, Number, normalize];
+    let images = ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
+    let x = epoch(&DataLoader::new(images, 2).unwrap())[0].0.shallow_clone();
+    let channel = |c| Vec::<f32>::try_from(x.get(1).get(c).flatten(0, -1)).unwrap();
+    assert_eq!(channel(0), (0..12).map(|i| (i as f32 - 1.) / 2.).collect::<Vec<_>>());
+    assert_eq!((channel(1), channel(2)), (vec![0.; 12], vec![2.; 12]));
+    let error = d2l::data::FloatImage::new(3, 4, vec![[0.; 3]; 11]).err().unwrap().to_string();
+    assert!(error.contains("11 pixels for 4×3"), "{error}");
+}
+
+/// A panic in a step of the reader's own is an error of its batch, whatever the number of threads.
+#[test]
+fn a_step_that_panics_is_an_error_with_the_pictures_name() {
+    #[derive(Debug)]
+    struct Panics;
+    impl d2l::data::transforms::Transform for Panics {
+        fn apply(&self, _: Image, _: &mut d2l::data::Rng) -> Result<Image> {
+            panic!("on purpose")
+        }
+    }
+    let set = small_set(3);
+    let images = ImageFolder::with_transform(set.path().join("train"), &compose![Panics]).unwrap();
+    for workers in [1, 3] {
+        let loader = DataLoader::new(images.clone(), 2).unwrap().num_workers(workers);
+        let error = loader.iter().next().unwrap().unwrap_err().to_string();
+        assert!(error.contains("panicked") && error.contains("000.png"), "{error}");
+    }
+}
+
 #[test]
 fn shapes_and_labels() {
     let set = small_set(9);

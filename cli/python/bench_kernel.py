@@ -1,6 +1,6 @@
-"""Measures the kernel "Rust (d2l)" beside evcxr_jupyter as it is, in one run, alternating.
+"""The kernel "Rust (d2l)" beside evcxr_jupyter as it is: the part `display` of `cargo d2l bench`.
 
-Called by `cargo d2l bench`. Prints a table; the goals are those of docs/kernel.md.
+The goals are those of docs/kernel.md.
 """
 
 import os
@@ -51,8 +51,8 @@ println!("{} {}", steps.avg(), redraws.avg());
 
 
 class Kernel:
-    def __init__(self, stock=None):
-        self.manager = KernelManager(kernel_name="rust-d2l")
+    def __init__(self, stock=None, name="rust-d2l"):
+        self.manager = KernelManager(kernel_name=name)
         env = dict(os.environ)
         if stock:
             env |= environment(stock)
@@ -111,8 +111,7 @@ def memory(pid):
     return 0.0
 
 
-def main():
-    rows = []
+def measure(table):
     with copy_of_template() as stock:
         kinds = {"ours": None, "stock": stock}
         answers, results = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
@@ -123,10 +122,11 @@ def main():
                 answers[kind].append(kernel.answers)
                 results[kind].append(time.monotonic() - kernel.start)
                 kernel.stop()
+        add = lambda what, unit, ours, stock, goal="": table.add("display", what, unit, ours, stock, goal)
         median = {kind: statistics.median(times) for kind, times in answers.items()}
-        rows.append(("start to the first answer, s", median["ours"], median["stock"], ""))
+        add("start to the first answer, against evcxr", "s", median["ours"], median["stock"])
         median = {kind: statistics.median(times) for kind, times in results.items()}
-        rows.append(("start to the first result, s", median["ours"], median["stock"], "5 or less"))
+        add("start to the first result", "s", median["ours"], median["stock"], "5 s")
 
         kernels = {kind: Kernel(folder) for kind, folder in kinds.items()}
         times = {kind: [] for kind in kinds}
@@ -137,24 +137,17 @@ def main():
             for kind, kernel in kernels.items():
                 times[kind].append(kernel.run(f"let x = {i};") * 1000)
         ours, other = (statistics.median(times[kind]) for kind in kinds)
-        rows.append(("a trivial cell, ms", ours, other, f"within 10 %: {(ours / other - 1) * 100:+.1f} %"))
+        add(f"a trivial cell, median of {CELLS}", "ms", ours, other, "0.91")
         ours, other = (kernels[kind].round_trip() for kind in kinds)
-        rows.append(("question and answer, ms", ours, other, f"2 or less: {ours - other:+.2f}"))
+        add("question and answer", "ms", ours, other, "2 ms more")
         ours, other = (statistics.median(kernels[kind].delays()) for kind in kinds)
-        rows.append(("print to arrival, ms", ours, other, f"2 or less: {ours - other:+.2f}"))
+        add("print to arrival", "ms", ours, other, "2 ms more")
         relay = memory(kernels["ours"].manager.provisioner.process.pid)
-        rows.append(("memory of the relay, MB", relay, float("nan"), "30 or less"))
+        add("memory of the relay", "MB", relay, None, "30 MB")
         kernels["stock"].stop()
         kernel = kernels["ours"]
         kernel.run(':dep d2l = { path = ".." }\nuse d2l::prelude::*;')
         step, redraw = map(float, kernel.text(STEPS).split()[-2:])
         kernel.stop()
-    print(f"{'':<32} {'Rust (d2l)':>10} {'evcxr':>10}   goal")
-    for name, ours, other, goal in rows:
-        other = "" if other != other else f"{other:10.2f}"
-        print(f"{name:<32} {ours:10.2f} {other:>10}   {goal}")
-    part = redraw / step * 100
-    print(f"drawing bar and curves takes {redraw * 1000:.2f} ms, {part:.2f} % of a step of {step * 1000:.0f} ms (ResNet-18, batch of 32); goal: under 1 %")
-
-
-main()
+    add("drawing bar and curves", "ms", redraw * 1000, None)
+    add(f"the same, part of a step of {step:.1f} s", "%", redraw / step * 100, None, "1 %")

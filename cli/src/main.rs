@@ -49,8 +49,15 @@ enum Command {
         #[arg(long)]
         limit: Option<usize>,
     },
-    /// Measure the kernel beside evcxr as it is, in one run
-    Bench,
+    /// Measure this project beside the Python original, in one run, into target/bench
+    Bench {
+        /// The parts; all of them if none is named
+        #[arg(value_parser = ["loader", "step", "lesson", "notebook", "display"])]
+        parts: Vec<String>,
+        /// The whole lesson, with three seeds: hours on a processor
+        #[arg(long)]
+        full: bool,
+    },
     /// Run the crate's tests and write what they compared and refused into docs/
     Report,
     /// Check the format, lint, run all tests, execute every notebook in quick mode
@@ -80,9 +87,9 @@ fn run(command: Command) -> Result<()> {
             setup::setup(&project)?;
             notebooks::run(&project, &notebooks, epochs, limit)
         }
-        Command::Bench => {
+        Command::Bench { parts, full } => {
             setup::setup(&project)?;
-            notebooks::bench(&project)
+            notebooks::bench(&project, &parts, full)
         }
         Command::Report => {
             setup::setup(&project)?;

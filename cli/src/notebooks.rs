@@ -58,10 +58,16 @@ pub fn run(
     Ok(())
 }
 
-/// Measures the kernel and prints a table.
-pub fn bench(project: &Project) -> Result<()> {
-    let status = project.script("bench_kernel.py").status();
-    if !status.context("cannot start .venv/bin/python")?.success() {
+/// Measures ours beside the reference and prints a table.
+pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
+    let mut build = project.cargo();
+    build.args(["build", "--locked", "--release", "--example", "measure"]);
+    if !build.status().context("cannot start cargo")?.success() {
+        bail!("examples/measure.rs does not compile; see above");
+    }
+    let mut command = project.script("bench.py");
+    command.args(parts).args(full.then_some("--full"));
+    if !command.status().context("cannot start .venv/bin/python")?.success() {
         bail!("the benchmark failed; see above");
     }
     Ok(())

@@ -381,15 +381,27 @@ fn kernelspec(project: &Project) -> Result<()> {
 }
 
 /// Compiles what cells need, once, into the template from which kernels take their folders.
+/// For all that cells are linked with: cells themselves keep the checks of a debug build, but decoding
+/// and resizing pictures is not to be checked step by step.
+const PROFILE: &str = "\
+[profile.dev.package.\"*\"]
+opt-level = 3
+debug-assertions = false
+overflow-checks = false
+";
+
 fn warm_build(project: &Project, steps: &Steps) -> Result<()> {
     let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "cli/python/warm.py"];
     let mut files = names.map(|name| project.path(name)).to_vec();
     files.extend(["cargo.toml", "kernel.stamp"].map(|name| project.share().join(name)));
-    let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
+    let inputs = format!("{} {}\n{PROFILE}", digest(&files)?, rustc_version()?);
     let template = project.kernel_folders().join("template");
     unless_done(&template.join("d2l-stamp"), &inputs, || {
         steps.run("Warming the build: compiling d2l for the notebooks' cells", |bar| {
             fs::create_dir_all(&template)?;
+            let configuration = project.kernel_folders().join(".cargo");
+            fs::create_dir_all(&configuration)?;
+            fs::write(configuration.join("config.toml"), PROFILE)?;
             // The kernel gives cells the versions that this project is tested with.
             fs::copy(project.path("Cargo.lock"), project.kernel_folders().join("pinned.lock"))?;
             quietly(&mut project.script("warm.py"), bar)?;

@@ -136,8 +136,12 @@ mod tests {
             ]},
         });
         hide(&mut metadata).unwrap();
-        let names: Vec<&str> =
-            metadata["packages"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap()).collect();
+        let names: Vec<&str> = metadata["packages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["id"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["cells", "crate", "tensors", "other", "bytes"]);
         let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
         assert_eq!(nodes[1], node("crate", &["tensors"]));

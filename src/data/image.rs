@@ -7,7 +7,7 @@ use image::RgbImage;
 use tch::Tensor;
 
 use super::decode::decode;
-use crate::Result;
+use crate::{Error, Result};
 
 /// A picture on its way through transforms: pixels first, numbers after `ToTensor`.
 #[derive(Clone)]
@@ -19,14 +19,85 @@ pub enum Image {
 }
 
 /// A picture in numbers (`f32`), one pixel's channels side by side.
+///
+/// As long as each number follows from its pixel alone, the pixels are kept beside a table of what
+/// their 256 values stand for, and the numbers are made when they are asked for: where they go to.
 #[derive(Clone)]
 pub struct FloatImage {
+    height: usize,
+    width: usize,
+    numbers: Numbers,
+}
+
+#[derive(Clone)]
+enum Numbers {
+    /// A table for each channel.
+    Table(RgbImage, Box<[[f32; 256]; 3]>),
+    /// `[height * width, 3]`, row by row.
+    Each(Vec<[f32; 3]>),
+}
+
+impl FloatImage {
+    /// A picture of these pixels: red, green and blue of each, row by row.
+    ///
+    /// # Errors
+    /// `data` has another length.
+    pub fn new(height: usize, width: usize, data: Vec<[f32; 3]>) -> Result<FloatImage> {
+        if height.checked_mul(width) != Some(data.len()) {
+            let found = format!("{} pixels for {width}×{height}", data.len());
+            let todo = "give the pixels of all rows";
+            return Err(Error::invalid("FloatImage", found, "as many as its size says", todo));
+        }
+        Ok(FloatImage { height, width, numbers: Numbers::Each(data) })
+    }
+
     /// Rows.
-    pub height: usize,
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
     /// Columns.
-    pub width: usize,
-    /// `[height, width, 3]`, row by row.
-    pub data: Vec<f32>,
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Red, green and blue of each pixel, row by row.
+    pub fn data(&self) -> Vec<[f32; 3]> {
+        let mut data = vec![];
+        self.append_to(&mut data);
+        data
+    }
+
+    /// Puts the pixels behind those that are there.
+    pub(super) fn append_to(&self, data: &mut Vec<[f32; 3]>) {
+        match &self.numbers {
+            Numbers::Table(picture, table) => {
+                let (pixels, _) = picture.as_raw().as_chunks();
+                let [red, green, blue] = &**table;
+                data.extend(pixels.iter().map(|&[r, g, b]| {
+                    [red[usize::from(r)], green[usize::from(g)], blue[usize::from(b)]]
+                }));
+            }
+            Numbers::Each(numbers) => data.extend_from_slice(numbers),
+        }
+    }
+
+    /// Puts `each(channel, number)` in the place of each number; the channels are 0, 1 and 2.
+    pub fn map(mut self, each: impl Fn(usize, f32) -> f32) -> FloatImage {
+        match &mut self.numbers {
+            Numbers::Table(_, table) => {
+                for (channel, numbers) in table.iter_mut().enumerate() {
+                    numbers.iter_mut().for_each(|number| *number = each(channel, *number));
+                }
+            }
+            Numbers::Each(data) => {
+                for pixel in data {
+                    *pixel = std::array::from_fn(|channel| each(channel, pixel[channel]));
+                }
+            }
+        }
+        self
+    }
 }
 
 impl Image {
@@ -59,11 +130,11 @@ impl Image {
     /// libtorch is out of memory.
     pub fn to_tensor(&self) -> Result<Tensor> {
         let numbers = match self {
-            Image::Pixels(picture) => &FloatImage::from(picture),
+            Image::Pixels(picture) => &FloatImage::from(picture.clone()),
             Image::Float(numbers) => numbers,
         };
         let size = [numbers.height as i64, numbers.width as i64, 3];
-        let tensor = Tensor::f_from_slice(&numbers.data)?.f_view(size)?;
+        let tensor = Tensor::f_from_slice(numbers.data().as_flattened())?.f_view(size)?;
         Ok(tensor.f_permute([2, 0, 1])?.f_contiguous()?)
     }
 
@@ -74,11 +145,12 @@ impl Image {
             Image::Pixels(picture) => return picture.clone(),
             Image::Float(numbers) => numbers,
         };
-        let normalised = numbers.data.iter().any(|&x| !(0. ..=1.).contains(&x));
+        let data = numbers.data();
+        let normalised = data.iter().flatten().any(|x| !(0. ..=1.).contains(x));
         RgbImage::from_fn(numbers.width as u32, numbers.height as u32, |x, y| {
-            let start = (y as usize * numbers.width + x as usize) * 3;
+            let pixel = data[y as usize * numbers.width + x as usize];
             image::Rgb(std::array::from_fn(|c| {
-                let value = numbers.data[start + c];
+                let value = pixel[c];
                 let value =
                     if normalised { value * IMAGENET_STD[c] + IMAGENET_MEAN[c] } else { value };
                 (value * 255.).round() as u8
@@ -95,12 +167,14 @@ impl Image {
     }
 }
 
-impl From<&RgbImage> for FloatImage {
-    fn from(picture: &RgbImage) -> FloatImage {
+impl From<RgbImage> for FloatImage {
+    /// Numbers from 0 to 1.
+    fn from(picture: RgbImage) -> FloatImage {
+        let numbers = std::array::from_fn(|value| value as f32 / 255.);
         FloatImage {
             height: picture.height() as usize,
             width: picture.width() as usize,
-            data: picture.as_raw().iter().map(|&value| f32::from(value) / 255.).collect(),
+            numbers: Numbers::Table(picture, Box::new([numbers; 3])),
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::decode::decode;
+use super::kept::Kept;
 use super::rng::{generator, global_seed};
 use super::transforms::{Compose, Transform};
 use super::{Image, Rng};
@@ -28,6 +30,7 @@ pub struct ImageFolder {
     samples: Vec<(PathBuf, i64)>,
     transform: Option<Compose>,
     upright: bool,
+    kept: Option<Arc<Kept>>,
 }
 
 impl ImageFolder {
@@ -76,7 +79,7 @@ impl ImageFolder {
             |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into();
         let classes = folders.iter().map(name).collect();
         let root = root.to_path_buf();
-        Ok(ImageFolder { root, classes, samples, transform: None, upright: false })
+        Ok(ImageFolder { root, classes, samples, transform: None, upright: false, kept: None })
     }
 
     /// As [`new`](Self::new); each picture goes through `transform` (torchvision:
@@ -91,7 +94,14 @@ impl ImageFolder {
     /// Turns each picture as its camera notes in the EXIF data (Pillow: `ImageOps.exif_transpose`).
     /// torchvision does not, and neither does this crate unless told.
     pub fn exif_transpose(self) -> ImageFolder {
-        ImageFolder { upright: true, ..self }
+        ImageFolder { upright: true, kept: None, ..self }
+    }
+
+    /// Keeps decoded pictures in memory, up to `bytes` of them: from the second epoch on they need
+    /// only be cropped. A picture takes three bytes a pixel; clones of this folder share them.
+    pub fn keep_decoded(self, bytes: usize) -> ImageFolder {
+        let kept = Kept::new(self.len(), bytes);
+        ImageFolder { kept: Some(Arc::new(kept)), ..self }
     }
 
     /// The number of pictures.
@@ -135,7 +145,10 @@ impl ImageFolder {
     /// Picture and label number `index` of a training; randomness comes from `rng`.
     pub(super) fn sample(&self, index: usize, rng: &mut Rng) -> Result<(Image, i64)> {
         let (path, label) = &self.samples[index];
-        let image = self.open(index)?;
+        let image = match &self.kept {
+            Some(kept) => Image::from(kept.get(index, || decode(path, self.upright))?),
+            None => self.open(index)?,
+        };
         let image = match &self.transform {
             Some(transform) => {
                 transform.apply(image, rng).map_err(|error| error.during(path.display()))?

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -17,8 +18,8 @@ use crate::{Error, Result};
 
 /// Makes batches of a folder (PyTorch: `DataLoader`); the last one may be smaller.
 ///
-/// Threads read ahead by a few batches. What a batch holds depends on the seed, the epoch and the
-/// pictures alone, not on the number of threads.
+/// Threads make the pictures of the next two batches while a net learns. What a batch holds depends
+/// on the seed, the epoch and the pictures alone, not on the number of threads.
 pub struct DataLoader {
     folder: Arc<ImageFolder>,
     batch_size: usize,
@@ -29,7 +30,7 @@ pub struct DataLoader {
 }
 
 impl DataLoader {
-    /// Batches of `batch_size`, in order, by as many threads as there are cores, four at most.
+    /// Batches of `batch_size`, in order, by as many threads as there are cores, sixteen at most.
     ///
     /// # Errors
     /// `batch_size` is 0.
@@ -43,7 +44,7 @@ impl DataLoader {
             folder: Arc::new(folder),
             batch_size,
             shuffle: false,
-            num_workers: cores.min(4),
+            num_workers: cores.min(16),
             seed: global_seed(),
             epoch: AtomicU64::new(0),
         })
@@ -110,86 +111,105 @@ impl fmt::Debug for DataLoader {
     }
 }
 
-/// The pixels of a batch, `[N, H, W, 3]` row by row, and the labels.
-struct RawBatch {
-    pixels: Vec<f32>,
-    size: [i64; 4],
-    labels: Vec<i64>,
+type Sample = Result<(Image, i64)>;
+type Batch = Result<(Tensor, Tensor)>;
+
+/// A batch whose pictures are being made, by as many threads as there are.
+struct Parts {
+    place: usize,
+    indices: Vec<usize>,
+    samples: Mutex<Vec<Option<Sample>>>,
 }
 
-type Job = (usize, Vec<usize>);
+impl Parts {
+    /// Keeps a picture; whoever brings the last one gets all.
+    fn put(&self, slot: usize, sample: Sample) -> Option<Vec<Sample>> {
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples[slot] = Some(sample);
+        let is_whole = samples.iter().all(Option::is_some);
+        is_whole.then(|| std::mem::take(&mut *samples).into_iter().flatten().collect())
+    }
+}
+
+/// The picture for one slot of a batch.
+type Job = (Arc<Parts>, usize);
 
 /// The batches of one epoch, in order. After an error there are no more; the stop button is one.
 pub struct Batches {
     jobs: Option<mpsc::Sender<Job>>,
-    waiting: std::vec::IntoIter<Job>,
-    results: mpsc::Receiver<(usize, Result<RawBatch>)>,
+    waiting: std::vec::IntoIter<Arc<Parts>>,
+    results: mpsc::Receiver<(usize, Batch)>,
     /// Batches that came before their turn.
-    early: BTreeMap<usize, Result<RawBatch>>,
+    early: BTreeMap<usize, Batch>,
     next: usize,
     count: usize,
 }
 
 impl Batches {
     fn start(loader: &DataLoader, epoch: u64, order: Vec<usize>) -> Batches {
-        let jobs: Vec<Job> =
-            order.chunks(loader.batch_size).map(<[usize]>::to_vec).enumerate().collect();
-        let count = jobs.len();
+        let chunks = order.chunks(loader.batch_size).map(<[usize]>::to_vec);
+        let batches: Vec<_> = (0..)
+            .zip(chunks)
+            .map(|(place, indices)| {
+                let samples = Mutex::new(indices.iter().map(|_| None).collect());
+                Arc::new(Parts { place, indices, samples })
+            })
+            .collect();
+        let count = batches.len();
         let (job_sender, job_receiver) = mpsc::channel::<Job>();
         let (result_sender, results) = mpsc::channel();
         let job_receiver = Arc::new(Mutex::new(job_receiver));
-        for _ in 0..loader.num_workers.min(count) {
+        for _ in 0..loader.num_workers.min(order.len()) {
             let (jobs, results) = (job_receiver.clone(), result_sender.clone());
             let (folder, seed) = (loader.folder.clone(), loader.seed);
             thread::spawn(move || {
                 loop {
                     // The lock is held while waiting: the next idle thread gets the next job.
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok((place, indices)) = job else { break };
-                    let batch = make_batch(&folder, seed, epoch, &indices);
-                    if results.send((place, batch)).is_err() {
-                        break;
+                    let Ok((parts, slot)) = job else { break };
+                    let sample = make_sample(&folder, seed, epoch, parts.indices[slot]);
+                    if let Some(samples) = parts.put(slot, sample) {
+                        let batch = collate(&folder, &parts.indices, samples);
+                        if results.send((parts.place, batch)).is_err() {
+                            break;
+                        }
                     }
                 }
             });
         }
         let mut batches = Batches {
             jobs: Some(job_sender),
-            waiting: jobs.into_iter(),
+            waiting: batches.into_iter(),
             results,
             early: BTreeMap::new(),
             next: 0,
             count,
         };
-        // One batch more than threads: no thread waits, and memory is bounded.
-        for _ in 0..=loader.num_workers {
+        // While the net learns from one, another is ready and a third in the making; more of them
+        // only where they are smaller than the threads are many.
+        for _ in 0..2 + loader.num_workers / loader.batch_size {
             batches.hand_out();
         }
         batches
     }
 
     fn hand_out(&mut self) {
-        if let (Some(jobs), Some(job)) = (&self.jobs, self.waiting.next()) {
-            // Only fails when all threads are gone; `next` says so then.
-            let _ = jobs.send(job);
+        if let (Some(jobs), Some(parts)) = (&self.jobs, self.waiting.next()) {
+            for slot in 0..parts.indices.len() {
+                // Only fails when all threads are gone; `receive` says so then.
+                let _ = jobs.send((parts.clone(), slot));
+            }
         }
     }
 
-    fn receive(&mut self) -> Result<RawBatch> {
+    fn receive(&mut self) -> Batch {
         loop {
             if let Some(batch) = self.early.remove(&self.next) {
                 return batch;
             }
             match self.results.recv() {
                 Ok((place, batch)) => self.early.insert(place, batch),
-                Err(_) => {
-                    return Err(Error::invalid(
-                        "DataLoader",
-                        "the loader's threads ended before the batch was made",
-                        "threads that run until the last batch",
-                        "this is a fault in a transform: look for a panic in the output above",
-                    ));
-                }
+                Err(_) => return Err(broken("a thread of the loader ended")),
             };
         }
     }
@@ -202,11 +222,7 @@ impl Iterator for Batches {
         if self.next == self.count {
             return None;
         }
-        let batch = check_interrupt().and_then(|()| self.receive()).and_then(|batch| {
-            // Channels lie side by side in memory: libtorch's channels-last layout.
-            let x = Tensor::f_from_slice(&batch.pixels)?.f_view(batch.size)?;
-            Ok((x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&batch.labels)?))
-        });
+        let batch = check_interrupt().and_then(|()| self.receive());
         if batch.is_ok() {
             self.next += 1;
             self.hand_out();
@@ -218,32 +234,51 @@ impl Iterator for Batches {
     }
 }
 
-fn make_batch(folder: &ImageFolder, seed: u64, epoch: u64, indices: &[usize]) -> Result<RawBatch> {
-    let mut batch = RawBatch { pixels: vec![], size: [0; 4], labels: vec![] };
-    for &index in indices {
-        let (image, label) = folder.sample(index, &mut generator(seed, epoch, index as u64))?;
+fn make_sample(folder: &ImageFolder, seed: u64, epoch: u64, index: usize) -> Sample {
+    // A transform that panics would leave its batch without an end.
+    let make = || folder.sample(index, &mut generator(seed, epoch, index as u64));
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
+        let path = folder.samples()[index].0.display();
+        Err(broken("a transform panicked").during(path))
+    })
+}
+
+fn broken(found: &str) -> Error {
+    let todo = "look for a panic in the output above";
+    Error::invalid("DataLoader", found, "transforms that return errors", todo)
+}
+
+/// Pictures `[N, 3, H, W]` and labels `[N]`.
+fn collate(folder: &ImageFolder, indices: &[usize], samples: Vec<Sample>) -> Batch {
+    let mut size = None;
+    let mut pixels: Vec<[f32; 3]> = vec![];
+    let mut labels = vec![];
+    for (&index, sample) in indices.iter().zip(samples) {
+        let (image, label) = sample?;
         let path = &folder.samples()[index].0;
-        let numbers = match image {
-            Image::Float(numbers) => numbers,
-            Image::Pixels(_) => {
-                let todo = "put ToTensor at the end of the transform given to ImageFolder";
-                return Err(Error::file(path, "still pixels", "numbers for the net", todo));
-            }
+        let Image::Float(numbers) = image else {
+            let todo = "put ToTensor at the end of the transform given to ImageFolder";
+            return Err(Error::file(path, "still pixels", "numbers for the net", todo));
         };
-        let size = [indices.len() as i64, numbers.height as i64, numbers.width as i64, 3];
-        if batch.labels.is_empty() {
-            batch.size = size;
-            batch.pixels.reserve_exact(indices.len() * numbers.data.len());
-        } else if batch.size != size {
+        let own = (numbers.height(), numbers.width());
+        let (height, width) = *size.get_or_insert_with(|| {
+            pixels.reserve_exact(indices.len() * own.0 * own.1);
+            own
+        });
+        if own != (height, width) {
             return Err(Error::file(
                 path,
-                format!("{}×{} pixels after the transform", numbers.width, numbers.height),
-                format!("{}×{}, as the batch's first picture", batch.size[2], batch.size[1]),
+                format!("{}×{} pixels after the transform", own.1, own.0),
+                format!("{height}×{width}, as the batch's first picture"),
                 "make all pictures one size with RandomResizedCrop, or Resize([256, 256])",
             ));
         }
-        batch.pixels.extend_from_slice(&numbers.data);
-        batch.labels.push(label);
+        numbers.append_to(&mut pixels);
+        labels.push(label);
     }
-    Ok(batch)
+    let (height, width) = size.unwrap_or_default();
+    let size = [indices.len() as i64, height as i64, width as i64, 3];
+    // Channels lie side by side in memory: libtorch's channels-last layout.
+    let x = Tensor::f_from_slice(pixels.as_flattened())?.f_view(size)?;
+    Ok((x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&labels)?))
 }

@@ -5,6 +5,7 @@ pub(crate) mod builtin;
 mod decode;
 mod image;
 mod image_folder;
+mod kept;
 mod loader;
 mod rng;
 pub mod transforms;

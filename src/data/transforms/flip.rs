@@ -26,7 +26,10 @@ impl Transform for RandomHorizontalFlip {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let mut picture = pixels(image, self)?;
         if rng.random::<f64>() < self.0 {
-            image::imageops::flip_horizontal_in_place(&mut picture);
+            let row = 3 * picture.width() as usize;
+            for row in picture.chunks_exact_mut(row.max(3)) {
+                row.as_chunks_mut::<3>().0.reverse();
+            }
         }
         Ok(picture.into())
     }

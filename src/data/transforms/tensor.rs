@@ -11,7 +11,7 @@ pub struct ToTensor;
 impl Transform for ToTensor {
     fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
         Ok(match image {
-            Image::Pixels(picture) => Image::Float(FloatImage::from(&picture)),
+            Image::Pixels(picture) => Image::Float(FloatImage::from(picture)),
             numbers => numbers,
         })
     }
@@ -33,7 +33,7 @@ impl Normalize {
 
 impl Transform for Normalize {
     fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
-        let Image::Float(mut numbers) = image else {
+        let Image::Float(numbers) = image else {
             return Err(Error::invalid(
                 format!("{self:?}"),
                 "a picture in pixels",
@@ -41,11 +41,7 @@ impl Transform for Normalize {
                 "put ToTensor before this step",
             ));
         };
-        for pixel in numbers.data.chunks_exact_mut(3) {
-            for ((value, mean), std) in pixel.iter_mut().zip(self.mean).zip(self.std) {
-                *value = (*value - mean) / std;
-            }
-        }
-        Ok(Image::Float(numbers))
+        let Normalize { mean, std } = self;
+        Ok(Image::Float(numbers.map(|channel, value| (value - mean[channel]) / std[channel])))
     }
 }

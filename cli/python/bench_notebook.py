@@ -1,0 +1,96 @@
+"""How long a reader waits for cells: the part `notebook` of `cargo d2l bench`.
+
+Ours beside evcxr as it is, in a build folder as warm as ours, and beside Python's kernel.
+"""
+
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import nbformat
+from bench_kernel import ROOT, Kernel
+from stock import copy_of_template
+
+ROUNDS = 3
+
+IMPORTS = """%matplotlib inline
+import os
+import torch
+import torchvision
+from torch import nn
+from d2l import torch as d2l"""
+
+PICTURES = """train_imgs = torchvision.datasets.ImageFolder({folder!r} + '/train')
+hotdogs = [train_imgs[i][0] for i in range(8)]
+not_hotdogs = [train_imgs[-i - 1][0] for i in range(8)]
+d2l.show_images(hotdogs + not_hotdogs, 2, 8, scale=1.4);"""
+
+
+def cells():
+    notebook = nbformat.read(ROOT / "notebooks" / "fine_tuning.ipynb", as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+class Watch:
+    """Sees whether a cell showed a picture, and whether it trained."""
+
+    picture = trained = False
+
+    def __call__(self, message):
+        content = message["content"]
+        if message["msg_type"] in ("display_data", "execute_result"):
+            self.picture |= any(kind.startswith("image/") for kind in content["data"])
+        elif message["msg_type"] == "stream":
+            self.trained |= "training on" in content["text"] or "test accuracy" in content["text"]
+
+
+def until_picture(kernel, sources):
+    """Seconds from the kernel's start until the first picture; each cell's own."""
+    times, watch = [], Watch()
+    for source in sources:
+        times.append(kernel.run(source, watch))
+        if watch.picture:
+            break
+    total = time.monotonic() - kernel.start
+    kernel.stop()
+    return total, times
+
+
+def python_kernel(python, scratch):
+    """A kernel's description for the reference's Python, as ipykernel would write it."""
+    kernel = Path(scratch, "jupyter", "kernels", "bench-python")
+    kernel.mkdir(parents=True, exist_ok=True)
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "", "language": "python"}))
+    os.environ["JUPYTER_PATH"] = str(kernel.parents[1])
+    return kernel.name
+
+
+def measure(table, python, folder, scratch):
+    os.environ |= {"D2L_MAX_EPOCHS": "1", "D2L_DATASET_LIMIT": "16"}
+    name = python_kernel(python, scratch)
+    ours, stock, theirs = [], [], []
+    with copy_of_template() as warm:
+        for _ in range(ROUNDS):
+            ours.append(until_picture(Kernel(), cells()))
+            kernel = Kernel(stock=warm)
+            stock.append((0, [kernel.run(source) for source in cells()[:2]]))
+            kernel.stop()
+            theirs.append(until_picture(Kernel(name=name), [IMPORTS, PICTURES.format(folder=folder)]))
+    cell = lambda runs, i: statistics.median(times[i] for _, times in runs)
+    total = lambda runs: statistics.median(total for total, _ in runs)
+    table.add("notebook", "the `:dep` cell, against evcxr's (warm, too)", "s", cell(ours, 0), cell(stock, 0), "3 s")
+    table.add("notebook", "the `:dep` cell, against Python's imports", "s", cell(ours, 0), cell(theirs, 0))
+    table.add("notebook", "from the kernel's start to the first picture, against Python's", "s", total(ours), total(theirs), "1.0")
+    kernel, others, slowest = Kernel(), [], ("", 0)
+    for source in cells():
+        watch = Watch()
+        seconds = kernel.run(source, watch)
+        if not watch.trained and not source.startswith(":dep"):
+            others.append(seconds)
+            slowest = max(slowest, (source.splitlines()[0][:40], seconds), key=lambda cell: cell[1])
+    kernel.stop()
+    table.add("notebook", f"later cells that do not train, median of {len(others)}", "s", statistics.median(others), None, "0.3 s")
+    table.add("notebook", f"the slowest of them (`{slowest[0]} …`)", "s", slowest[1], None)

@@ -1,0 +1,96 @@
+"""Python's side of `cargo d2l bench`: measures one thing and prints a line of JSON last.
+
+Arguments are those of examples/measure.rs: `loader FOLDER WORKERS BATCH`, `step KIND STEPS`,
+`lesson FOLDER SEED EPOCHS BATCH`. The training is that of the book's package; `step best-f32` and
+`step best-bf16` are what a skilled person would write.
+"""
+
+import json
+import os
+import sys
+import time
+
+import torch
+import torchvision
+from d2l import torch as d2l
+from torch import nn
+from torchvision import transforms
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+NORMALIZE = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+TRAIN = transforms.Compose(
+    [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(), NORMALIZE]
+)
+TEST = transforms.Compose(
+    [transforms.Resize([256, 256]), transforms.CenterCrop(224), transforms.ToTensor(), NORMALIZE]
+)
+
+
+def batches(folder, transform, batch, **options):
+    """A loader over as many pictures as ours takes in quick mode, the same ones."""
+    images = torchvision.datasets.ImageFolder(folder, transform=transform)
+    count = min(int(os.environ.get("D2L_DATASET_LIMIT", len(images))), len(images))
+    images = torch.utils.data.Subset(images, [i * len(images) // count for i in range(count)])
+    return torch.utils.data.DataLoader(images, batch_size=batch, **options)
+
+
+def loader(folder, workers, batch):
+    workers, batch = int(workers), int(batch)
+    if workers == 1:
+        # One process does it all, on one thread.
+        torch.set_num_threads(1)
+        workers = 0
+    data = batches(f"{folder}/train", TRAIN, batch, shuffle=True, num_workers=workers)
+    for _ in range(2):
+        start = time.perf_counter()
+        count = sum(len(y) for _, y in data)
+        rate = count / (time.perf_counter() - start)
+    return {"pictures_per_second": rate}
+
+
+def step(kind, steps):
+    steps = int(steps)
+    net = torchvision.models.resnet18(num_classes=2).to(DEVICE)
+    x, y = torch.rand(32, 3, 224, 224, device=DEVICE), torch.zeros(32, dtype=torch.int64, device=DEVICE)
+    loss = nn.CrossEntropyLoss(reduction="none")
+    best = kind != "book"
+    trainer = torch.optim.SGD(net.parameters(), lr=1e-5, weight_decay=1e-3, fused=best)
+    if best:
+        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+
+    def best_step():
+        net.train()
+        trainer.zero_grad()
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=kind == "best-bf16"):
+            total = loss(net(x), y).sum()
+        total.backward()
+        trainer.step()
+        return total.item()
+
+    for i in range(steps + 1):
+        if i == 1:
+            start = time.perf_counter()
+        best_step() if best else d2l.train_batch_ch13(net, x, y, loss, trainer, [DEVICE])
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return {"pictures_per_second": 32 * steps / (time.perf_counter() - start)}
+
+
+def lesson(folder, seed, epochs, batch):
+    """The book's `train_fine_tuning`, its loaders and its training loop."""
+    torch.manual_seed(int(seed))
+    start = time.perf_counter()
+    net = torchvision.models.resnet18()
+    net.fc = nn.Linear(net.fc.in_features, 2)
+    nn.init.xavier_uniform_(net.fc.weight)
+    train_iter = batches(f"{folder}/train", TRAIN, int(batch), shuffle=True)
+    test_iter = batches(f"{folder}/test", TEST, int(batch))
+    loss = nn.CrossEntropyLoss(reduction="none")
+    trainer = torch.optim.SGD(net.parameters(), lr=5e-4, weight_decay=0.001)
+    d2l.train_ch13(net, train_iter, test_iter, loss, trainer, int(epochs), [DEVICE])
+    return {"seconds": time.perf_counter() - start, "test_acc": d2l.evaluate_accuracy_gpu(net, test_iter)}
+
+
+part, *arguments = sys.argv[1:]
+print()
+print(json.dumps({"loader": loader, "step": step, "lesson": lesson}[part](*arguments)))

@@ -1,0 +1,40 @@
+//! Decoded pictures that stay in memory.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use image::RgbImage;
+
+use crate::Result;
+
+/// A place for each picture of a folder, and the bytes that may still be taken.
+pub(super) struct Kept {
+    pictures: Vec<OnceLock<RgbImage>>,
+    free: AtomicUsize,
+}
+
+impl Kept {
+    pub(super) fn new(count: usize, bytes: usize) -> Kept {
+        let pictures = (0..count).map(|_| OnceLock::new()).collect();
+        Kept { pictures, free: AtomicUsize::new(bytes) }
+    }
+
+    /// Picture number `index`, which `decode` makes if it is not here; kept if there is room.
+    pub(super) fn get(
+        &self,
+        index: usize,
+        decode: impl FnOnce() -> Result<RgbImage>,
+    ) -> Result<RgbImage> {
+        if let Some(picture) = self.pictures[index].get() {
+            return Ok(picture.clone());
+        }
+        let picture = decode()?;
+        let size = picture.as_raw().len();
+        let take = |free: usize| free.checked_sub(size);
+        if self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            // Another thread may have been faster; the room is then taken twice, until the end.
+            let _ = self.pictures[index].set(picture.clone());
+        }
+        Ok(picture)
+    }
+}
