@@ -13,7 +13,7 @@
 //! there is one copy of each.
 
 #![deny(missing_docs)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod data;
 pub mod device;

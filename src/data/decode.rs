@@ -120,6 +120,9 @@ fn to_rgb8(picture: DynamicImage) -> RgbImage {
 
 /// Whether a JPEG's last scan is not followed by the mark of the end; neither mark occurs in a scan.
 fn is_cut_off(jpeg: &[u8]) -> bool {
+    if jpeg.ends_with(&[0xff, 0xd9]) {
+        return false;
+    }
     let pairs = || jpeg.windows(2);
     let last_scan = pairs().rposition(|pair| pair == [0xff, 0xda]).unwrap_or(0);
     !pairs().skip(last_scan).any(|pair| pair == [0xff, 0xd9])

@@ -63,22 +63,21 @@ impl FloatImage {
 
     /// Red, green and blue of each pixel, row by row.
     pub fn data(&self) -> Vec<[f32; 3]> {
-        let mut data = vec![];
-        self.append_to(&mut data);
+        let mut data = Vec::with_capacity(self.height * self.width);
+        self.each(|pixel| data.push(pixel));
         data
     }
 
-    /// Puts the pixels behind those that are there.
-    pub(super) fn append_to(&self, data: &mut Vec<[f32; 3]>) {
+    /// Hands out the pixels, row by row.
+    pub(super) fn each(&self, mut take: impl FnMut([f32; 3])) {
         match &self.numbers {
             Numbers::Table(picture, table) => {
-                let (pixels, _) = picture.as_raw().as_chunks();
                 let [red, green, blue] = &**table;
-                data.extend(pixels.iter().map(|&[r, g, b]| {
-                    [red[usize::from(r)], green[usize::from(g)], blue[usize::from(b)]]
-                }));
+                for &[r, g, b] in picture.as_raw().as_chunks().0 {
+                    take([red[usize::from(r)], green[usize::from(g)], blue[usize::from(b)]]);
+                }
             }
-            Numbers::Each(numbers) => data.extend_from_slice(numbers),
+            Numbers::Each(data) => data.iter().copied().for_each(take),
         }
     }
 

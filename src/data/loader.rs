@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use rand::seq::SliceRandom;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::rng::{generator, global_seed};
-use super::{Image, ImageFolder};
+use super::{FloatImage, Image, ImageFolder, memory};
+use crate::device::num_gpus;
 use crate::interrupt::check_interrupt;
 use crate::quick;
 use crate::{Error, Result};
@@ -250,9 +251,7 @@ fn broken(found: &str) -> Error {
 
 /// Pictures `[N, 3, H, W]` and labels `[N]`.
 fn collate(folder: &ImageFolder, indices: &[usize], samples: Vec<Sample>) -> Batch {
-    let mut size = None;
-    let mut pixels: Vec<[f32; 3]> = vec![];
-    let mut labels = vec![];
+    let (mut pictures, mut labels) = (vec![], vec![]);
     for (&index, sample) in indices.iter().zip(samples) {
         let (image, label) = sample?;
         let path = &folder.samples()[index].0;
@@ -260,25 +259,37 @@ fn collate(folder: &ImageFolder, indices: &[usize], samples: Vec<Sample>) -> Bat
             let todo = "put ToTensor at the end of the transform given to ImageFolder";
             return Err(Error::file(path, "still pixels", "numbers for the net", todo));
         };
-        let own = (numbers.height(), numbers.width());
-        let (height, width) = *size.get_or_insert_with(|| {
-            pixels.reserve_exact(indices.len() * own.0 * own.1);
-            own
-        });
-        if own != (height, width) {
+        let first = pictures.first().unwrap_or(&numbers);
+        let size = |numbers: &FloatImage| (numbers.width(), numbers.height());
+        if size(&numbers) != size(first) {
             return Err(Error::file(
                 path,
-                format!("{}×{} pixels after the transform", own.1, own.0),
-                format!("{height}×{width}, as the batch's first picture"),
+                format!("{}×{} pixels after the transform", numbers.width(), numbers.height()),
+                format!("{}×{}, as the batch's first picture", first.width(), first.height()),
                 "make all pictures one size with RandomResizedCrop, or Resize([256, 256])",
             ));
         }
-        numbers.append_to(&mut pixels);
+        pictures.push(numbers);
         labels.push(label);
     }
-    let (height, width) = size.unwrap_or_default();
-    let size = [indices.len() as i64, height as i64, width as i64, 3];
+    let (height, width) = pictures.first().map_or((0, 0), |first| (first.height(), first.width()));
+    let x = memory::pixels([pictures.len(), height, width], |places| {
+        let mut places = places.iter_mut();
+        for picture in &pictures {
+            picture.each(|pixel| {
+                if let Some(place) = places.next() {
+                    place.write(pixel);
+                }
+            });
+        }
+    })?;
     // Channels lie side by side in memory: libtorch's channels-last layout.
-    let x = Tensor::f_from_slice(pixels.as_flattened())?.f_view(size)?;
-    Ok((x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&labels)?))
+    let (x, y) = (x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&labels)?);
+    Ok((for_the_gpu(x), for_the_gpu(y)))
+}
+
+/// Where there is a GPU: memory that it can copy from by itself, if there is enough of it.
+fn for_the_gpu(tensor: Tensor) -> Tensor {
+    let pinned = (num_gpus() > 0).then(|| tensor.f_pin_memory(Device::Cuda(0)));
+    pinned.and_then(Result::ok).unwrap_or(tensor)
 }

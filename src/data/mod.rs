@@ -7,6 +7,7 @@ mod image;
 mod image_folder;
 mod kept;
 mod loader;
+mod memory;
 mod rng;
 pub mod transforms;
 mod verify;

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::thread;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::evaluate::{check_labels, evaluate, largest_label};
+use super::evaluate::{check_labels, evaluate, largest_label, num_correct};
 use super::memory::out_of_memory;
-use super::{Accumulator, SGD, Timer, accuracy};
+use super::{Accumulator, SGD, Timer};
 use crate::data::DataLoader;
 use crate::device::compute_kind;
 use crate::display::{Animator, Progress};
@@ -82,7 +82,9 @@ struct Batch {
 
 fn on_device(x: &Tensor, y: &Tensor, device: Device) -> Result<Batch> {
     let largest = largest_label(y)?;
-    Ok(Batch { x: x.f_to_device(device)?, y: y.f_to_device(device)?, largest })
+    // From the loader's memory a copy to a GPU goes on beside what is being computed there.
+    let send = |tensor: &Tensor| tensor.f_to_device_(device, tensor.kind(), true, false);
+    Ok(Batch { x: send(x)?, y: send(y)?, largest })
 }
 
 /// The gradients of a batch, added to those that the net has.
@@ -92,7 +94,11 @@ fn forward_backward(net: &dyn Module, batch: &Batch, loss: &dyn Loss) -> Result<
     check_labels(&pred, *largest)?;
     let sum = loss.forward(&pred, y)?.f_sum(None)?;
     sum.f_backward()?;
-    Ok((sum.f_double_value(&[])?, accuracy(&pred, y)?))
+    // Both in one piece: a GPU is waited for once.
+    let right = num_correct(&pred, y)?.f_to_kind(Kind::Double)?;
+    let both = Tensor::f_stack(&[sum.f_detach()?.f_to_kind(Kind::Double)?, right], 0)?;
+    let both = both.f_to_device(Device::Cpu)?;
+    Ok((both.f_double_value(&[0])?, both.f_double_value(&[1])?))
 }
 
 /// Gives each device a part of the batch and a replica of the net, and sums their gradients.
@@ -231,9 +237,9 @@ pub fn train_ch13(
     Ok(summary)
 }
 
-fn name_of(kind: tch::Kind) -> &'static str {
+fn name_of(kind: Kind) -> &'static str {
     match kind {
-        tch::Kind::BFloat16 => "bfloat16 (set_precision(Precision::Full) for f32)",
+        Kind::BFloat16 => "bfloat16 (set_precision(Precision::Full) for f32)",
         _ => "f32",
     }
 }

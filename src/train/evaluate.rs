@@ -2,7 +2,6 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::Accumulator;
 use super::memory::out_of_memory;
 use crate::data::DataLoader;
 use crate::display::Progress;
@@ -14,8 +13,12 @@ use crate::{Error, Result};
 /// # Errors
 /// The shapes do not fit.
 pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
-    let right = y_hat.f_argmax(1, false)?.f_eq_tensor(y)?.f_sum(Kind::Int64)?;
-    Ok(right.f_int64_value(&[])? as f64)
+    Ok(num_correct(y_hat, y)?.f_int64_value(&[])? as f64)
+}
+
+/// The same as a tensor, which need not be waited for: one `i64`.
+pub(super) fn num_correct(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
+    Ok(y_hat.f_argmax(1, false)?.f_eq_tensor(y)?.f_sum(Kind::Int64)?)
 }
 
 /// The part of right answers over a loader, from 0 to 1, in evaluation mode (d2l:
@@ -66,22 +69,24 @@ pub(super) fn evaluate(
     let device = device.unwrap_or_else(|| net.device());
     net.eval();
     let _guard = tch::no_grad_guard();
-    let mut metric = Accumulator::new(2);
+    // Summed up on the device and read once
+    let mut right = Tensor::f_zeros([0i64; 0], (Kind::Int64, device))?;
+    let mut count = 0;
     for batch in data_iter.iter() {
         let (x, y) = batch?;
         let largest = largest_label(&y)?;
-        let right = || -> Result<f64> {
+        let test = || -> Result<Tensor> {
             let pred = net.forward(&x.f_to_device(device)?)?;
             check_labels(&pred, largest)?;
-            accuracy(&pred, &y.f_to_device(device)?)
+            num_correct(&pred, &y.f_to_device(device)?)
         };
-        let right = right().map_err(|error| out_of_memory(error, &x))?;
-        metric.add(&[right, y.numel() as f64]);
+        right = right.f_add(&test().map_err(|error| out_of_memory(error, &x))?)?;
+        count += y.numel();
         progress.advance(y.size().first().copied().unwrap_or(0) as u64);
     }
-    if metric[1] == 0. {
+    if count == 0 {
         let todo = "check the folder that the loader was given";
         return Err(Error::invalid("evaluate_accuracy_gpu", "no pictures", "one or more", todo));
     }
-    Ok(metric[0] / metric[1])
+    Ok(right.f_int64_value(&[])? as f64 / count as f64)
 }
