@@ -88,7 +88,10 @@ def lesson(folder, seed, epochs, batch):
     loss = nn.CrossEntropyLoss(reduction="none")
     trainer = torch.optim.SGD(net.parameters(), lr=5e-4, weight_decay=0.001)
     d2l.train_ch13(net, train_iter, test_iter, loss, trainer, int(epochs), [DEVICE])
-    return {"seconds": time.perf_counter() - start, "test_acc": d2l.evaluate_accuracy_gpu(net, test_iter)}
+    seconds = time.perf_counter() - start
+    # The book's loop prints its accuracies and forgets them.
+    in_full = "D2L_DATASET_LIMIT" not in os.environ
+    return {"seconds": seconds, "test_acc": d2l.evaluate_accuracy_gpu(net, test_iter) if in_full else None}
 
 
 part, *arguments = sys.argv[1:]

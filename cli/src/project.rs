@@ -59,9 +59,17 @@ impl Project {
         command
     }
 
-    /// Cargo, the one that runs this program.
+    /// Cargo, the one that runs this program, without what it has told it: build scripts look at that,
+    /// and would compile anew what the reader's own `cargo build` has made.
     pub fn cargo(&self) -> Command {
-        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+                command.env_remove(&name);
+            }
+        }
+        command
     }
 
     /// A script of this program's, run by the virtual environment's Python.
