@@ -174,8 +174,8 @@ def lesson(table, python, folder, full, **_):
         table.add("lesson", f"its test accuracy, mean of {seeds} seeds", "", values(0, "test_acc"), values(1, "test_acc"), "within 0.01", True)
 
 
-def notebook(table, python, folder, **_):
-    bench_notebook.measure(table, python, folder, FOLDER)
+def notebook(table, python, folder, full, **_):
+    bench_notebook.measure(table, python, folder, FOLDER, full)
 
 
 def display(table, **_):

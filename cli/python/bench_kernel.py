@@ -63,9 +63,9 @@ class Kernel:
         self.client.wait_for_ready(timeout=300)
         self.answers = time.monotonic() - self.start
 
-    def run(self, code, hook=lambda message: None):
+    def run(self, code, hook=lambda message: None, limit=600):
         start = time.monotonic()
-        reply = self.client.execute_interactive(code, output_hook=hook, timeout=600)["content"]
+        reply = self.client.execute_interactive(code, output_hook=hook, timeout=limit)["content"]
         if reply["status"] != "ok":
             sys.exit(f"a cell failed: {reply}\n{code}")
         return time.monotonic() - start
