@@ -380,7 +380,6 @@ fn kernelspec(project: &Project) -> Result<()> {
     Ok(fs::write(file, text)?)
 }
 
-/// Compiles what cells need, once, into the template from which kernels take their folders.
 /// For all that cells are linked with: cells themselves keep the checks of a debug build, but decoding
 /// and resizing pictures is not to be checked step by step.
 const PROFILE: &str = "\
@@ -390,6 +389,7 @@ debug-assertions = false
 overflow-checks = false
 ";
 
+/// Compiles what cells need, once, into the template from which kernels take their folders.
 fn warm_build(project: &Project, steps: &Steps) -> Result<()> {
     let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "cli/python/warm.py"];
     let mut files = names.map(|name| project.path(name)).to_vec();

@@ -85,18 +85,24 @@ fn hide(metadata: &mut Value) -> Option<()> {
 /// The standard library as rust-analyzer sees it: links to the folders that cells name, in `scratch`.
 /// `None` where its sources are not installed, or the reader has chosen them.
 pub fn library(scratch: &Path) -> Option<PathBuf> {
-    const SHOWN: [&str; 4] = ["core", "alloc", "std", "proc_macro"];
     let rustc = PathBuf::from(std::env::var_os("RUSTC")?);
     let library = rustc.parent()?.parent()?.join("lib/rustlib/src/rust/library");
     if std::env::var_os(LIBRARY).is_some() || !library.join("core").is_dir() {
         return None;
     }
-    let shown = scratch.join("library");
-    std::fs::create_dir_all(&shown).ok()?;
-    for name in SHOWN {
-        symlink(library.join(name), shown.join(name)).ok()?;
+    show(&library, &scratch.join("library")).ok()
+}
+
+/// Links to what is shown; they may be there, from an evcxr that has ended.
+fn show(library: &Path, shown: &Path) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(shown)?;
+    for name in ["core", "alloc", "std", "proc_macro"] {
+        let link = shown.join(name);
+        if !link.is_symlink() {
+            symlink(library.join(name), link)?;
+        }
     }
-    Some(shown)
+    Ok(shown.to_path_buf())
 }
 
 /// rust-analyzer's own variable for the standard library's sources.
@@ -107,6 +113,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_library_is_shown_to_an_evcxr_that_is_started_anew_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (library, shown) = (folder.path().join("library"), folder.path().join("shown"));
+        std::fs::create_dir_all(library.join("core/src")).unwrap();
+        for _ in 0..2 {
+            assert!(show(&library, &shown).unwrap().join("core/src").is_dir());
+        }
+    }
 
     #[test]
     fn only_what_a_package_shows_and_what_is_above_it_stays() {

@@ -98,7 +98,8 @@ impl ImageFolder {
     }
 
     /// Keeps decoded pictures in memory, up to `bytes` of them: from the second epoch on they need
-    /// only be cropped. A picture takes three bytes a pixel; clones of this folder share them.
+    /// only be cropped. A picture takes three bytes a pixel; clones of this folder share them. Comes after
+    /// [`exif_transpose`](Self::exif_transpose), if both are asked for.
     pub fn keep_decoded(self, bytes: usize) -> ImageFolder {
         let kept = Kept::new(self.len(), bytes);
         ImageFolder { kept: Some(Arc::new(kept)), ..self }

@@ -26,10 +26,7 @@ impl Transform for RandomHorizontalFlip {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let mut picture = pixels(image, self)?;
         if rng.random::<f64>() < self.0 {
-            let row = 3 * picture.width() as usize;
-            for row in picture.chunks_exact_mut(row.max(3)) {
-                row.as_chunks_mut::<3>().0.reverse();
-            }
+            image::imageops::flip_horizontal_in_place(&mut picture);
         }
         Ok(picture.into())
     }
