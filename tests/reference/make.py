@@ -381,23 +381,31 @@ def load(path):
     return load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
 
 
-def same(committed, made):
-    """Equal up to the rounding of another processor; weight files by what is in them."""
+def difference(committed, made):
+    """What is not the same, up to the rounding of another processor; weight files by what is in them."""
     refused = ("whole_net.pth", "harmful.pth", "protocol_4.pth")
     if made.suffix in (".pth", ".safetensors") and made.name not in refused:
-        return close(load(committed), load(made))
+        return value_difference("", load(committed), load(made))
     # Such files have places in memory in them.
-    return made.suffix in (".pth", ".pt") or committed.read_bytes() == made.read_bytes()
+    same = made.suffix in (".pth", ".pt") or committed.read_bytes() == made.read_bytes()
+    return None if same else "its bytes"
 
 
-def close(old, new):
+def value_difference(key, old, new):
     if isinstance(new, dict):
-        return old.keys() == new.keys() and all(close(old[key], new[key]) for key in new)
+        if old.keys() != new.keys():
+            return f"{key}: names {sorted(old.keys() ^ new.keys())}"
+        found = (value_difference(f"{key}/{name}", old[name], new[name]) for name in new)
+        return next((text for text in found if text), None)
     if not isinstance(new, torch.Tensor):
-        return old == new
+        return None if old == new else f"{key}: {old} is {new} today"
     if old.dtype != new.dtype or old.shape != new.shape:
-        return False
-    return torch.allclose(old.double(), new.double(), rtol=1e-3, atol=1e-3)
+        return f"{key}: {old.dtype} {list(old.shape)} is {new.dtype} {list(new.shape)} today"
+    # A value near 0 among large ones is the rest of a subtraction, so the largest gives the measure.
+    apart = (old.double() - new.double()).abs().max()
+    largest = new.double().abs().max()
+    bound = 1e-3 * largest if new.is_floating_point() else 0
+    return None if apart <= bound else f"{key}: {apart:.3g} apart, where the largest value is {largest:.3g}"
 
 
 def check():
@@ -410,8 +418,9 @@ def check():
         made = sorted(path for path in FOLDER.rglob("*") if path.is_file())
         for path in made:
             old = committed / path.relative_to(FOLDER)
-            if not old.is_file() or not same(old, path):
-                sys.exit(f"{old} is not what make.py makes today; run it and look at the difference")
+            found = difference(old, path) if old.is_file() else "the file is missing"
+            if found:
+                sys.exit(f"{old} is not what make.py makes today: {found}")
         print(f"{len(made)} files are what make.py makes")
 
 
