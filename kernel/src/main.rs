@@ -6,7 +6,8 @@
 //! * by Jupyter, as the relay;
 //! * by the relay, as evcxr_jupyter;
 //! * by evcxr, as the program that runs the cells;
-//! * by evcxr, as a stand-in for cargo, rustup or the shell.
+//! * by evcxr, as a stand-in for cargo, rustup or the shell;
+//! * by Cargo, in rustc's place.
 
 mod connection;
 mod environment;
@@ -20,6 +21,7 @@ mod names;
 mod outline;
 mod program;
 mod relay;
+mod shortcut;
 mod stand_in;
 mod stop;
 mod tap;
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     stand_in::run_if_called()?;
     let is_set = |name| std::env::var_os(name).is_some();
+    if let Some(place) = std::env::var_os(names::CALL) {
+        match shortcut::note(&place)? {}
+    }
     if is_set(names::IS_RUSTC) || is_set(names::STOCK) {
         return evcxr_jupyter::main();
     }

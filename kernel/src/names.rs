@@ -12,6 +12,8 @@ pub const SOCKET: &str = "D2L_KERNEL_SOCKET";
 pub const STAND_INS: &str = "D2L_KERNEL_STAND_INS";
 /// Set for evcxr and what it starts: the user's own `CARGO_HOME`, if there is one.
 pub const CARGO_HOME: &str = "D2L_KERNEL_CARGO_HOME";
+/// Set for Cargo and what it starts: where the call of rustc for a cell is written down.
+pub const CALL: &str = "D2L_KERNEL_CALL";
 /// Set for the program that runs the cells: the version of the display lines.
 pub const WIRE: &str = "JUPYTER_WIRE";
 /// Set for the program that runs the cells: the file that is there when it is asked to stop.
@@ -22,3 +24,5 @@ pub const BACKTRACE: &str = "D2L_BACKTRACE";
 pub const IS_RUNTIME: &str = "EVCXR_IS_RUNTIME";
 /// evcxr's own: this process stands for rustc.
 pub const IS_RUSTC: &str = "EVCXR_RUSTC_WRAPPER";
+/// evcxr's own, set for Cargo: the file in which it looks for the place of a cell's library.
+pub const BUILT: &str = "EVCXR_EXECUTION_SO_PATH";

@@ -50,6 +50,8 @@ pub enum Input {
     Waiting(String),
     /// So long ago the cell of this request was asked to stop.
     Asked(String, Duration),
+    /// A moment ago there was nothing to do, after so many cells.
+    Idle(usize),
 }
 
 /// Takes messages from a socket to the relay's queue, until either ends.
@@ -106,6 +108,8 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
         cell: None,
         last: None,
         waiting: VecDeque::new(),
+        cells: 0,
+        look_ahead: None,
     };
     relay.start();
     relay.act(&mut queue).await;
@@ -150,6 +154,10 @@ pub struct Relay {
     last: Option<Message>,
     /// Requests that came while a cell runs or evcxr starts.
     waiting: VecDeque<Message>,
+    /// How many cells evcxr has been given.
+    cells: usize,
+    /// Our own question, by which rust-analyzer comes to read what the next cell needs.
+    look_ahead: Option<Message>,
 }
 
 /// A cell being executed.
@@ -232,6 +240,7 @@ impl Relay {
             Input::Started(result) => self.on_started(*result).await,
             Input::Waiting(id) => self.on_waiting(&id).await,
             Input::Asked(id, time) => self.on_asked(&id, time).await,
+            Input::Idle(cells) => self.on_idle(cells).await,
         }
         Ok(true)
     }
@@ -312,6 +321,7 @@ impl Relay {
                     self.folder = Some(folder);
                 }
                 self.next().await;
+                self.look_ahead_when_idle();
             }
             Err(error) => {
                 let todo = "\n  what to do: run `cargo d2l doctor`; then run the cell again";
@@ -366,6 +376,7 @@ impl Relay {
         let Some(evcxr) = &mut self.evcxr else { return self.waiting.push_front(request) };
         log(evcxr.shell.send(request.seal(&evcxr.key)).await);
         if request.message_type() == EXECUTE {
+            self.cells += 1;
             self.cell = Some(Cell {
                 request,
                 running: false,
@@ -393,7 +404,10 @@ impl Relay {
 
     async fn on_reply(&mut self, mut reply: Message) {
         if !self.cell.as_ref().is_some_and(|cell| reply.is_child_of(&cell.request)) {
-            return self.reply(&reply).await;
+            if reply.has_client() {
+                self.reply(&reply).await;
+            }
+            return;
         }
         let Some(cell) = self.end_cell() else { return };
         if let Some(error) = &cell.error {
@@ -407,6 +421,7 @@ impl Relay {
             self.abort_waiting(&cell.request).await;
         }
         self.next().await;
+        self.look_ahead_when_idle();
     }
 
     fn end_cell(&mut self) -> Option<Cell> {
@@ -431,7 +446,34 @@ impl Relay {
         }
     }
 
+    // ---- While the reader reads
+
+    /// The types of the next cell's variables take rust-analyzer seconds the first time, and after a
+    /// `:dep`. It does that work for a completion, too, and keeps the result.
+    fn look_ahead_when_idle(&self) {
+        if self.cell.is_none() {
+            let (inputs, cells) = (self.inputs.clone(), self.cells);
+            tokio::spawn(async move {
+                // A page or a program that runs all cells has sent the next one by then.
+                sleep(Duration::from_millis(100)).await;
+                let _ = inputs.send(Input::Idle(cells)).await;
+            });
+        }
+    }
+
+    async fn on_idle(&mut self, cells: usize) {
+        if let (Some(evcxr), true) = (&mut self.evcxr, cells == self.cells) {
+            let content = json!({"code": "().", "cursor_pos": 3});
+            let question = Message::new("complete_request", &content);
+            log(evcxr.shell.send(question.seal(&evcxr.key)).await);
+            self.look_ahead = Some(question);
+        }
+    }
+
     async fn on_publication(&mut self, message: Message) {
+        if self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question)) {
+            return;
+        }
         let is_error = message.message_type() == "error";
         if !is_error && message.message_type() != "status" {
             // A result can be large: it is not looked into.

@@ -16,7 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::{lock, names, outline};
+use crate::{lock, names, outline, shortcut};
 
 /// Makes the stand-ins in a folder, to be put in front of `PATH`.
 pub fn make(folder: &Path) -> Result<()> {
@@ -48,6 +48,7 @@ pub fn run_if_called() -> Result<()> {
                 let pinned = Path::new(&base).join("pinned.lock");
                 let _ = lock::restore(Path::new("Cargo.lock"), &pinned);
             }
+            shortcut::take()?;
             match become_real("cargo", &path)? {}
         }
         Some("sh") => {

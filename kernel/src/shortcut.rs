@@ -1,0 +1,166 @@
+//! From the second cell on, rustc without Cargo.
+//!
+//! Cargo looks at all packages below the cells' before it finds that only the cell is new, which takes
+//! as long as compiling the cell. So when Cargo has rustc called for the cell's own package, the call
+//! is written down in the kernel's private folder, under what Cargo was asked for. Asked for the same
+//! again, with the same dependencies, rustc is called as Cargo would call it. What is in a registry
+//! does not change; the sources of packages by path are looked at each time.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{environment, names};
+
+/// evcxr's name for the package of a cell.
+const CELL: &str = "ctx";
+
+/// Cargo's own: what is called in rustc's place for the cells' package.
+const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
+
+/// A cell has little to gain from being optimised across its own parts, which takes the third part of
+/// its compilation.
+const WITHIN_PARTS: &str = "-Clto=off";
+
+/// How Cargo calls rustc.
+#[derive(Serialize, Deserialize)]
+struct Call {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    /// Files that may change, and when they last had.
+    sources: Vec<(PathBuf, Option<SystemTime>)>,
+    /// The library that comes out.
+    built: String,
+}
+
+/// As the stand-in for cargo: calls rustc, and ends, if Cargo was asked for the same before. If it was
+/// not, Cargo's call is going to be written down.
+pub fn take() -> Result<()> {
+    let is_set = |name| std::env::var_os(name).is_some();
+    let (Some(place), Some(answer)) = (place(), std::env::var_os(names::BUILT)) else {
+        return Ok(());
+    };
+    if is_set(names::IS_RUSTC) || is_set(WRAPPER) || is_set("RUSTC_WRAPPER") {
+        // Cargo has other programs called in rustc's place.
+        return Ok(());
+    }
+    let call = std::fs::read(&place).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(Call { arguments, environment, sources, built }) = call
+        && sources.iter().all(|(path, time)| modified(path) == *time)
+        && let Some((rustc, arguments)) = arguments.split_first()
+    {
+        let mut rustc = Command::new(rustc);
+        let status =
+            rustc.args(arguments).arg(WITHIN_PARTS).env_clear().envs(environment).status()?;
+        if status.success() {
+            std::fs::write(answer, built)?;
+        }
+        std::process::exit(status.code().unwrap_or(1));
+    }
+    environment::set(names::CALL, place);
+    environment::set(WRAPPER, std::env::current_exe()?);
+    Ok(())
+}
+
+/// Where the call is written down that follows from what Cargo is asked for.
+fn place() -> Option<PathBuf> {
+    let mut asked: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if asked.first()? != "build" {
+        return None;
+    }
+    let mut variables: Vec<_> = std::env::vars_os().collect();
+    variables.sort();
+    asked.extend(variables.into_iter().flat_map(|(name, value)| [name, value]));
+    let files = ["Cargo.toml", ".cargo/config.toml"].map(std::fs::read);
+    let mut hash = Sha256::new();
+    for part in asked
+        .iter()
+        .map(|text| Some(text.as_encoded_bytes()))
+        .chain(files.iter().map(|file| file.as_deref().ok()))
+    {
+        let part = part?;
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let socket = PathBuf::from(std::env::var_os(names::SOCKET)?);
+    Some(socket.with_file_name(format!("rustc-{}", hex::encode(hash.finalize()))))
+}
+
+/// As Cargo's wrapper for rustc: writes the call down and becomes rustc.
+pub fn note(place: &OsStr) -> Result<Infallible> {
+    if let Some(call) = call().and_then(|call| serde_json::to_vec(&call).ok()) {
+        // Without it, Cargo is asked again.
+        let _ = std::fs::write(place, call);
+    }
+    let mut arguments = std::env::args_os().skip(1);
+    let rustc = arguments.next().context("Cargo named no rustc")?;
+    Err(Command::new(&rustc).args(arguments).arg(WITHIN_PARTS).exec()).context("cannot start rustc")
+}
+
+fn call() -> Option<Call> {
+    let text = |text: OsString| text.into_string().ok();
+    let arguments = std::env::args_os().skip(1).map(text).collect::<Option<Vec<_>>>()?;
+    let value = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(place + 1).map(String::as_str)
+    };
+    if value("--crate-name") != Some(CELL) {
+        return None;
+    }
+    let folder = Path::new(value("--out-dir")?);
+    let sources = sources(folder)?;
+    let built = folder.join(format!("{DLL_PREFIX}{CELL}{DLL_SUFFIX}")).to_str()?.to_string();
+    let variables = std::env::vars_os().map(|(name, value)| Some((text(name)?, text(value)?)));
+    let mut environment = variables.collect::<Option<Vec<_>>>()?;
+    // Cargo's jobs are counted through file descriptors, which a later rustc does not have.
+    environment.retain(|(name, _)| !name.ends_with("MAKEFLAGS") && name != "MFLAGS");
+    Some(Call { arguments, environment, sources, built })
+}
+
+/// What packages by path were compiled from, by what rustc noted beside each, and their manifests.
+fn sources(compiled: &Path) -> Option<Vec<(PathBuf, Option<SystemTime>)>> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(compiled).ok()? {
+        let path = entry.ok()?.path();
+        let is_cell = path.file_stem().is_some_and(|stem| stem == CELL);
+        if path.extension().is_none_or(|extension| extension != "d") || is_cell {
+            continue;
+        }
+        for source in listed(&std::fs::read_to_string(path).ok()?) {
+            let is_of = |folder| source.to_string_lossy().contains(folder);
+            if !is_of("/registry/src/") && !is_of("/git/checkouts/") {
+                let mut above = source.ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
+                found.extend(above.find(|manifest| manifest.exists()));
+                found.insert(source);
+            }
+        }
+    }
+    Some(
+        found
+            .into_iter()
+            .map(|path| {
+                let time = modified(&path);
+                (path, time)
+            })
+            .collect(),
+    )
+}
+
+/// The files that a makefile has rules without conditions for: rustc writes one for each source.
+fn listed(rules: &str) -> Vec<PathBuf> {
+    let names = rules.lines().filter_map(|line| line.strip_suffix(':'));
+    names.map(|name| PathBuf::from(name.replace("\\ ", " "))).collect()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|data| data.modified()).ok()
+}
