@@ -15,6 +15,7 @@ from bench_kernel import ROOT, Kernel
 from stock import copy_of_template
 
 ROUNDS = 3
+READING = 5  # seconds
 
 IMPORTS = """%matplotlib inline
 import os
@@ -47,10 +48,12 @@ class Watch:
             self.trained |= "training on" in content["text"] or "test accuracy" in content["text"]
 
 
-def until_picture(kernel, sources):
-    """Seconds from the kernel's start until the first picture; each cell's own."""
+def until_picture(kernel, sources, reading=0):
+    """Seconds from the kernel's start until the first picture, and each cell's own; `reading` is how long
+    the reader reads before each cell."""
     times, watch = [], Watch()
     for source in sources:
+        time.sleep(reading)
         times.append(kernel.run(source, watch))
         if watch.picture:
             break
@@ -72,10 +75,15 @@ def python_kernel(python, scratch):
 def measure(table, python, folder, scratch, full):
     os.environ |= {"D2L_MAX_EPOCHS": "1", "D2L_DATASET_LIMIT": "16"}
     name = python_kernel(python, scratch)
+    python_cells = [IMPORTS, PICTURES.format(folder=folder)]
     ours, theirs = [], []
     for _ in range(ROUNDS):
         ours.append(until_picture(Kernel(), cells()))
-        theirs.append(until_picture(Kernel(name=name), [IMPORTS, PICTURES.format(folder=folder)]))
+        theirs.append(until_picture(Kernel(name=name), python_cells))
+    our_reader, their_reader = [], []
+    for _ in range(ROUNDS):
+        our_reader.append(until_picture(Kernel(), cells(), READING))
+        their_reader.append(until_picture(Kernel(name=name), python_cells, READING))
     cell = lambda runs, i: statistics.median(times[i] for _, times in runs)
     total = lambda runs: statistics.median(total for total, _ in runs)
     table.add("notebook", "the `:dep` cell, against Python's imports", "s", cell(ours, 0), cell(theirs, 0), "3 s")
@@ -86,6 +94,9 @@ def measure(table, python, folder, scratch, full):
             kernel.stop()
         table.add("notebook", "the same, against evcxr's", "s", cell(ours, 0), stock)
     table.add("notebook", "from the kernel's start to the first picture, against Python's", "s", total(ours), total(theirs), "1.0")
+    waits = lambda runs: statistics.median(sum(times) for _, times in runs)
+    what = f"the wait for it, of a reader who reads {READING} s before each cell"
+    table.add("notebook", what, "s", waits(our_reader), waits(their_reader), "1.0")
     kernel, others, slowest = Kernel(), [], ("", 0)
     for source in cells():
         watch = Watch()

@@ -6,7 +6,7 @@
 //! again, with the same dependencies, rustc is called as Cargo would call it. What is in a registry
 //! does not change; the sources of packages by path are looked at each time.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::{OsStr, OsString};
@@ -31,13 +31,16 @@ const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 /// its compilation.
 const WITHIN_PARTS: &str = "-Clto=off";
 
+/// Files, each with the time of its last change.
+type Sources = BTreeMap<PathBuf, Option<SystemTime>>;
+
 /// How Cargo calls rustc.
 #[derive(Serialize, Deserialize)]
 struct Call {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     /// Files that may change, and when they last had.
-    sources: Vec<(PathBuf, Option<SystemTime>)>,
+    sources: Sources,
     /// The library that comes out.
     built: String,
 }
@@ -127,32 +130,25 @@ fn call() -> Option<Call> {
 }
 
 /// What packages by path were compiled from, by what rustc noted beside each, and their manifests.
-fn sources(compiled: &Path) -> Option<Vec<(PathBuf, Option<SystemTime>)>> {
-    let mut found = BTreeSet::new();
+fn sources(compiled: &Path) -> Option<Sources> {
+    let mut found = Sources::new();
     for entry in std::fs::read_dir(compiled).ok()? {
         let path = entry.ok()?.path();
-        let is_cell = path.file_stem().is_some_and(|stem| stem == CELL);
-        if path.extension().is_none_or(|extension| extension != "d") || is_cell {
+        if path.extension().is_none_or(|extension| extension != "d") {
             continue;
         }
         for source in listed(&std::fs::read_to_string(path).ok()?) {
             let is_of = |folder| source.to_string_lossy().contains(folder);
-            if !is_of("/registry/src/") && !is_of("/git/checkouts/") {
+            // The cell's own are named from here.
+            if source.is_absolute() && !is_of("/registry/src/") && !is_of("/git/checkouts/") {
                 let mut above = source.ancestors().skip(1).map(|folder| folder.join("Cargo.toml"));
-                found.extend(above.find(|manifest| manifest.exists()));
-                found.insert(source);
+                let manifest = above.find(|manifest| manifest.exists());
+                let both = manifest.into_iter().chain([source]);
+                found.extend(both.map(|path| (path.clone(), modified(&path))));
             }
         }
     }
-    Some(
-        found
-            .into_iter()
-            .map(|path| {
-                let time = modified(&path);
-                (path, time)
-            })
-            .collect(),
-    )
+    Some(found)
 }
 
 /// The files that a makefile has rules without conditions for: rustc writes one for each source.
