@@ -9,8 +9,8 @@
 //! Tensors are `[N, C, H, W]`, parameters `f32`, labels `i64`. Functions that can fail answer a
 //! [`Result`] whose error says what was found, what was expected, and what to do.
 //!
-//! Cells and programs reach `tch`, `plotters` and `image` through this crate's re-exports, so that
-//! there is one copy of each.
+//! Cells and programs reach `tch`, `plotters`, `image` and `rand` through this crate's re-exports, so
+//! that there is one copy of each.
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
@@ -28,4 +28,6 @@ pub mod quick;
 pub mod train;
 
 pub use error::{Error, Result};
-pub use {image, plotters, tch};
+/// The book's own small net; torchvision's is [`models::resnet18`].
+pub use models::book_resnet::resnet18;
+pub use {image, plotters, rand, tch};

@@ -2,15 +2,17 @@
 
 pub use crate::compose;
 pub use crate::data::transforms::{
-    CenterCrop, Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop, Resize, ToTensor,
-    Transform,
+    CenterCrop, ColorJitter, Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop,
+    RandomVerticalFlip, Resize, ToTensor, Transform, adjust_brightness, adjust_contrast,
+    adjust_hue, adjust_saturation,
 };
 pub use crate::data::{
-    DataLoader, Image, ImageFolder, manual_seed, set_max_image_pixels, verify_images,
+    CIFAR10, DataLoader, Dataset, Image, ImageFolder, load_cifar10, manual_seed,
+    set_max_image_pixels, verify_images,
 };
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
 pub use crate::display::{
-    Animator, Figure, Progress, clear_output, show_images, show_images_with_titles,
+    Animator, Figure, Progress, apply, clear_output, show_images, show_images_with_titles,
 };
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_extract, download_url, extract};
 pub use crate::interrupt::check_interrupt;
@@ -18,11 +20,11 @@ pub use crate::models::{
     Architecture, Classifier, Weights, efficientnet_lite0, load_weights, pretrained_source_model,
     resnet18, resnet34, resnet50, save_weights,
 };
-pub use crate::nn::init::xavier_uniform;
+pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential, linear};
 pub use crate::train::{
-    Accumulator, ParamGroup, SGD, Summary, Timer, accuracy, evaluate_accuracy_gpu, load_checkpoint,
-    save_checkpoint, train_batch_ch13, train_ch13,
+    Accumulator, Adam, Optimizer, ParamGroup, SGD, Summary, Timer, accuracy, evaluate_accuracy_gpu,
+    load_checkpoint, save_checkpoint, train_batch_ch13, train_ch13,
 };
 pub use crate::{Error, Result};
 pub use tch::{Device, Kind, Tensor};

@@ -106,3 +106,11 @@ fn a_curve_of_one_value_can_be_drawn() {
     animator.figure().unwrap();
     Animator::new("x", &["y"]).xlim(1., 1.).ylim(2., 1.).figure().unwrap();
 }
+
+#[test]
+fn apply_shows_what_a_transform_makes_several_times() {
+    let Some(svg) = figure("apply_shows_what_a_transform_makes_several_times") else {
+        return apply(&picture(60, 40).into(), &RandomVerticalFlip::new(0.5), 2, 4, 1.5).unwrap();
+    };
+    assert!(svg.contains("<title>8 pictures in a grid</title>"));
+}

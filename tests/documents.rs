@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
@@ -37,17 +39,84 @@ fn no_library_for_fonts_is_linked() {
     }
 }
 
-/// smartcore-jupyter#3: the committed notebook shows its plots.
+/// Notebooks by their names below notebooks/.
+fn notebooks(folder: &str) -> Vec<(String, Vec<Value>)> {
+    let folder = Path::new("notebooks").join(folder);
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".ipynb")).collect();
+    names.sort();
+    let cells = |name: &String| -> Vec<Value> {
+        let notebook: Value =
+            serde_json::from_str(&read(folder.join(name).to_str().unwrap())).unwrap();
+        notebook["cells"].as_array().unwrap().clone()
+    };
+    names.iter().map(|name| (name.clone(), cells(name))).collect()
+}
+
+fn source(cell: &Value) -> String {
+    cell["source"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
+}
+
+/// smartcore-jupyter#3: committed notebooks show their plots.
 #[test]
-fn the_notebook_is_committed_with_its_outputs() {
-    let notebook: serde_json::Value =
-        serde_json::from_str(&read("notebooks/fine_tuning.ipynb")).unwrap();
-    let cells = notebook["cells"].as_array().unwrap();
-    let code: Vec<_> = cells.iter().filter(|cell| cell["cell_type"] == "code").collect();
-    assert!(code.iter().all(|cell| cell["execution_count"].is_u64()), "a cell was not run");
-    let outputs = code.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
-    let outputs: Vec<_> = outputs.collect();
-    let figures = outputs.iter().filter(|output| output["data"]["image/svg+xml"].is_array());
-    assert!(figures.count() >= 5);
-    assert!(outputs.iter().all(|output| output["output_type"] != "error"));
+fn notebooks_are_committed_with_their_outputs() {
+    for (name, cells) in [notebooks(""), notebooks("ja")].concat() {
+        let code: Vec<_> = cells.iter().filter(|cell| cell["cell_type"] == "code").collect();
+        assert!(
+            code.iter().all(|cell| cell["execution_count"].is_u64()),
+            "{name}: a cell was not run"
+        );
+        let outputs = code.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
+        let outputs: Vec<_> = outputs.collect();
+        let figures = outputs.iter().filter(|output| output["data"]["image/svg+xml"].is_array());
+        assert!(figures.count() >= 2, "{name}");
+        assert!(outputs.iter().all(|output| output["output_type"] != "error"), "{name}");
+        let bytes = serde_json::to_string(&cells).unwrap().len();
+        assert!(bytes < 3_000_000, "{name} has {bytes} bytes");
+    }
+}
+
+/// What of a line of code is the same in all languages: all but comments, text, and where the crate is.
+fn code_without_words(source: &str) -> Vec<String> {
+    let mut lines = vec![];
+    for line in source.lines() {
+        // Every second piece between quotation marks is text.
+        let pieces = line.split('"').step_by(2);
+        let code = pieces.collect::<Vec<_>>().join("\"");
+        let code = code.split("//").next().unwrap_or_default().trim_end();
+        lines.push(code.to_string());
+    }
+    lines
+}
+
+/// `#`, `##`, … of a cell's headings.
+fn headings(source: &str) -> Vec<String> {
+    let levels = source.lines().filter(|line| line.starts_with('#'));
+    levels.map(|line| line.chars().take_while(|&c| c == '#').collect()).collect()
+}
+
+#[test]
+fn editions_have_the_same_cells() {
+    let (english, japanese) = (notebooks(""), notebooks("ja"));
+    let names = |notebooks: &[(String, _)]| -> Vec<String> {
+        notebooks.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&english), names(&japanese));
+    for ((name, ours), (_, theirs)) in english.iter().zip(&japanese) {
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        for (one, other) in ours.iter().zip(theirs) {
+            let (a, b) = (source(one), source(other));
+            assert_eq!(one["cell_type"], other["cell_type"], "{name}: {a}");
+            if one["cell_type"] == "code" {
+                assert_eq!(code_without_words(&a), code_without_words(&b), "{name}");
+                continue;
+            }
+            assert_eq!(headings(&a), headings(&b), "{name}: {a}");
+            let count = |text: &str, what: &str| text.matches(what).count();
+            for what in ["$$", "](", "\n* ", "\n1. "] {
+                assert_eq!(count(&a, what), count(&b, what), "{name}: {what:?} in {a}");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 """Opens notebooks in JupyterLab in a headless Chromium, runs their cells, and looks.
 
-fine_tuning.ipynb is run from the top to the end. In a small notebook of its own, a training is looked
+The Japanese edition of fine_tuning.ipynb is run from the top to the end, and shown in the light theme and
+the dark one (`cargo d2l run` executes the others). In a small notebook of its own, a training is looked
 at in its middle, where there are a bar and a part of the curves, and stopped with the page's button;
 its variables must be there afterwards.
 
@@ -49,7 +50,7 @@ STATUS = ".jp-Notebook-ExecutionIndicator"
 
 def open_notebook(browser, notebook):
     page = browser.new_page(viewport={"width": 1100, "height": 1400})
-    page.goto(f"{URL}/lab/tree/notebooks/{notebook.name}?reset&token={TOKEN}")
+    page.goto(f"{URL}/lab/tree/{notebook.relative_to(ROOT)}?reset&token={TOKEN}")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
     page.locator(".jp-NotebookPanel-toolbar").get_by_text("Rust (d2l)").wait_for(timeout=60_000)
     return page
@@ -77,12 +78,24 @@ def run_all(browser, notebook, screenshots):
     errors = page.locator(ERROR)
     if errors.count():
         sys.exit("JupyterLab: a cell failed:\n" + errors.first.inner_text())
+    figures, shots = look(page, screenshots, "light")
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.locator('body[data-jp-theme-light="false"]').wait_for(timeout=30_000)
+    shots += look(page, screenshots, "dark")[1]
+    page.close()
+    if len(figures) < 8:
+        sys.exit(f"JupyterLab: {len(figures)} figures, expected grids, curves of each training and the comparison")
+    print(f"JupyterLab: all cells ran, {len(figures)} figures; {shots} screenshots in {screenshots}")
+
+
+def look(page, screenshots, theme):
+    """Scrolls through the notebook. Answers what figures there were, and how many screenshots."""
     panel = page.locator(".jp-WindowedPanel-outer").first
     figures, shots, height = set(), 0, 1200
     panel.evaluate("p => p.scrollTo(0, 0)")
     while True:
         page.wait_for_timeout(700)
-        page.screenshot(path=screenshots / f"{shots:02}.png")
+        page.screenshot(path=screenshots / f"{theme}-{shots:02}.png")
         for label in page.locator(".jp-OutputArea-output svg, .jp-RenderedSVG img").evaluate_all(
             "nodes => nodes.map(n => n.src || n.outerHTML)"
         ):
@@ -92,11 +105,7 @@ def run_all(browser, notebook, screenshots):
         panel.evaluate(f"p => p.scrollBy(0, {height})")
         page.wait_for_timeout(300)
         if panel.evaluate("p => p.scrollTop") == before or shots > 40:
-            break
-    page.close()
-    if len(figures) < 4:
-        sys.exit(f"JupyterLab: {len(figures)} figures, expected the grid, two sets of curves and the comparison")
-    print(f"JupyterLab: all cells ran, {len(figures)} figures; {shots} screenshots in {screenshots}")
+            return figures, shots
 
 
 TRAINING = [
@@ -155,10 +164,10 @@ def main():
     if chromium is None:
         print("skipped: JupyterLab in a browser, as there is no Chromium (Debian: apt install chromium)")
         return
-    # Copies beside the original, as their cells name `..`; the original stays as it is.
-    lesson = ROOT / "notebooks" / "jupyterlab_test.ipynb"
+    # Copies beside the original, as their cells name the crate from there; the original stays as it is.
+    lesson = ROOT / "notebooks" / "ja" / "jupyterlab_test.ipynb"
     training = ROOT / "notebooks" / "jupyterlab_test_stop.ipynb"
-    cells = nbformat.read(ROOT / "notebooks" / "fine_tuning.ipynb", as_version=4)
+    cells = nbformat.read(ROOT / "notebooks" / "ja" / "fine_tuning.ipynb", as_version=4)
     for cell in cells.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -166,7 +175,7 @@ def main():
     cells.cells = [nbformat.v4.new_code_cell(source) for source in TRAINING]
     nbformat.write(cells, training)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={PORT}"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0"]
+    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True"]
     log = open(ROOT / "target" / "jupyterlab.log", "w")
     # Not the user's own: JupyterLab would open what it had open last, and obey the user's settings.
     config = tempfile.TemporaryDirectory()

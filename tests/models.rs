@@ -13,13 +13,22 @@ const NETS: [(Architecture, &str); 4] = [
     (Architecture::EfficientNetLite0, "efficientnet_lite0"),
 ];
 
+/// All nets that have a reference, with their numbers of parameters.
+fn nets() -> Vec<(&'static str, Box<dyn Module>, usize)> {
+    let counts = [11_689_512, 21_797_672, 25_557_032, 4_652_008];
+    let classifiers = NETS.into_iter().zip(counts).map(|((architecture, name), count)| {
+        let net = Classifier::new(architecture, Weights::Random).unwrap();
+        (name, Box::new(net) as Box<dyn Module>, count)
+    });
+    let small = Box::new(d2l::resnet18(10, 3).unwrap()) as Box<dyn Module>;
+    classifiers.chain([("book_resnet18", small, 11_176_970)]).collect()
+}
+
 #[test]
 fn keys_and_shapes_are_those_of_the_reference() {
     let what = "keys of the state dict: names, order, shapes, and the number of parameters";
     let mut exact = Comparison::new(what, "keys", 0.);
-    let counts = [11_689_512, 21_797_672, 25_557_032, 4_652_008];
-    for ((architecture, name), count) in NETS.into_iter().zip(counts) {
-        let net = Classifier::new(architecture, Weights::Random).unwrap();
+    for (name, net, count) in nets() {
         let path = common::reference_folder().join(name).with_extension("keys");
         let theirs = std::fs::read_to_string(path).unwrap();
         let state = net.state_dict();
@@ -38,14 +47,13 @@ fn outputs_agree_in_both_modes() {
     set_precision(Precision::Full);
     let reference = reference("models");
     let mut off = Comparison::new(
-        "outputs of ResNet-18, 34, 50 and EfficientNet-Lite0 in both modes, and what training \
-         leaves in their statistics, same state dict and input",
+        "outputs of ResNet-18, 34, 50, EfficientNet-Lite0 and the book's ResNet-18 in both modes, and \
+         what training leaves in their statistics, same state dict and input",
         "of the largest",
         1e-4,
     );
-    for (architecture, name) in NETS {
-        let net = Classifier::new(architecture, Weights::Random).unwrap();
-        fill(&net);
+    for (name, net, _) in nets() {
+        fill(&*net);
         let x = inputs(2, 96, 7);
         let mut close = |ours: &Tensor, mode: &str| {
             let theirs = &reference[&format!("{name}/{mode}")];

@@ -422,3 +422,29 @@ fn output_is_whole_lines() {
     let text = common::run_in_child(NAME, &[]);
     assert!(text.contains("epoch 2/2: loss") && !text.contains(['\r', '\x1b', '\x08']), "{text:?}");
 }
+
+#[test]
+fn adam_steps_as_pytorchs() {
+    set_precision(Precision::Full);
+    let layer = linear(12, 3).unwrap();
+    fill(&layer);
+    let mut trainer = Adam::new(layer.parameters(), 0.01).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let y = Tensor::from_slice(&[0i64, 1, 2, 0, 1]);
+    for step in 0..20 {
+        let x = Tensor::from_slice(&common::noise(60, step)).view([5, 12]);
+        train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
+    }
+    let ours: Vec<Tensor> = layer.parameters().iter().map(|p| p.detach().flatten(0, -1)).collect();
+    let mut off = Comparison::new(
+        "twenty steps of `Adam` with `train_batch_ch13`: all parameters, against PyTorch's",
+        "of the largest",
+        1e-4,
+    );
+    let theirs = &reference("training")["adam"];
+    let scale = theirs.abs().max().double_value(&[]);
+    off.add("a layer of 12 × 3", difference(&Tensor::cat(&ours, 0), theirs) / scale);
+    refused("`Adam` without parameters", "no parameters", &Adam::new(vec![], 0.01).unwrap_err());
+    let error = Adam::new(layer.parameters(), f64::NAN).unwrap_err();
+    refused("`Adam` with a learning rate that is no number", "NaN", &error);
+}

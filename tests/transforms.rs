@@ -78,7 +78,7 @@ fn resize_agrees_with_pillow() {
 #[test]
 fn center_crop_and_flip_agree_with_torchvision() {
     let reference = reference("transforms");
-    let what = "`CenterCrop` and `RandomHorizontalFlip`, against torchvision";
+    let what = "`CenterCrop`, `RandomHorizontalFlip`, `RandomVerticalFlip`, against torchvision";
     let mut exact = Comparison::new(what, "of 255", 0.);
     let mut compare = |ours: Image, key: String| {
         let off = bytes(&reference[&key]) != *pixels(ours).as_raw();
@@ -92,6 +92,8 @@ fn center_crop_and_flip_agree_with_torchvision() {
         }
         let ours = RandomHorizontalFlip::new(1.).apply(source(), &mut rng(0)).unwrap();
         compare(ours, format!("flip/{width}x{height}"));
+        let ours = RandomVerticalFlip::new(1.).apply(source(), &mut rng(0)).unwrap();
+        compare(ours, format!("vertical_flip/{width}x{height}"));
         let kept = RandomHorizontalFlip::new(0.).apply(source(), &mut rng(0)).unwrap();
         assert_eq!(pixels(kept), picture(width, height));
     }
@@ -209,4 +211,64 @@ fn impossible_sizes_are_errors() {
     refused("`Resize` of a long strip by its shorter edge", "pixels or fewer", &error);
     let error = apply(&CenterCrop::new(u32::MAX), picture(8, 8));
     refused("`CenterCrop` to more than memory holds", "CenterCrop", &error);
+}
+
+#[test]
+fn colours_are_pillows() {
+    let reference = reference("transforms");
+    let what = "brightness, contrast, saturation and hue, against torchvision on Pillow";
+    let mut exact = Comparison::new(what, "of 255", 0.);
+    type Adjust = fn(Image, f64) -> Result<Image>;
+    let kinds: [(&str, Adjust, &[f64]); 4] = [
+        ("brightness", adjust_brightness, &[0., 0.35, 1., 1.7]),
+        ("contrast", adjust_contrast, &[0., 0.35, 1., 1.7]),
+        ("saturation", adjust_saturation, &[0., 0.35, 1., 1.7]),
+        ("hue", adjust_hue, &[-0.5, -0.21, 0., 0.1, 0.5]),
+    ];
+    for (width, height) in [(61, 47), (31, 150)] {
+        for (kind, adjust, factors) in kinds {
+            for &factor in factors {
+                let key = format!("{kind}/{width}x{height}/{factor:?}");
+                let ours = pixels(adjust(picture(width, height).into(), factor).unwrap());
+                let theirs = bytes(&reference[&key]);
+                let off = ours.as_raw().iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b)).max();
+                exact.add(&key, off.unwrap_or(0).into());
+            }
+        }
+    }
+}
+
+/// Each property is changed within its bounds and alone, and the order changes.
+#[test]
+fn colour_jitter_stays_within_its_bounds() {
+    let grey = || Image::from(RgbImage::from_pixel(4, 4, d2l::image::Rgb([100; 3])));
+    let values = |augs: ColorJitter| -> Vec<u8> {
+        let each = |seed| pixels(augs.apply(grey(), &mut rng(seed)).unwrap()).get_pixel(0, 0).0[0];
+        (0..200).map(each).collect()
+    };
+    let lights = values(ColorJitter::new(0.5, 0., 0., 0.));
+    assert!(lights.iter().all(|light| (50..=150).contains(light)), "{lights:?}");
+    assert!(lights.iter().any(|&light| light < 60) && lights.iter().any(|&light| light > 140));
+    // Grey has no colours to change, and is the mean of itself.
+    for augs in [ColorJitter::new(0., 0., 0.9, 0.5), ColorJitter::new(0., 0.9, 0., 0.)] {
+        assert!(values(augs).iter().all(|&light| light == 100));
+    }
+    let untouched = ColorJitter::new(0., 0., 0., 0.).apply(picture(61, 47).into(), &mut rng(1));
+    assert_eq!(pixels(untouched.unwrap()), picture(61, 47));
+}
+
+#[test]
+fn impossible_colours_are_errors() {
+    for (augs, named) in [
+        (ColorJitter::new(-0.1, 0., 0., 0.), "brightness -0.1"),
+        (ColorJitter::new(0., f64::NAN, 0., 0.), "contrast NaN"),
+        (ColorJitter::new(0., 0., 0., 0.6), "hue 0.6"),
+    ] {
+        let error = augs.apply(picture(61, 47).into(), &mut rng(0)).unwrap_err();
+        refused("a `ColorJitter` that cannot be", named, &error);
+    }
+    let error = adjust_hue(picture(61, 47).into(), 0.7).unwrap_err();
+    refused("a hue turned by more than half a circle", "0.7", &error);
+    let error = adjust_brightness(picture(61, 47).into(), -1.).unwrap_err();
+    refused("a negative brightness", "-1", &error);
 }

@@ -27,9 +27,11 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 def reference():
     """The reference's Python; its environment is made where it is not there yet."""
-    environment, requirements = FOLDER / "python", ROOT / "tests" / "bench.txt"
+    environment = FOLDER / "python"
+    requirements, book = ROOT / "tests" / "bench.txt", ROOT / "tests" / "book.txt"
     python, stamp = environment / "bin" / "python", environment / "requirements"
-    if not stamp.exists() or stamp.read_text() != requirements.read_text():
+    wanted = requirements.read_text() + book.read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
         print("Making the reference's environment, target/bench/python ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -39,8 +41,8 @@ def reference():
         # torch and Jupyter are those of .venv; the book's package would pin others.
         Path(site.strip(), "venv.pth").write_text(sysconfig.get_path("purelib") + "\n")
         subprocess.run([*pip, "-r", requirements], check=True)
-        subprocess.run([*pip, "--no-deps", "-r", ROOT / "tests" / "book.txt"], check=True)
-        stamp.write_text(requirements.read_text())
+        subprocess.run([*pip, "--no-deps", "-r", book], check=True)
+        stamp.write_text(wanted)
     return python
 
 

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use notebooks::Language;
 use project::Project;
 
 #[derive(Parser)]
@@ -32,8 +33,11 @@ enum Command {
     /// Open JupyterLab on a notebook
     Lab {
         /// The notebook to open
-        #[arg(default_value = "notebooks/fine_tuning.ipynb")]
+        #[arg(default_value = "fine_tuning")]
         notebook: PathBuf,
+        /// The notebook's language
+        #[arg(long, value_enum, default_value_t)]
+        lang: Language,
         /// Do not open a browser: print the address only
         #[arg(long)]
         no_browser: bool,
@@ -58,6 +62,8 @@ enum Command {
         #[arg(long)]
         full: bool,
     },
+    /// Make a site of all notebooks, in all languages, into target/book
+    Book,
     /// Run the crate's tests and write what they compared and refused into docs/
     Report,
     /// Check the format, lint, run all tests, execute every notebook in quick mode
@@ -79,9 +85,9 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup => setup::setup(&project),
         Command::Doctor => doctor::doctor(&project),
-        Command::Lab { notebook, no_browser } => {
+        Command::Lab { notebook, lang, no_browser } => {
             setup::setup(&project)?;
-            notebooks::lab(&project, &notebook, no_browser)
+            notebooks::lab(&project, &notebook, lang, no_browser)
         }
         Command::Run { notebooks, epochs, limit } => {
             setup::setup(&project)?;
@@ -90,6 +96,10 @@ fn run(command: Command) -> Result<()> {
         Command::Bench { parts, full } => {
             setup::setup(&project)?;
             notebooks::bench(&project, &parts, full)
+        }
+        Command::Book => {
+            setup::setup(&project)?;
+            notebooks::book(&project)
         }
         Command::Report => {
             setup::setup(&project)?;

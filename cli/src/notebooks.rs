@@ -1,15 +1,36 @@
-//! `cargo d2l lab`, `cargo d2l run` and `cargo d2l bench`.
+//! `cargo d2l lab`, `cargo d2l run`, `cargo d2l bench` and `cargo d2l book`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use crate::project::Project;
 
+/// A language that the notebooks are there in.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub enum Language {
+    /// English
+    #[default]
+    En,
+    /// Japanese
+    Ja,
+}
+
+impl Language {
+    /// The folder of its notebooks, below notebooks/.
+    fn folder(self) -> &'static str {
+        match self {
+            Language::En => "",
+            Language::Ja => "ja",
+        }
+    }
+}
+
 /// Opens JupyterLab on a notebook and waits for its end.
-pub fn lab(project: &Project, notebook: &Path, no_browser: bool) -> Result<()> {
-    let notebook = find(project, notebook)?;
+pub fn lab(project: &Project, notebook: &Path, lang: Language, no_browser: bool) -> Result<()> {
+    let notebook = find(project, notebook, lang)?;
     let notebook = notebook.strip_prefix(&project.root).unwrap_or(&notebook);
     let mut command = project.command(project.python());
     command.args(["-m", "jupyterlab"]).arg(notebook);
@@ -38,11 +59,13 @@ pub fn run(
     let notebooks: Vec<PathBuf> = if notebooks.is_empty() {
         all(project)?
     } else {
-        notebooks.iter().map(|path| find(project, path)).collect::<Result<_>>()?
+        notebooks.iter().map(|path| find(project, path, Language::En)).collect::<Result<_>>()?
     };
-    let output = project.path("target/notebooks");
-    std::fs::create_dir_all(&output)?;
     for notebook in notebooks {
+        // An edition in another language has the same name.
+        let folder = notebook.strip_prefix(project.path("notebooks")).ok().and_then(Path::parent);
+        let output = project.path("target/notebooks").join(folder.unwrap_or(Path::new("")));
+        std::fs::create_dir_all(&output)?;
         let mut command = project.script("run_notebook.py");
         command.arg(&notebook).arg(&output);
         for (name, value) in [("D2L_MAX_EPOCHS", epochs), ("D2L_DATASET_LIMIT", limit)] {
@@ -73,27 +96,43 @@ pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
     Ok(())
 }
 
-/// All notebooks, by name.
-fn all(project: &Project) -> Result<Vec<PathBuf>> {
-    let folder = project.path("notebooks");
-    let mut paths = vec![];
-    for entry in std::fs::read_dir(&folder).context("notebooks/ cannot be read")? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "ipynb") {
-            paths.push(path);
-        }
+/// Makes a site of all notebooks.
+pub fn book(project: &Project) -> Result<()> {
+    let status = project.script("book.py").status().context("cannot start .venv/bin/python")?;
+    if !status.success() {
+        bail!("the site was not made; see above");
     }
-    paths.sort();
-    Ok(paths)
+    Ok(())
+}
+
+/// All notebooks: those of notebooks/ by name, then those of its folders.
+fn all(project: &Project) -> Result<Vec<PathBuf>> {
+    let mut notebooks = vec![];
+    let mut folders = vec![project.path("notebooks")];
+    while let Some(folder) = folders.pop() {
+        let action = || format!("{} cannot be read", folder.display());
+        let mut paths = vec![];
+        for entry in std::fs::read_dir(&folder).with_context(action)? {
+            paths.push(entry?.path());
+        }
+        paths.sort();
+        let is_visible = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
+        };
+        folders
+            .extend(paths.iter().rev().filter(|path| path.is_dir() && is_visible(path)).cloned());
+        let is_notebook =
+            |path: &PathBuf| path.extension().is_some_and(|extension| extension == "ipynb");
+        notebooks.extend(paths.into_iter().filter(is_notebook));
+    }
+    Ok(notebooks)
 }
 
 /// A notebook named from the current folder, from the project's, or by its name alone.
-fn find(project: &Project, path: &Path) -> Result<PathBuf> {
-    let places = [
-        std::path::absolute(path)?,
-        project.root.join(path),
-        project.path("notebooks").join(path).with_extension("ipynb"),
-    ];
+fn find(project: &Project, path: &Path, lang: Language) -> Result<PathBuf> {
+    let by_name = project.path("notebooks").join(lang.folder()).join(path);
+    let places =
+        [std::path::absolute(path)?, project.root.join(path), by_name.with_extension("ipynb")];
     match places.iter().find(|place| place.is_file()) {
         Some(place) => Ok(place.clone()),
         None => {

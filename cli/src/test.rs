@@ -55,7 +55,12 @@ pub fn test(project: &Project) -> Result<()> {
     lab.arg("tests/jupyterlab.py");
     lab.env("D2L_MAX_EPOCHS", QUICK_EPOCHS.to_string());
     lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
-    check("JupyterLab", lab)
+    check("JupyterLab", lab)?;
+    eprintln!("== the site");
+    notebooks::book(project)?;
+    let mut site = project.command(project.python());
+    site.arg("tests/book.py");
+    check("the site, in a browser", site)
 }
 
 /// Cells must have been compiled with the versions in this project's Cargo.lock.

@@ -52,6 +52,8 @@ pub enum Input {
     Asked(String, Duration),
     /// A moment ago there was nothing to do, after so many cells.
     Idle(usize),
+    /// Who has started this kernel is gone.
+    Orphaned,
 }
 
 /// Takes messages from a socket to the relay's queue, until either ends.
@@ -84,6 +86,7 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
     let (inputs, mut queue) = channel(64);
     greeter::listen(&settings.socket(), &inputs)?;
 
+    tokio::spawn(watch_parent(inputs.clone()));
     let ((shell, from_shell), (control, from_control), (stdin, from_stdin)) =
         (shell.split(), control.split(), stdin.split());
     tokio::spawn(pass_on(from_shell, Input::Shell, inputs.clone()));
@@ -124,6 +127,18 @@ async fn beat(mut socket: RepSocket) {
         if socket.send(message).await.is_err() {
             return;
         }
+    }
+}
+
+/// A server or a program that is killed cannot shut its kernels down. Jupyter names the parent to those
+/// that are to end with it, as Python's kernel does.
+async fn watch_parent(inputs: Sender<Input>) {
+    let parent = rustix::process::getppid();
+    if std::env::var_os("JPY_PARENT_PID").is_some() {
+        while rustix::process::getppid() == parent {
+            sleep(Duration::from_secs(1)).await;
+        }
+        let _ = inputs.send(Input::Orphaned).await;
     }
 }
 
@@ -241,6 +256,10 @@ impl Relay {
             Input::Waiting(id) => self.on_waiting(&id).await,
             Input::Asked(id, time) => self.on_asked(&id, time).await,
             Input::Idle(cells) => self.on_idle(cells).await,
+            Input::Orphaned => {
+                self.shut_down().await;
+                return Ok(false);
+            }
         }
         Ok(true)
     }

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use image::RgbImage;
+
 use super::decode::decode;
 use super::kept::Kept;
-use super::rng::{generator, global_seed};
-use super::transforms::{Compose, Transform};
-use super::{Image, Rng};
+use super::transforms::Compose;
+use super::{Dataset, Image};
 use crate::{Error, Result};
 
 /// torchvision's.
@@ -105,63 +106,40 @@ impl ImageFolder {
         ImageFolder { kept: Some(Arc::new(kept)), ..self }
     }
 
-    /// The number of pictures.
-    pub fn len(&self) -> usize {
-        self.samples.len()
-    }
-
-    /// Whether there is no picture, which only [`allow_empty`](Self::allow_empty) lets be.
-    pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-    }
-
-    /// The classes' names; a label is a place in this list.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
     /// All files with their labels.
     pub fn samples(&self) -> &[(PathBuf, i64)] {
         &self.samples
     }
 
-    /// Picture and label number `index`; a negative one counts from the end, as in Python.
-    ///
-    /// # Errors
-    /// The index is out of range, or the file is no whole picture.
-    pub fn get(&self, index: isize) -> Result<(Image, i64)> {
-        let len = self.samples.len();
-        let from_start = if index < 0 { index + len as isize } else { index };
-        let place = usize::try_from(from_start).ok().filter(|&i| i < len).ok_or_else(|| {
-            Error::invalid(
-                "ImageFolder::get",
-                format!("index {index}"),
-                if len == 0 { "pictures".into() } else { format!("-{len} to {}", len - 1) },
-                format!("{} has {len} pictures", self.root.display()),
-            )
-        })?;
-        self.sample(place, &mut generator(global_seed(), 0, place as u64))
-    }
-
-    /// Picture and label number `index` of a training; randomness comes from `rng`.
-    pub(super) fn sample(&self, index: usize, rng: &mut Rng) -> Result<(Image, i64)> {
-        let (path, label) = &self.samples[index];
-        let image = match &self.kept {
-            Some(kept) => Image::from(kept.get(index, || decode(path, self.upright))?),
-            None => self.open(index)?,
-        };
-        let image = match &self.transform {
-            Some(transform) => {
-                transform.apply(image, rng).map_err(|error| error.during(path.display()))?
-            }
-            None => image,
-        };
-        Ok((image, *label))
-    }
-
     /// Picture number `index` as it is in its file.
-    pub(super) fn open(&self, index: usize) -> Result<Image> {
-        Ok(decode(&self.samples[index].0, self.upright)?.into())
+    pub(super) fn decode(&self, index: usize) -> Result<RgbImage> {
+        decode(&self.samples[index].0, self.upright)
+    }
+}
+
+impl Dataset for ImageFolder {
+    fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.samples[index].0.display().to_string()
+    }
+
+    fn open(&self, index: usize) -> Result<(Image, i64)> {
+        let picture = match &self.kept {
+            Some(kept) => kept.get(index, || self.decode(index))?,
+            None => self.decode(index)?,
+        };
+        Ok((picture.into(), self.samples[index].1))
+    }
+
+    fn transform(&self) -> Option<&Compose> {
+        self.transform.as_ref()
     }
 }
 

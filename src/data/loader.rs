@@ -11,18 +11,18 @@ use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
 use super::rng::{generator, global_seed};
-use super::{FloatImage, Image, ImageFolder, memory};
+use super::{Dataset, FloatImage, Image, memory};
 use crate::device::num_gpus;
 use crate::interrupt::check_interrupt;
 use crate::quick;
 use crate::{Error, Result};
 
-/// Makes batches of a folder (PyTorch: `DataLoader`); the last one may be smaller.
+/// Makes batches of a data set (PyTorch: `DataLoader`); the last one may be smaller.
 ///
 /// Threads make the pictures of the next two batches while a net learns. What a batch holds depends
 /// on the seed, the epoch and the pictures alone, not on the number of threads.
 pub struct DataLoader {
-    folder: Arc<ImageFolder>,
+    dataset: Arc<dyn Dataset>,
     batch_size: usize,
     shuffle: bool,
     num_workers: usize,
@@ -35,14 +35,14 @@ impl DataLoader {
     ///
     /// # Errors
     /// `batch_size` is 0.
-    pub fn new(folder: ImageFolder, batch_size: usize) -> Result<DataLoader> {
+    pub fn new(dataset: impl Dataset + 'static, batch_size: usize) -> Result<DataLoader> {
         if batch_size == 0 {
             let todo = "give a batch size of 1 or more";
             return Err(Error::invalid("DataLoader", "batch size 0", "1 or more", todo));
         }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(DataLoader {
-            folder: Arc::new(folder),
+            dataset: Arc::new(dataset),
             batch_size,
             shuffle: false,
             num_workers: cores.min(16),
@@ -68,13 +68,13 @@ impl DataLoader {
     }
 
     /// The pictures that the batches come from.
-    pub fn folder(&self) -> &ImageFolder {
-        &self.folder
+    pub fn dataset(&self) -> &dyn Dataset {
+        &*self.dataset
     }
 
     /// The number of pictures in an epoch: all, unless `D2L_DATASET_LIMIT` bounds them.
     pub fn num_examples(&self) -> usize {
-        quick::dataset_limit().map_or(self.folder.len(), |limit| limit.min(self.folder.len()))
+        quick::dataset_limit().map_or(self.dataset.len(), |limit| limit.min(self.dataset.len()))
     }
 
     /// The number of batches in an epoch.
@@ -90,24 +90,25 @@ impl DataLoader {
     /// Starts the next epoch: pictures `[N, 3, H, W]` (`f32`) and labels `[N]` (`i64`).
     pub fn iter(&self) -> Batches {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
-        let mut order = self.order();
+        let mut order = self.indices();
         if self.shuffle {
             order.shuffle(&mut generator(self.seed, epoch, u64::MAX));
         }
         Batches::start(self, epoch, order)
     }
 
-    /// The pictures of an epoch. A limit takes them at even steps, so that all classes stay.
-    fn order(&self) -> Vec<usize> {
-        let (all, count) = (self.folder.len(), self.num_examples());
+    /// The places in the data set of an epoch's pictures, before they are shuffled: all, unless
+    /// `D2L_DATASET_LIMIT` bounds them, which takes them at even steps, so that all classes stay.
+    pub fn indices(&self) -> Vec<usize> {
+        let (all, count) = (self.dataset.len(), self.num_examples());
         (0..count).map(|i| i * all / count).collect()
     }
 }
 
 impl fmt::Debug for DataLoader {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (folder, size, count) = (&self.folder, self.batch_size, self.len());
-        write!(f, "DataLoader({folder:?}, batch_size={size}, {count} batches")?;
+        let (dataset, size, count) = (&self.dataset, self.batch_size, self.len());
+        write!(f, "DataLoader({dataset:?}, batch_size={size}, {count} batches")?;
         write!(f, ", shuffle={}, num_workers={})", self.shuffle, self.num_workers)
     }
 }
@@ -162,15 +163,15 @@ impl Batches {
         let job_receiver = Arc::new(Mutex::new(job_receiver));
         for _ in 0..loader.num_workers.min(order.len()) {
             let (jobs, results) = (job_receiver.clone(), result_sender.clone());
-            let (folder, seed) = (loader.folder.clone(), loader.seed);
+            let (dataset, seed) = (loader.dataset.clone(), loader.seed);
             thread::spawn(move || {
                 loop {
                     // The lock is held while waiting: the next idle thread gets the next job.
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((parts, slot)) = job else { break };
-                    let sample = make_sample(&folder, seed, epoch, parts.indices[slot]);
+                    let sample = make_sample(&*dataset, seed, epoch, parts.indices[slot]);
                     if let Some(samples) = parts.put(slot, sample) {
-                        let batch = collate(&folder, &parts.indices, samples);
+                        let batch = collate(&*dataset, &parts.indices, samples);
                         if results.send((parts.place, batch)).is_err() {
                             break;
                         }
@@ -235,13 +236,11 @@ impl Iterator for Batches {
     }
 }
 
-fn make_sample(folder: &ImageFolder, seed: u64, epoch: u64, index: usize) -> Sample {
+fn make_sample(dataset: &dyn Dataset, seed: u64, epoch: u64, index: usize) -> Sample {
     // A transform that panics would leave its batch without an end.
-    let make = || folder.sample(index, &mut generator(seed, epoch, index as u64));
-    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
-        let path = folder.samples()[index].0.display();
-        Err(broken("a transform panicked").during(path))
-    })
+    let make = || dataset.sample(index, &mut generator(seed, epoch, index as u64));
+    catch_unwind(AssertUnwindSafe(make))
+        .unwrap_or_else(|_| Err(broken("a transform panicked").during(dataset.name(index))))
 }
 
 fn broken(found: &str) -> Error {
@@ -250,20 +249,20 @@ fn broken(found: &str) -> Error {
 }
 
 /// Pictures `[N, 3, H, W]` and labels `[N]`.
-fn collate(folder: &ImageFolder, indices: &[usize], samples: Vec<Sample>) -> Batch {
+fn collate(dataset: &dyn Dataset, indices: &[usize], samples: Vec<Sample>) -> Batch {
     let (mut pictures, mut labels) = (vec![], vec![]);
     for (&index, sample) in indices.iter().zip(samples) {
         let (image, label) = sample?;
-        let path = &folder.samples()[index].0;
+        let name = dataset.name(index);
         let Image::Float(numbers) = image else {
-            let todo = "put ToTensor at the end of the transform given to ImageFolder";
-            return Err(Error::file(path, "still pixels", "numbers for the net", todo));
+            let todo = "put ToTensor at the end of the transform given to the data set";
+            return Err(Error::invalid(&name, "still pixels", "numbers for the net", todo));
         };
         let first = pictures.first().unwrap_or(&numbers);
         let size = |numbers: &FloatImage| (numbers.width(), numbers.height());
         if size(&numbers) != size(first) {
-            return Err(Error::file(
-                path,
+            return Err(Error::invalid(
+                &name,
                 format!("{}×{} pixels after the transform", numbers.width(), numbers.height()),
                 format!("{}×{}, as the batch's first picture", first.width(), first.height()),
                 "make all pictures one size with RandomResizedCrop, or Resize([256, 256])",

@@ -2,6 +2,8 @@
 //! 14.2).
 
 pub(crate) mod builtin;
+mod cifar10;
+mod dataset;
 mod decode;
 mod image;
 mod image_folder;
@@ -14,7 +16,10 @@ mod verify;
 
 pub use self::decode::set_max_image_pixels;
 pub use self::image::{FloatImage, Image};
+pub use cifar10::{CIFAR10, load_cifar10};
+pub use dataset::Dataset;
 pub use image_folder::ImageFolder;
 pub use loader::{Batches, DataLoader};
 pub use rng::{Rng, manual_seed};
+pub(crate) use rng::{generator, global_seed};
 pub use verify::verify_images;

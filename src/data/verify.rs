@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::ImageFolder;
+use super::{Dataset, ImageFolder};
 use crate::display::Progress;
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
@@ -41,7 +41,7 @@ pub fn verify_images(folder: &ImageFolder) -> Result<Vec<(PathBuf, Error)>> {
                 while !stopped.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     // Both end when there is nothing more to do.
-                    if index >= count || sender.send((index, folder.open(index).err())).is_err() {
+                    if index >= count || sender.send((index, folder.decode(index).err())).is_err() {
                         break;
                     }
                 }

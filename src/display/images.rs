@@ -7,7 +7,8 @@ use image::{Rgb, RgbImage};
 
 use super::figure::{Figure, escape};
 use crate::data::Image;
-use crate::data::transforms::fit;
+use crate::data::transforms::{Transform, fit};
+use crate::data::{generator, global_seed};
 use crate::{Error, Result};
 
 /// Screen pixels for one unit of the book's scale, as many as an inch has in matplotlib's SVG, so
@@ -45,6 +46,23 @@ pub fn show_images_with_titles(
 ) -> Result<()> {
     let titles: Vec<&str> = titles.iter().map(AsRef::as_ref).collect();
     grid(images, num_rows, num_cols, &titles, scale)?.show()
+}
+
+/// Shows what a transform makes of a picture, as many times as the grid has places (d2l: section
+/// 14.1.1, `apply`). Chance is the same each time that it is called.
+///
+/// # Errors
+/// As [`show_images`], or the transform fails.
+pub fn apply(
+    image: &Image,
+    aug: &dyn Transform,
+    num_rows: usize,
+    num_cols: usize,
+    scale: f64,
+) -> Result<()> {
+    let each = |i| aug.apply(image.clone(), &mut generator(global_seed(), 0, i));
+    let images = (0..(num_rows * num_cols) as u64).map(each).collect::<Result<Vec<Image>>>()?;
+    show_images(&images, num_rows, num_cols, scale)
 }
 
 fn grid(
@@ -89,11 +107,17 @@ fn grid(
         let todo = "show fewer or smaller pictures";
         Error::invalid("show_images", error.to_string(), "a picture of moderate size", todo)
     })?;
+    let mut description = match images.len() {
+        1 => "a picture".to_string(),
+        count => format!("{count} pictures in a grid"),
+    };
+    if !titles.is_empty() {
+        description += &format!(": {}", escape(&titles.join(", ")));
+    }
     let data = base64::engine::general_purpose::STANDARD.encode(jpeg);
     let (width, height) = (f64::from(width) / DENSITY, f64::from(height) / DENSITY);
     Ok(Figure::new(format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" font-family="{fonts}" font-size="12"><title>{count} pictures in a grid</title><rect width="100%" height="100%" fill="white"/><image width="{width}" height="{height}" href="data:image/jpeg;base64,{data}"/>{labels}</svg>"#,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" font-family="{fonts}" font-size="12"><title>{description}</title><rect width="100%" height="100%" fill="white"/><image width="{width}" height="{height}" href="data:image/jpeg;base64,{data}"/>{labels}</svg>"#,
         fonts = super::figure::FONTS,
-        count = images.len(),
     )))
 }

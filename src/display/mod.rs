@@ -12,7 +12,7 @@ mod progress;
 
 pub use animator::Animator;
 pub use figure::Figure;
-pub use images::{show_images, show_images_with_titles};
+pub use images::{apply, show_images, show_images_with_titles};
 pub use jupyter::clear_output;
 pub use progress::Progress;
 

@@ -20,7 +20,12 @@ pub(super) enum Checksum<'a> {
     Sha256(&'a str),
 }
 
-impl Checksum<'_> {
+impl<'a> Checksum<'a> {
+    /// A SHA-256, if there are as many digits as one has, else a SHA-1.
+    pub(super) fn of(digits: &'a str) -> Checksum<'a> {
+        if digits.len() == 64 { Checksum::Sha256(digits) } else { Checksum::Sha1(digits) }
+    }
+
     /// Whether anything is known of the file.
     pub(super) fn is_known(&self) -> bool {
         !matches!(self, Checksum::Unknown)

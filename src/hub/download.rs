@@ -18,8 +18,8 @@ use crate::{Error, Result};
 /// # Errors
 /// The name is unknown, or as [`download_url`].
 pub fn download(name: &str) -> Result<PathBuf> {
-    let (url, sha1) = DATA_HUB.get(name)?;
-    let (file, checksum) = (file_name(&url)?, Checksum::Sha1(&sha1));
+    let (url, digits) = DATA_HUB.get(name)?;
+    let (file, checksum) = (file_name(&url)?, Checksum::of(&digits));
     checksum.check(&url)?;
     for folder in folders() {
         let path = folder.join(&file);

@@ -7,8 +7,8 @@
 
 pub(crate) mod digest;
 mod download;
+mod drawings;
 mod extract;
-mod hotdog;
 mod lock;
 pub(crate) mod pretrained;
 mod request;
@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// Where the book keeps its data sets (d2l: `DATA_URL`, there with `http:`, which many proxies refuse).
 pub const DATA_URL: &str = "https://d2l-data.s3-accelerate.amazonaws.com/";
 
-/// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog`.
+/// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog`, and `cifar10`.
 ///
 /// ```
 /// use d2l::prelude::*;
@@ -42,20 +42,28 @@ pub static DATA_HUB: LazyLock<DataHub> = LazyLock::new(|| {
         "hotdog",
         (format!("{DATA_URL}hotdog.zip"), "fba480ffa8aa7e0febbb511d181409f899b9baa5"),
     );
+    hub.insert(
+        "cifar10",
+        (
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        ),
+    );
     hub
 });
 
-/// Names of data sets, each with its address and its SHA-1.
+/// Names of data sets, each with its address and its SHA-1 or SHA-256.
 pub struct DataHub(Mutex<BTreeMap<String, (String, String)>>);
 
 impl DataHub {
-    /// Adds a data set or replaces it: its name, its address and the file's SHA-1 in hexadecimal.
+    /// Adds a data set or replaces it: its name, its address and the file's SHA-1, or
+    /// SHA-256, in hexadecimal.
     pub fn insert(&self, name: impl Into<String>, entry: (impl Into<String>, impl Into<String>)) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.insert(name.into(), (entry.0.into(), entry.1.into()));
     }
 
-    /// The address and the SHA-1 of a data set.
+    /// The address and the checksum of a data set.
     ///
     /// # Errors
     /// The hub has no data set of this name; the message lists those it has.
@@ -76,7 +84,7 @@ impl DataHub {
 /// Brings a data set here and answers its folder (d2l: `download_extract`).
 ///
 /// An unpacked folder is taken as it is, then a zip from an earlier download, then the network.
-/// Where none can be had, the `hotdog` set is replaced by drawings, and a line says so.
+/// Where none can be had, `hotdog` and `cifar10` are replaced by drawings, and a line says so.
 ///
 /// # Errors
 /// The name is unknown, the file cannot be fetched, its checksum is wrong, or the disk is full. A
@@ -91,16 +99,20 @@ pub fn download_extract(name: &str) -> Result<PathBuf> {
         }
     }
     match download(name).and_then(|archive| extract(&archive, None)) {
-        Err(error @ Error::Download { .. }) if name == "hotdog" => hotdog::draw_instead(&error),
+        Err(error @ Error::Download { .. }) if name == "hotdog" => drawings::hotdog(&error),
+        Err(error @ Error::Download { .. }) if name == "cifar10" => drawings::cifar10(&error),
         other => other,
     }
 }
 
-/// The file's name without `.zip`, `.tar`, `.tar.gz` or `.tgz`.
+/// The folder in an archive: the file's name without `.zip`, `.tar`, `.tar.gz` or `.tgz`.
 fn archive_stem(file: &str) -> String {
     let name = file.rsplit('/').next().unwrap_or(file);
     let stem = [".tar.gz", ".tgz", ".zip", ".tar"].iter().find_map(|end| name.strip_suffix(end));
-    stem.unwrap_or(name).to_string()
+    match stem.unwrap_or(name) {
+        "cifar-10-binary" => "cifar-10-batches-bin".into(),
+        stem => stem.into(),
+    }
 }
 
 /// The user's cache folder for this crate.

@@ -97,7 +97,12 @@ fn rescale(x: &Tensor) -> Result<Tensor> {
 }
 
 fn conv(inputs: i64, outputs: i64, kernel: i64, stride: i64, groups: i64) -> Result<Conv2d> {
-    Conv2d::new(inputs, outputs, kernel, ConvConfig { stride, groups, same: true, padding: 0 })
+    Conv2d::new(
+        inputs,
+        outputs,
+        kernel,
+        ConvConfig { stride, groups, same: true, padding: 0, bias: false },
+    )
 }
 
 fn batch_norm(channels: i64, fixed_statistics: bool) -> Result<BatchNorm2d> {

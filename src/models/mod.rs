@@ -2,6 +2,7 @@
 //!
 //! To a learner each is many feature layers and one output layer, [`Classifier::fc`].
 
+pub(crate) mod book_resnet;
 mod classifier;
 mod efficientnet_lite;
 mod pickle;
@@ -10,6 +11,7 @@ mod source;
 mod torch_zip;
 pub(crate) mod weight_file;
 
+pub use book_resnet::BookResNet;
 pub use classifier::{
     Architecture, Classifier, Weights, efficientnet_lite0, resnet18, resnet34, resnet50,
 };

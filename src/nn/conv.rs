@@ -8,7 +8,7 @@ use super::{Module, Visitor, init};
 use crate::Result;
 use crate::device::compute_kind;
 
-/// What a convolution can be told; PyTorch's defaults.
+/// What a convolution can be told; PyTorch's defaults, but without a bias.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvConfig {
     /// The step of the window.
@@ -20,34 +20,45 @@ pub struct ConvConfig {
     /// Pad with zeros as TensorFlow's "SAME" does: one row and column more at the end than at the
     /// beginning where the number is odd. `padding` is then not used.
     pub same: bool,
+    /// Add a number to each output channel. Batch norm, where it follows, does so by itself.
+    pub bias: bool,
 }
 
 impl Default for ConvConfig {
     fn default() -> Self {
-        ConvConfig { stride: 1, padding: 0, groups: 1, same: false }
+        ConvConfig { stride: 1, padding: 0, groups: 1, same: false, bias: false }
     }
 }
 
-/// A convolution without a bias, as batch norm follows: `[N, in, H, W]` to `[N, out, H', W']`.
+/// A convolution: `[N, in, H, W]` to `[N, out, H', W']`.
 ///
 /// It computes in the type that [`compute_kind`] names, and answers in it.
 pub struct Conv2d {
     /// `[out, in / groups, kernel, kernel]`
     pub weight: Tensor,
+    /// `[out]`
+    pub bias: Option<Tensor>,
     /// Stride, padding and groups.
     pub config: ConvConfig,
 }
 
 impl Conv2d {
     /// A new convolution with torchvision's initial values for nets of this kind: normal with
-    /// variance 2 / fan out.
+    /// variance 2 / fan out; a bias is uniform between ±1/√fan in, as PyTorch has it.
     ///
     /// # Errors
     /// A negative size, or libtorch is out of memory.
     pub fn new(inputs: i64, outputs: i64, kernel: i64, config: ConvConfig) -> Result<Conv2d> {
         let weight = init::parameter(&[outputs, inputs / config.groups, kernel, kernel])?;
         init::kaiming_normal_fan_out(&weight)?;
-        Ok(Conv2d { weight, config })
+        let mut bias = None;
+        if config.bias {
+            let parameter = init::parameter(&[outputs])?;
+            let fan_in = inputs / config.groups * kernel * kernel;
+            init::uniform(&parameter, 1. / (fan_in.max(1) as f64).sqrt())?;
+            bias = Some(parameter);
+        }
+        Ok(Conv2d { weight, bias, config })
     }
 
     /// libtorch has no fast bfloat16 code for training most depthwise convolutions on a processor:
@@ -85,19 +96,23 @@ impl Module for Conv2d {
         let stride = [self.config.stride; 2];
         let weight = self.weight.f_to_kind(kind)?;
         let groups = self.config.groups;
-        let y = x.f_conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], groups)?;
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
+        let y = x.f_conv2d(&weight, bias.as_ref(), stride, padding, [1, 1], groups)?;
         Ok(y.f_to_kind(compute_kind(y.device()))?)
     }
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.parameter("weight", &self.weight);
+        if let Some(bias) = &self.bias {
+            visitor.parameter("bias", bias);
+        }
     }
 }
 
 impl fmt::Display for Conv2d {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let size = self.weight.size();
-        let ConvConfig { stride, padding, groups, same } = self.config;
+        let ConvConfig { stride, padding, groups, same, bias } = self.config;
         write!(f, "Conv2d({}, {}, kernel_size={}", size[1] * groups, size[0], size[2])?;
         write!(f, ", stride={stride}")?;
         match same {
@@ -107,7 +122,7 @@ impl fmt::Display for Conv2d {
         if groups > 1 {
             write!(f, ", groups={groups}")?;
         }
-        write!(f, ", bias=False)")
+        f.write_str(if bias { ")" } else { ", bias=False)" })
     }
 }
 

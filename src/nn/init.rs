@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::Module;
 use crate::Result;
 
 /// Uniform between ±√(6 / (fan in + fan out)), in place (PyTorch: `nn.init.xavier_uniform_`).
@@ -19,6 +20,16 @@ use crate::Result;
 pub fn xavier_uniform(weight: &Tensor) -> Result<()> {
     let (fan_in, fan_out) = fans(weight)?;
     uniform(weight, (6. / (fan_in + fan_out)).sqrt())
+}
+
+/// Gives all weights of a net with two dimensions or more, those of its convolutions and fully
+/// connected layers, values by [`xavier_uniform`] (d2l: section 7.6, `init_cnn`).
+///
+/// # Errors
+/// libtorch refuses.
+pub fn init_cnn(net: &dyn Module) -> Result<()> {
+    let weights = net.parameters().into_iter().filter(|parameter| parameter.dim() > 1);
+    weights.into_iter().try_for_each(|weight| xavier_uniform(&weight))
 }
 
 /// Uniform between ±`bound`, in place.

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::evaluate::{check_labels, evaluate, largest_label, num_correct};
 use super::memory::out_of_memory;
-use super::{Accumulator, SGD, Timer};
+use super::{Accumulator, Optimizer, Timer};
 use crate::data::DataLoader;
 use crate::device::compute_kind;
 use crate::display::{Animator, Progress};
@@ -55,7 +55,7 @@ pub fn train_batch_ch13(
     x: &Tensor,
     y: &Tensor,
     loss: &dyn Loss,
-    trainer: &mut SGD,
+    trainer: &mut dyn Optimizer,
     devices: &[Device],
 ) -> Result<(f64, f64)> {
     net.train();
@@ -173,7 +173,7 @@ pub fn train_ch13(
     train_iter: &DataLoader,
     test_iter: &DataLoader,
     loss: &dyn Loss,
-    trainer: &mut SGD,
+    trainer: &mut dyn Optimizer,
     num_epochs: usize,
     devices: &[Device],
 ) -> Result<Summary> {
@@ -260,7 +260,7 @@ fn diverged(loss: f64) -> Error {
 
 /// A label means the same in both sets only if their classes are the same.
 fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> Result<()> {
-    let (train, test) = (train_iter.folder().classes(), test_iter.folder().classes());
+    let (train, test) = (train_iter.dataset().classes(), test_iter.dataset().classes());
     if train == test {
         return Ok(());
     }

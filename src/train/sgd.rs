@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 use tch::{COptimizer, Tensor};
 
+use super::Optimizer;
 use crate::{Error, Result};
 
 /// Parameters that share a learning rate.
@@ -71,20 +72,14 @@ impl SGD {
         trainer.set_state((rates, weight_decay))?;
         Ok(trainer)
     }
+}
 
-    /// Forgets the gradients.
-    ///
-    /// # Errors
-    /// libtorch refuses.
-    pub fn zero_grad(&self) -> Result<()> {
+impl Optimizer for SGD {
+    fn zero_grad(&self) -> Result<()> {
         Ok(self.optimizer.zero_grad()?)
     }
 
-    /// Takes a step against the gradients.
-    ///
-    /// # Errors
-    /// libtorch refuses.
-    pub fn step(&mut self) -> Result<()> {
+    fn step(&mut self) -> Result<()> {
         Ok(self.optimizer.step()?)
     }
 }

@@ -303,6 +303,26 @@ class End(unittest.TestCase):
         self.assertNotEqual((folder / "src/lib.rs").read_text(), "half written")
         self.assertFalse(scratch.exists())
 
+    def test_a_kernel_ends_with_who_has_started_it(self):
+        # A program that is killed while its cell runs
+        script = """if True:
+            from notebook import Notebook
+            notebook = Notebook()
+            notebook.run('println!("{}", 1);')
+            notebook.client.execute('loop {}')
+            print(notebook.pid, flush=True)
+            input()"""
+        arguments = [sys.executable, "-c", script]
+        client = subprocess.Popen(
+            arguments, cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        kernel = int(client.stdout.readline())
+        [evcxr] = children(kernel)
+        processes = [kernel, evcxr, *children(evcxr)]
+        client.kill()
+        client.communicate()
+        self.assertTrue(wait_until(lambda: not any(map(is_running, processes))))
+
     def test_evcxr_dies(self):
         notebook = self.start()
         [evcxr] = children(notebook.pid)

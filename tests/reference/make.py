@@ -74,6 +74,16 @@ def transforms():
         box = (3, 5, height // 2, width // 3)  # top, left, height, width
         values[f"resized_crop/{name}"] = pixels(F.resized_crop(source, *box, [48, 48], bilinear))
         values[f"flip/{name}"] = pixels(F.hflip(source))
+        values[f"vertical_flip/{name}"] = pixels(F.vflip(source))
+    for width, height in [(61, 47), (31, 150)]:
+        source = picture(width, height)
+        name = f"{width}x{height}"
+        for kind in ("brightness", "contrast", "saturation"):
+            for factor in (0.0, 0.35, 1.0, 1.7):
+                adjust = getattr(F, f"adjust_{kind}")
+                values[f"{kind}/{name}/{factor}"] = pixels(adjust(source, factor))
+        for factor in (-0.5, -0.21, 0.0, 0.1, 0.5):
+            values[f"hue/{name}/{factor}"] = pixels(F.adjust_hue(source, factor))
     tensor = F.normalize(F.to_tensor(picture(61, 47)), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     values["normalize/61x47"] = tensor
     get_params = torchvision.transforms.RandomResizedCrop.get_params
@@ -295,6 +305,9 @@ def models():
     values = {}
     resnets = ["resnet18", "resnet34", "resnet50"]
     nets = [(name, getattr(torchvision.models, name)()) for name in resnets]
+    small = book("resnet18", "Residual").resnet18(10, 3)
+    small(inputs(1, 32, 0))  # makes the parameters of its lazy layers
+    nets.append(("book_resnet18", small))
     for name, net in [*nets, ("efficientnet_lite0", efficientnet())]:
         fill(net)
         state = net.state_dict()
@@ -338,7 +351,7 @@ def book(*names):
     name_of = lambda node: node.targets[0].id if isinstance(node, ast.Assign) else getattr(node, "name", None)
     nodes = [node for node in ast.parse(source).body if not isinstance(node, ast.Assign) or isinstance(node.targets[0], ast.Name)]
     wanted = [node for node in nodes if name_of(node) in names]
-    space = {"torch": torch, "nn": torch.nn, "d2l": types.SimpleNamespace()}
+    space = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "d2l": types.SimpleNamespace()}
     exec(compile(ast.Module(wanted, []), "d2l/torch.py", "exec"), space)
     vars(space["d2l"]).update({name: space[name] for name in names})
     return space["d2l"]
@@ -371,6 +384,14 @@ def training():
         # Every parameter at up to 64 places
         "values": torch.cat([p.flatten()[:: max(1, p.numel() // 64)][:64] for p in parameters]),
     }
+    # Adam, on one layer
+    layer = torch.nn.Linear(12, 3)
+    fill(layer)
+    trainer = torch.optim.Adam(layer.parameters(), lr=0.01)
+    for step in range(20):
+        x, y = torch.from_numpy(noise(60, step)).reshape(5, 12), torch.arange(5) % 3
+        d2l.train_batch_ch13(layer, x, y, loss, trainer, [torch.device("cpu")])
+    values["adam"] = torch.cat([p.detach().flatten() for p in layer.parameters()])
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "training.safetensors")
 
 

@@ -1,8 +1,9 @@
-//! A small set of pictures that the crate draws itself, for a machine without the photographs.
+//! Small sets of pictures that the crate draws itself, for a machine without the photographs.
 //!
 //! Hot dogs and other things, of many sizes and ratios, on several backgrounds, turned, bent, lit
-//! from one side, blurred and noisy; some of the other things are a bun or a sausage by itself. The
-//! same pictures come out on every machine.
+//! from one side, blurred and noisy; some of the other things are a bun or a sausage by itself. And
+//! ten kinds of such things in the size and the files of CIFAR-10. The same pictures come out on
+//! every machine.
 
 mod food;
 mod scene;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use rand::RngExt;
 
@@ -21,64 +23,126 @@ use crate::hub::WorkFolder;
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
-/// The folder's name; its number grows when the drawings change.
-const FOLDER: &str = "hotdog-drawings-1";
-const TRAIN: usize = 600;
-const TEST: usize = 200;
+/// The folders' names; their numbers grow when the drawings change.
+const HOTDOG: &str = "hotdog-drawings-1";
+const CIFAR10: &str = "cifar10-drawings-1";
 
-/// The drawings' folder below `folder`, with `train` and `test` as in the book's set. Draws them
-/// if they are not there: into a temporary folder, renamed when all are done.
+/// The folder of hot dogs and other things below `folder`, with `train` and `test` as in the book's
+/// set. Draws them if they are not there.
 pub(crate) fn hotdog_drawings(folder: &Path) -> Result<PathBuf> {
-    let target = folder.join(FOLDER);
+    make(folder, HOTDOG, |drawn, name| {
+        let mut jobs = vec![];
+        for (split, count) in [("train", 600), ("test", 200)] {
+            for class in ["hotdog", "not-hotdog"] {
+                let class_folder = drawn.join(split).join(class);
+                std::fs::create_dir_all(&class_folder)
+                    .map_err(Error::io("write the drawings", &class_folder))?;
+                jobs.extend((0..count).map(|i| (class_folder.join(format!("{i:04}.jpg")), class)));
+            }
+        }
+        let each = |seed: usize| -> Result<()> {
+            let (path, class) = &jobs[seed];
+            let picture = jpeg(*class == "hotdog", seed as u64)?;
+            std::fs::write(path, picture).map_err(Error::io("write the drawings", path))
+        };
+        draw(jobs.len(), name, each).map(drop)
+    })
+}
+
+/// The folder of ten kinds of things below `folder`, with the files of CIFAR-10's binary edition.
+/// Draws them if they are not there.
+pub(crate) fn cifar10_drawings(folder: &Path) -> Result<PathBuf> {
+    const EACH: usize = 400;
+    let files = (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".into()]);
+    let files: Vec<String> = files.collect();
+    make(folder, CIFAR10, |drawn, name| {
+        let write = |file: &str, content: &[u8]| {
+            let path = drawn.join(file);
+            std::fs::write(&path, content).map_err(Error::io("write the drawings", &path))
+        };
+        std::fs::create_dir_all(drawn).map_err(Error::io("write the drawings", drawn))?;
+        let classes: String = food::KINDS.iter().map(|(name, _)| format!("{name}\n")).collect();
+        write("batches.meta.txt", classes.as_bytes())?;
+        let records = draw(EACH * files.len(), name, |i| {
+            let mut rng = generator(0x0c1f, 0, i as u64);
+            // The classes in turn, but in no order within ten.
+            let class = (i % 10 + (i / 10) * 7) % 10;
+            Ok(record(class, &food::small_picture(class, &mut rng)))
+        })?;
+        files
+            .iter()
+            .zip(records.chunks(EACH))
+            .try_for_each(|(file, part)| write(file, &part.concat()))
+    })
+}
+
+/// A record of CIFAR-10's binary edition: the label, then all reds, all greens, all blues.
+fn record(class: usize, picture: &RgbImage) -> Vec<u8> {
+    let channels = (0..3).flat_map(|channel| picture.pixels().map(move |pixel| pixel.0[channel]));
+    [class as u8].into_iter().chain(channels).collect()
+}
+
+/// A folder that `fill` fills, if it is not there: first under another name, renamed when it is whole.
+fn make(
+    folder: &Path,
+    name: &str,
+    fill: impl FnOnce(&Path, &Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let target = folder.join(name);
     if target.is_dir() {
         return Ok(target);
     }
     let action = "write the drawings";
     std::fs::create_dir_all(folder).map_err(Error::io(action, folder))?;
-    let work = WorkFolder::new(folder.join(format!(".{FOLDER}.drawing")))?;
+    let work = WorkFolder::new(folder.join(format!(".{name}.drawing")))?;
     // Another program may have drawn them while this one waited.
     if target.is_dir() {
         return Ok(target);
     }
-    let drawn = work.path().join(FOLDER);
-    let mut jobs = vec![];
-    for (split, count) in [("train", TRAIN), ("test", TEST)] {
-        for class in ["hotdog", "not-hotdog"] {
-            let class_folder = drawn.join(split).join(class);
-            std::fs::create_dir_all(&class_folder).map_err(Error::io(action, &class_folder))?;
-            jobs.extend((0..count).map(|i| (class_folder.join(format!("{i:04}.jpg")), class)));
-        }
-    }
-    println!("Drawing {} pictures into {} ...", jobs.len(), target.display());
-    let next = AtomicUsize::new(0);
-    let progress = Mutex::new(Progress::new("drawing", jobs.len() as u64));
-    let draw_next = || -> Result<bool> {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        let Some((path, class)) = jobs.get(seed) else { return Ok(false) };
-        check_interrupt()?;
-        std::fs::write(path, draw(*class == "hotdog", seed as u64)?)
-            .map_err(Error::io(action, path))?;
-        progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
-        Ok(true)
-    };
-    thread::scope(|scope| {
-        let work = || -> Result<()> {
-            // An error of one thread is the end for all.
-            while draw_next().inspect_err(|_| next.store(jobs.len(), Ordering::Relaxed))? {}
-            Ok(())
-        };
-        let count = thread::available_parallelism().map_or(1, usize::from);
-        let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|_| Err(Error::Torch("a drawing thread failed".into())))
-        })
-    })?;
+    let drawn = work.path().join(name);
+    fill(&drawn, &target)?;
     std::fs::rename(drawn, &target).map_err(Error::io(action, &target))?;
     Ok(target)
 }
 
+/// Draws so many pictures for the folder `target`, on all cores; what `each` answers, in order.
+fn draw<T: Send>(
+    count: usize,
+    target: &Path,
+    each: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    println!("Drawing {count} pictures into {} ...", target.display());
+    let next = AtomicUsize::new(0);
+    let progress = Mutex::new(Progress::new("drawing", count as u64));
+    let work = || -> Result<Vec<(usize, T)>> {
+        let mut done = vec![];
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            if i >= count {
+                return Ok(done);
+            }
+            // An error of one thread is the end for all.
+            let drawn = check_interrupt().and_then(|()| each(i));
+            done.push((i, drawn.inspect_err(|_| next.store(count, Ordering::Relaxed))?));
+            progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
+        }
+    };
+    let mut all = thread::scope(|scope| -> Result<Vec<(usize, T)>> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let mut all = vec![];
+        for thread in threads {
+            let failed = |_| Err(Error::Torch("a drawing thread failed".into()));
+            all.extend(thread.join().unwrap_or_else(failed)?);
+        }
+        Ok(all)
+    })?;
+    all.sort_by_key(|(i, _)| *i);
+    Ok(all.into_iter().map(|(_, drawn)| drawn).collect())
+}
+
 /// One picture as a JPEG file's content.
-fn draw(hotdog: bool, seed: u64) -> Result<Vec<u8>> {
+fn jpeg(hotdog: bool, seed: u64) -> Result<Vec<u8>> {
     let mut rng = generator(0x0d21, 0, seed);
     let picture = food::picture(hotdog, &mut rng);
     let mut jpeg = vec![];

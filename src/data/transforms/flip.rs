@@ -31,3 +31,30 @@ impl Transform for RandomHorizontalFlip {
         Ok(picture.into())
     }
 }
+
+/// Mirrors top and bottom with a probability (torchvision: `RandomVerticalFlip`).
+#[derive(Debug, Clone, Copy)]
+pub struct RandomVerticalFlip(f64);
+
+impl RandomVerticalFlip {
+    /// A new step; torchvision's probability is 0.5.
+    pub fn new(probability: f64) -> RandomVerticalFlip {
+        RandomVerticalFlip(probability)
+    }
+}
+
+impl Default for RandomVerticalFlip {
+    fn default() -> Self {
+        RandomVerticalFlip(0.5)
+    }
+}
+
+impl Transform for RandomVerticalFlip {
+    fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
+        let mut picture = pixels(image, self)?;
+        if rng.random::<f64>() < self.0 {
+            image::imageops::flip_vertical_in_place(&mut picture);
+        }
+        Ok(picture.into())
+    }
+}

@@ -1,5 +1,6 @@
 //! What is done to a picture before a net sees it (d2l: section 14.1), under torchvision's names.
 
+mod colour;
 mod crop;
 mod flip;
 mod resize;
@@ -8,13 +9,14 @@ mod tensor;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
+pub use colour::{ColorJitter, adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation};
 pub use crop::{CenterCrop, RandomResizedCrop};
-pub use flip::RandomHorizontalFlip;
+pub use flip::{RandomHorizontalFlip, RandomVerticalFlip};
 pub(crate) use resize::fit;
 pub use resize::{Resize, Size};
 pub use tensor::{Normalize, ToTensor};
 
-use super::{Image, Rng};
+use super::{Image, Rng, generator, global_seed};
 use crate::{Error, Result};
 
 /// The mean of ImageNet's red, green and blue.
@@ -29,6 +31,15 @@ pub trait Transform: Debug + Send + Sync {
     /// # Errors
     /// The step needs pixels and got numbers, or the other way round, or the picture is too small.
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image>;
+
+    /// The same for a picture that stays as it is, with the chance of the seed that
+    /// [`manual_seed`](crate::data::manual_seed) sets (torchvision: calling the transform).
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    fn call(&self, image: &Image) -> Result<Image> {
+        self.apply(image.clone(), &mut generator(global_seed(), 0, 0))
+    }
 }
 
 /// Steps one after the other (torchvision: `Compose`); [`compose!`](crate::compose) writes one.

@@ -1,0 +1,72 @@
+//! What a loader takes pictures from (d2l: section 4.2, *The Image Classification Dataset*).
+
+use std::fmt::Debug;
+
+use super::rng::{generator, global_seed};
+use super::transforms::{Compose, Transform};
+use super::{Image, Rng};
+use crate::{Error, Result};
+
+/// Pictures with labels (PyTorch: `Dataset`).
+///
+/// A set of your own says how many pictures it has, what they are, and which transform they go
+/// through; the rest follows.
+pub trait Dataset: Debug + Send + Sync {
+    /// The number of pictures.
+    fn len(&self) -> usize;
+
+    /// The classes' names; a label is a place in this list.
+    fn classes(&self) -> &[String];
+
+    /// What messages call picture number `index`, such as its file's path.
+    fn name(&self, index: usize) -> String;
+
+    /// Picture and label number `index`, from 0, as they are kept.
+    ///
+    /// # Errors
+    /// The picture cannot be read.
+    fn open(&self, index: usize) -> Result<(Image, i64)>;
+
+    /// What each picture goes through before a net sees it.
+    fn transform(&self) -> Option<&Compose> {
+        None
+    }
+
+    /// Whether there is no picture.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Picture and label number `index` after the transform, whose chance comes from `rng`.
+    ///
+    /// # Errors
+    /// The picture cannot be read, or the transform fails.
+    fn sample(&self, index: usize, rng: &mut Rng) -> Result<(Image, i64)> {
+        let (image, label) = self.open(index)?;
+        let image = match self.transform() {
+            Some(transform) => {
+                transform.apply(image, rng).map_err(|error| error.during(self.name(index)))?
+            }
+            None => image,
+        };
+        Ok((image, label))
+    }
+
+    /// Picture and label number `index`; a negative one counts from the end, as in Python.
+    ///
+    /// # Errors
+    /// The index is out of range, or the picture cannot be read.
+    fn get(&self, index: isize) -> Result<(Image, i64)> {
+        let len = self.len();
+        let from_start = if index < 0 { index + len as isize } else { index };
+        let place = usize::try_from(from_start).ok().filter(|&i| i < len).ok_or_else(|| {
+            Error::invalid(
+                "get",
+                format!("index {index}"),
+                if len == 0 { "pictures".into() } else { format!("-{len} to {}", len - 1) },
+                format!("{self:?} has {len} pictures"),
+            )
+        })?;
+        self.sample(place, &mut generator(global_seed(), 0, place as u64))
+    }
+}

@@ -1,0 +1,149 @@
+//! The book's own small ResNet-18, for pictures of 32×32 pixels or so (d2l: section 13.5, `resnet18`).
+
+use std::fmt;
+
+use tch::Tensor;
+
+use crate::Result;
+use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Linear, Module, Visitor, linear};
+
+const EPS: f64 = 1e-5;
+const WIDTHS: [i64; 4] = [64, 128, 256, 512];
+
+/// ResNet-18 with a smaller beginning than torchvision's and no pooling there, so that small pictures
+/// keep their size (d2l: section 13.5, `resnet18`).
+///
+/// ```
+/// use d2l::prelude::*;
+/// let net = d2l::resnet18(10, 3)?;
+/// init_cnn(&net)?;
+/// let x = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+/// assert_eq!(net.forward(&x)?.size(), [2, 10]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
+///
+/// # Errors
+/// A negative size, or libtorch is out of memory.
+pub fn resnet18(num_classes: i64, in_channels: i64) -> Result<BookResNet> {
+    let mut inputs = WIDTHS[0];
+    let mut blocks = vec![];
+    for (i, width) in WIDTHS.into_iter().enumerate() {
+        let stride = if i == 0 { 1 } else { 2 };
+        blocks.push([Residual::new(inputs, width, stride)?, Residual::new(width, width, 1)?]);
+        inputs = width;
+    }
+    Ok(BookResNet {
+        conv: conv(in_channels, WIDTHS[0], 3, 1)?,
+        bn: BatchNorm2d::new(WIDTHS[0], EPS)?,
+        blocks,
+        fc: linear(inputs, num_classes)?,
+    })
+}
+
+/// The net that [`resnet18`] makes: `[N, in_channels, H, W]` to scores `[N, num_classes]`.
+///
+/// Its names are those of the book's net (`0.weight`, `resnet_block1.0.conv1.weight`, …, `fc.1.bias`).
+pub struct BookResNet {
+    conv: Conv2d,
+    bn: BatchNorm2d,
+    blocks: Vec<[Residual; 2]>,
+    /// The output layer.
+    pub fc: Linear,
+}
+
+impl Module for BookResNet {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = self.bn.forward(&self.conv.forward(x)?)?.f_relu_()?;
+        for block in self.blocks.iter().flatten() {
+            x = block.forward(&x)?;
+        }
+        self.fc.forward(&x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.child("0", &self.conv);
+        visitor.child("1", &self.bn);
+        for (i, block) in self.blocks.iter().enumerate() {
+            for (k, residual) in block.iter().enumerate() {
+                visitor.child(&format!("resnet_block{}.{k}", i + 1), residual);
+            }
+        }
+        // Behind the flattening, which has no parameters
+        visitor.child("fc.1", &self.fc);
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        let replica = resnet18(self.fc.out_features, self.conv.weight.size()[1])?;
+        replica.load_state_dict(&self.state_dict())?;
+        Ok(Box::new(replica))
+    }
+}
+
+impl fmt::Display for BookResNet {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "(0): {}\n(1): {}", self.conv, self.bn)?;
+        for (i, block) in self.blocks.iter().enumerate() {
+            writeln!(f, "(resnet_block{}): {block:?}", i + 1)?;
+        }
+        write!(f, "(fc): {}", self.fc)
+    }
+}
+
+crate::display::show_as_text!(BookResNet);
+
+/// Two convolutions and a way around them (d2l: section 8.6, `Residual`).
+struct Residual {
+    layers: [(Conv2d, BatchNorm2d); 2],
+    /// Fits the way around where the shape changes.
+    conv3: Option<Conv2d>,
+}
+
+impl Residual {
+    fn new(inputs: i64, outputs: i64, stride: i64) -> Result<Residual> {
+        let layer = |inputs, stride| -> Result<(Conv2d, BatchNorm2d)> {
+            Ok((conv(inputs, outputs, 3, stride)?, BatchNorm2d::new(outputs, EPS)?))
+        };
+        let conv3 = if stride > 1 { Some(conv(inputs, outputs, 1, stride)?) } else { None };
+        Ok(Residual { layers: [layer(inputs, stride)?, layer(outputs, 1)?], conv3 })
+    }
+}
+
+impl Module for Residual {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let [(conv1, bn1), (conv2, bn2)] = &self.layers;
+        let y = bn1.forward(&conv1.forward(x)?)?.f_relu_()?;
+        let mut y = bn2.forward(&conv2.forward(&y)?)?;
+        y = match &self.conv3 {
+            Some(conv3) => y.f_add_(&conv3.forward(x)?)?,
+            None => y.f_add_(x)?,
+        };
+        Ok(y.f_relu_()?)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        let [(conv1, bn1), (conv2, bn2)] = &self.layers;
+        visitor.child("conv1", conv1);
+        visitor.child("conv2", conv2);
+        if let Some(conv3) = &self.conv3 {
+            visitor.child("conv3", conv3);
+        }
+        visitor.child("bn1", bn1);
+        visitor.child("bn2", bn2);
+    }
+}
+
+impl fmt::Debug for Residual {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let [(conv1, _), (conv2, _)] = &self.layers;
+        write!(f, "Residual({conv1}, {conv2}")?;
+        match &self.conv3 {
+            Some(conv3) => write!(f, ", {conv3})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+fn conv(inputs: i64, outputs: i64, kernel: i64, stride: i64) -> Result<Conv2d> {
+    let config = ConvConfig { stride, padding: kernel / 2, bias: true, ..Default::default() };
+    Conv2d::new(inputs, outputs, kernel, config)
+}
