@@ -80,7 +80,7 @@ def run_all(browser, notebook, screenshots):
         sys.exit("JupyterLab: a cell failed:\n" + errors.first.inner_text())
     figures, shots = look(page, screenshots, "light")
     page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.locator('body[data-jp-theme-light="false"]').wait_for(timeout=30_000)
+    page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached", timeout=30_000)
     shots += look(page, screenshots, "dark")[1]
     page.close()
     if len(figures) < 8:
