@@ -95,13 +95,7 @@ fn damaged_sets_are_errors() {
 /// Runs this test again with empty folders for data.
 fn in_empty_folders(name: &str, offline: &str) -> String {
     let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let variables = [
-        ("D2L_DATA_DIR", data.path()),
-        ("XDG_CACHE_HOME", cache.path()),
-        ("HOME", cache.path()),
-        ("D2L_OFFLINE", Path::new(offline)),
-    ];
-    common::run_in_child(name, &variables)
+    common::run_with_data(name, offline, data.path(), cache.path())
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::report::seen;
 use common::server::Server;
@@ -19,17 +19,6 @@ fn archive() -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// Runs this test again with an empty cache and `D2L_DATA_DIR`.
-fn with_folders(name: &str, offline: &str, data: &Path, cache: &Path) -> String {
-    let variables = [
-        ("D2L_DATA_DIR", data),
-        ("XDG_CACHE_HOME", cache),
-        ("HOME", cache),
-        ("D2L_OFFLINE", Path::new(offline)),
-    ];
-    common::run_in_child(name, &variables)
-}
-
 #[test]
 fn the_hub_finds_folders_then_archives_then_the_network() {
     const NAME: &str = "the_hub_finds_folders_then_archives_then_the_network";
@@ -37,7 +26,7 @@ fn the_hub_finds_folders_then_archives_then_the_network() {
         let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir_all(data.path().join("ready/train")).unwrap();
         fs::write(data.path().join("packed.zip"), archive()).unwrap();
-        with_folders(NAME, "0", data.path(), cache.path());
+        common::run_with_data(NAME, "0", data.path(), cache.path());
         let mut expected = vec!["packed.zip", "ready", "set", "set.zip"];
         expected.sort();
         assert_eq!(names(data.path()), expected);
@@ -63,7 +52,7 @@ fn without_photographs_the_set_is_drawn() {
     const NAME: &str = "without_photographs_the_set_is_drawn";
     if !common::in_child(NAME) {
         let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let text = with_folders(NAME, "1", data.path(), cache.path());
+        let text = common::run_with_data(NAME, "1", data.path(), cache.path());
         assert!(text.contains("No photographs of hot dogs") && text.contains("drawings"), "{text}");
         assert!(text.contains(&data.path().display().to_string()), "{text}");
         // Said once, whatever the number of calls

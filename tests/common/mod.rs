@@ -142,6 +142,17 @@ pub fn run_in_child(name: &str, variables: &[(&str, &Path)]) -> String {
     text
 }
 
+/// Runs this test again with these folders for data and for the cache.
+pub fn run_with_data(name: &str, offline: &str, data: &Path, cache: &Path) -> String {
+    let variables = [
+        ("D2L_DATA_DIR", data),
+        ("XDG_CACHE_HOME", cache),
+        ("HOME", cache),
+        ("D2L_OFFLINE", Path::new(offline)),
+    ];
+    run_in_child(name, &variables)
+}
+
 /// Whether this process was started by `run_in_child` for the test `name`.
 pub fn in_child(name: &str) -> bool {
     std::env::var("D2L_TEST_CHILD").is_ok_and(|value| value == name)
