@@ -3,7 +3,7 @@
 //! ```text
 //! measure facts                                   where the photographs are; has it bfloat16?
 //! measure loader FOLDER THREADS BATCH [keep]      pictures/s of a loader; keep decoded ones
-//! measure step auto|full STEPS                    pictures/s of training ResNet-18, batch of 32
+//! measure step auto|full STEPS BATCH              pictures/s of training ResNet-18
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
 
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         ["loader", folder, threads, batch, ref keep @ ..] => {
             loader(folder.as_ref(), number(threads), number(batch), !keep.is_empty())?
         }
-        ["step", precision, steps] => step(precision, number(steps))?,
+        ["step", precision, steps, batch] => step(precision, number(steps), number(batch) as i64)?,
         ["lesson", folder, seed, epochs, batch] => {
             lesson(folder.as_ref(), number(seed), number(epochs), number(batch))?
         }
@@ -65,15 +65,15 @@ fn loader(folder: &Path, threads: usize, batch: usize, keep: bool) -> Result<Val
 }
 
 /// Two steps to warm up, then those that count.
-fn step(precision: &str, steps: usize) -> Result<Value> {
+fn step(precision: &str, steps: usize, batch: i64) -> Result<Value> {
     set_precision(if precision == "full" { Precision::Full } else { Precision::Auto });
     let net = resnet18(Weights::Random)?;
     let loss = CrossEntropyLoss::new(Reduction::None);
     let mut trainer = SGD::new(net.parameters(), 1e-5, 1e-3)?;
     let devices = try_all_gpus();
     net.to(devices[0])?;
-    let x = Tensor::rand([32, 224, 224, 3], (Kind::Float, devices[0])).permute([0, 3, 1, 2]);
-    let y = Tensor::zeros([32], (Kind::Int64, devices[0]));
+    let x = Tensor::rand([batch, 224, 224, 3], (Kind::Float, devices[0])).permute([0, 3, 1, 2]);
+    let y = Tensor::zeros([batch], (Kind::Int64, devices[0]));
     let mut timer = Timer::new();
     for i in 0..steps + 2 {
         if i == 2 {
@@ -83,7 +83,7 @@ fn step(precision: &str, steps: usize) -> Result<Value> {
         train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &devices)?;
         timer.stop();
     }
-    Ok(json!({ "pictures_per_second": 32. * steps as f64 / timer.sum() }))
+    Ok(json!({ "pictures_per_second": batch as f64 * steps as f64 / timer.sum() }))
 }
 
 /// The lesson's fine-tuning with the book's values, from random ones: its time is the same.

@@ -9,11 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Cuda, Device, Kind};
 
 /// The number of CUDA devices that libtorch can use (d2l: `num_gpus`).
+///
+/// The book: [*GPUs*](https://d2l.ai/chapter_builders-guide/use-gpu.html).
 pub fn num_gpus() -> usize {
     Cuda::device_count().max(0) as usize
 }
 
 /// GPU number `i` if there is one, else the CPU (d2l: `try_gpu`).
+///
+/// The book: [*GPUs*](https://d2l.ai/chapter_builders-guide/use-gpu.html).
 pub fn try_gpu(i: usize) -> Device {
     if i < num_gpus() { Device::Cuda(i) } else { Device::Cpu }
 }
@@ -21,6 +25,8 @@ pub fn try_gpu(i: usize) -> Device {
 /// All GPUs, or `[Cpu]` on a machine without one (d2l: `try_all_gpus`).
 ///
 /// The book's function returns an empty list there, which its `train_ch13` cannot use.
+///
+/// The book: [*GPUs*](https://d2l.ai/chapter_builders-guide/use-gpu.html).
 pub fn try_all_gpus() -> Vec<Device> {
     match num_gpus() {
         0 => vec![Device::Cpu],

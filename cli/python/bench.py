@@ -143,8 +143,8 @@ def loader(table, python, folder, **_):
 
 
 def step(table, python, has_bf16, **_):
-    theirs = lambda kind: Side(python, REFERENCE, "step", kind, 2)
-    ours, full, book, best = Side(OURS, "step", "auto", 2), Side(OURS, "step", "full", 2), theirs("book"), theirs("best-f32")
+    theirs = lambda kind: Side(python, REFERENCE, "step", kind, 2, 32)
+    ours, full, book, best = Side(OURS, "step", "auto", 2, 32), Side(OURS, "step", "full", 2, 32), theirs("book"), theirs("best-f32")
     bf16 = [theirs("best-bf16")] if has_bf16 else []
     alternate(3, book, ours, best, full, *bf16)
     add = lambda what, ours, theirs, goal: table.add("step", what, "pictures/s", ours.median(), theirs.median(), goal, True)

@@ -1,6 +1,6 @@
 """Python's side of `cargo d2l bench`: measures one thing and prints a line of JSON last.
 
-Arguments are those of examples/measure.rs: `loader FOLDER WORKERS BATCH`, `step KIND STEPS`,
+Arguments are those of examples/measure.rs: `loader FOLDER WORKERS BATCH`, `step KIND STEPS BATCH`,
 `lesson FOLDER SEED EPOCHS BATCH`. The training is that of the book's package; `step best-f32` and
 `step best-bf16` are what a skilled person would write.
 """
@@ -48,10 +48,10 @@ def loader(folder, workers, batch):
     return {"pictures_per_second": rate}
 
 
-def step(kind, steps):
-    steps = int(steps)
+def step(kind, steps, batch):
+    steps, batch = int(steps), int(batch)
     net = torchvision.models.resnet18(num_classes=2).to(DEVICE)
-    x, y = torch.rand(32, 3, 224, 224, device=DEVICE), torch.zeros(32, dtype=torch.int64, device=DEVICE)
+    x, y = torch.rand(batch, 3, 224, 224, device=DEVICE), torch.zeros(batch, dtype=torch.int64, device=DEVICE)
     loss = nn.CrossEntropyLoss(reduction="none")
     best = kind != "book"
     trainer = torch.optim.SGD(net.parameters(), lr=1e-5, weight_decay=1e-3, fused=best)
@@ -73,7 +73,7 @@ def step(kind, steps):
         best_step() if best else d2l.train_batch_ch13(net, x, y, loss, trainer, [DEVICE])
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
-    return {"pictures_per_second": 32 * steps / (time.perf_counter() - start)}
+    return {"pictures_per_second": batch * steps / (time.perf_counter() - start)}
 
 
 def lesson(folder, seed, epochs, batch):

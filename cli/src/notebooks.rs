@@ -106,7 +106,7 @@ pub fn book(project: &Project) -> Result<()> {
 }
 
 /// All notebooks: those of notebooks/ by name, then those of its folders.
-fn all(project: &Project) -> Result<Vec<PathBuf>> {
+pub fn all(project: &Project) -> Result<Vec<PathBuf>> {
     let mut notebooks = vec![];
     let mut folders = vec![project.path("notebooks")];
     while let Some(folder) = folders.pop() {

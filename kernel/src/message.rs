@@ -107,6 +107,12 @@ impl Message {
         serde_json::from_slice(&self.content).unwrap_or_default()
     }
 
+    /// Whether it shows `()`, the value of what has none. A result can be large: only its size is
+    /// looked at first.
+    pub fn is_unit(&self) -> bool {
+        self.content.len() < 200 && self.content()["data"] == json!({"text/plain": "()"})
+    }
+
     pub fn set_content(&mut self, content: &Value) {
         self.content = content.to_string().into();
     }

@@ -24,6 +24,8 @@ const TODO: &str = "remove the folder, so that it is fetched and unpacked again"
 ///
 /// Reads the set's binary edition: `batches.meta.txt`, `data_batch_1.bin` to `data_batch_5.bin`, and
 /// `test_batch.bin`.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Clone)]
 pub struct CIFAR10 {
     root: PathBuf,
@@ -127,6 +129,8 @@ impl fmt::Debug for CIFAR10 {
 
 /// Batches of CIFAR-10 to learn from, in an order of its own for each epoch, or to test with (d2l:
 /// section 14.1.2, `load_cifar10`).
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
 /// As [`download_extract`] and [`CIFAR10::new`], or `batch_size` is 0.

@@ -11,6 +11,8 @@ use crate::{Error, Result};
 ///
 /// A set of your own says how many pictures it has, what they are, and which transform they go
 /// through; the rest follows.
+///
+/// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 pub trait Dataset: Debug + Send + Sync {
     /// The number of pictures.
     fn len(&self) -> usize;

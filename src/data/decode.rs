@@ -9,6 +9,9 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use crate::{Error, Result};
 
+/// What to do with a file that is no picture.
+const ANOTHER: &str = "name another file; in a data set, move this one out of its folder";
+
 /// As Pillow's limit for an error: a quarter of a gigabyte of pixels, in three bytes each, twice.
 static MAX_IMAGE_PIXELS: AtomicU64 = AtomicU64::new(178_956_970);
 
@@ -46,7 +49,7 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
             false => "this is no file".into(),
         };
         let expected = format!("a picture file of at most {most} bytes");
-        return Err(Error::file(path, found, expected, "move it out of the folder"));
+        return Err(Error::file(path, found, expected, ANOTHER));
     }
     let content = fs::read(path).map_err(Error::io("read the picture", path))?;
     let mut reader = ImageReader::new(Cursor::new(&content))
@@ -57,7 +60,7 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
             path,
             if content.is_empty() { "this file is empty" } else { "this file is no picture" },
             "a JPEG, PNG, GIF, BMP, WebP, TIFF or PNM file",
-            "move it out of the folder",
+            ANOTHER,
         ));
     }
     let damaged = |reason: String| {

@@ -10,6 +10,8 @@ use super::decode::decode;
 use crate::{Error, Result};
 
 /// A picture on its way through transforms: pixels first, numbers after `ToTensor`.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Clone)]
 pub enum Image {
     /// Red, green and blue from 0 to 255.

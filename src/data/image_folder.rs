@@ -24,6 +24,8 @@ const LAYOUT: &str =
 /// Classes are the sub-folders sorted by name; within a class folders are sorted by path, and the
 /// pictures of each by name, as in torchvision. Names that start with a dot are passed over, so that
 /// `.ipynb_checkpoints` is no class; links are followed, but not in a circle.
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Clone)]
 pub struct ImageFolder {
     root: PathBuf,

@@ -19,8 +19,11 @@ use crate::{Error, Result};
 
 /// Makes batches of a data set (PyTorch: `DataLoader`); the last one may be smaller.
 ///
-/// Threads make the pictures of the next two batches while a net learns. What a batch holds depends
-/// on the seed, the epoch and the pictures alone, not on the number of threads.
+/// Threads make the pictures of the next two batches while a net learns, of four where threads are
+/// many. What a batch holds depends on the seed, the epoch and the pictures alone, not on the number
+/// of threads.
+///
+/// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 pub struct DataLoader {
     dataset: Arc<dyn Dataset>,
     batch_size: usize,
@@ -188,8 +191,8 @@ impl Batches {
             count,
         };
         // While the net learns from one, another is ready and a third in the making; more of them
-        // only where they are smaller than the threads are many.
-        for _ in 0..2 + loader.num_workers / loader.batch_size {
+        // where threads are many, as each puts a batch together by itself, or batches are small.
+        for _ in 0..2 + loader.num_workers / loader.batch_size.min(8) {
             batches.hand_out();
         }
         batches

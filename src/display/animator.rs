@@ -1,4 +1,4 @@
-//! Curves that grow while a net trains (d2l: section 3.3, `Animator`).
+//! Curves that grow while a net trains (d2l: appendix, `Animator`).
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,8 @@ const DASHES: [(i32, i32); 4] = [(0, 0), (8, 4), (3, 3), (12, 3)];
 /// Under the kernel "Rust (d2l)" the figure is on the page from the first point on and drawn anew as
 /// points come, ten times a second at most; [`show`](Self::show), or the animator's end, brings the
 /// last ones. Elsewhere it is drawn by `show`.
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
 /// ```
 /// use d2l::prelude::*;

@@ -22,6 +22,8 @@ const TITLE: u32 = 20;
 /// Shows pictures in a grid, row by row, each with its own ratio of width to height (d2l:
 /// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide.
 ///
+/// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
+///
 /// # Errors
 /// No rows or no columns, or fewer places than pictures.
 pub fn show_images(
@@ -34,6 +36,8 @@ pub fn show_images(
 }
 
 /// As [`show_images`], with a title above each picture.
+///
+/// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 ///
 /// # Errors
 /// As [`show_images`].
@@ -50,6 +54,8 @@ pub fn show_images_with_titles(
 
 /// Shows what a transform makes of a picture, as many times as the grid has places (d2l: section
 /// 14.1.1, `apply`). Chance is the same each time that it is called.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
 /// As [`show_images`], or the transform fails.

@@ -1,4 +1,4 @@
-//! Figures: pictures in a grid, curves, progress, and the way to the notebook (d2l: section 3.3 and
+//! Figures: pictures in a grid, curves, progress, and the way to the notebook (d2l: sections 4.2 and
 //! 14.1).
 //!
 //! In a cell a figure is shown inline, under the kernel "Rust (d2l)" at once and as many as there

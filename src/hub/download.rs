@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// Fetches a data set's file, unless it is here already, and answers its path (d2l: `download`).
 ///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
+///
 /// # Errors
 /// The name is unknown, or as [`download_url`].
 pub fn download(name: &str) -> Result<PathBuf> {
@@ -39,6 +41,8 @@ pub fn download(name: &str) -> Result<PathBuf> {
 /// The proxy variables (`https_proxy`, `no_proxy`, …) count; `D2L_MIRROR` names addresses of folders
 /// that are asked first, and `D2L_TIMEOUT` the seconds without a byte after which a server is given
 /// up (30).
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
 /// # Errors
 /// No network, an answer other than 200 (after a few tries, if it may pass), a page in place of the

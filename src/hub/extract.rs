@@ -16,6 +16,8 @@ use crate::{Error, Result};
 /// It unpacks into a hidden folder first, so that what is there under its name is whole; what a
 /// killed program left there is removed. What is there already is kept.
 ///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
+///
 /// # Errors
 /// Another kind of file, a damaged archive, an entry that is a link, that is there twice or would be
 /// written outside the folder, or more than a hundred times as many bytes as the archive has (and

@@ -25,9 +25,13 @@ pub(crate) use work_folder::WorkFolder;
 use crate::{Error, Result};
 
 /// Where the book keeps its data sets (d2l: `DATA_URL`, there with `http:`, which many proxies refuse).
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 pub const DATA_URL: &str = "https://d2l-data.s3-accelerate.amazonaws.com/";
 
 /// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog`, and `cifar10`.
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
 /// ```
 /// use d2l::prelude::*;
@@ -53,6 +57,8 @@ pub static DATA_HUB: LazyLock<DataHub> = LazyLock::new(|| {
 });
 
 /// Names of data sets, each with its address and its SHA-1 or SHA-256.
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 pub struct DataHub(Mutex<BTreeMap<String, (String, String)>>);
 
 impl DataHub {
@@ -85,6 +91,8 @@ impl DataHub {
 ///
 /// An unpacked folder is taken as it is, then a zip from an earlier download, then the network.
 /// Where none can be had, `hotdog` and `cifar10` are replaced by drawings, and a line says so.
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
 /// # Errors
 /// The name is unknown, the file cannot be fetched, its checksum is wrong, or the disk is full. A

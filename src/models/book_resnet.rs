@@ -1,4 +1,4 @@
-//! The book's own small ResNet-18, for pictures of 32×32 pixels or so (d2l: section 13.5, `resnet18`).
+//! The book's own small ResNet-18, for pictures of 32×32 pixels or so (d2l: section 13.6, `resnet18`).
 
 use std::fmt;
 
@@ -11,7 +11,9 @@ const EPS: f64 = 1e-5;
 const WIDTHS: [i64; 4] = [64, 128, 256, 512];
 
 /// ResNet-18 with a smaller beginning than torchvision's and no pooling there, so that small pictures
-/// keep their size (d2l: section 13.5, `resnet18`).
+/// keep their size (d2l: section 13.6, `resnet18`).
+///
+/// The book: [*Concise Implementation for Multiple GPUs*](https://d2l.ai/chapter_computational-performance/multiple-gpus-concise.html).
 ///
 /// ```
 /// use d2l::prelude::*;
@@ -43,6 +45,8 @@ pub fn resnet18(num_classes: i64, in_channels: i64) -> Result<BookResNet> {
 /// The net that [`resnet18`] makes: `[N, in_channels, H, W]` to scores `[N, num_classes]`.
 ///
 /// Its names are those of the book's net (`0.weight`, `resnet_block1.0.conv1.weight`, …, `fc.1.bias`).
+///
+/// The book: [*Concise Implementation for Multiple GPUs*](https://d2l.ai/chapter_computational-performance/multiple-gpus-concise.html).
 pub struct BookResNet {
     conv: Conv2d,
     bn: BatchNorm2d,

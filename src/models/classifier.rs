@@ -11,6 +11,8 @@ use crate::hub::pretrained;
 use crate::nn::{Linear, Module, Visitor, linear};
 
 /// The architectures that can be built.
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
     /// ResNet with 18 layers, torchvision's.
@@ -35,6 +37,8 @@ impl fmt::Display for Architecture {
 }
 
 /// Where a net's first values come from.
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weights {
     /// Drawn at random, as torchvision draws them (`weights=None`).
@@ -44,6 +48,8 @@ pub enum Weights {
 }
 
 /// ResNet-18, with torchvision's names (d2l: section 14.2.2, `torchvision.models.resnet18`).
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 ///
 /// # Errors
 /// With [`Weights::ImageNet`]: the file is neither on this machine nor to be had from the network.
@@ -64,6 +70,8 @@ pub fn resnet18(weights: Weights) -> Result<Classifier> {
 
 /// ResNet-34 (`torchvision.models.resnet34`); [`fc`](Classifier::fc) has 512 inputs.
 ///
+/// The book: [*Residual Networks (ResNet) and ResNeXt*](https://d2l.ai/chapter_convolutional-modern/resnet.html).
+///
 /// # Errors
 /// As [`resnet18`].
 pub fn resnet34(weights: Weights) -> Result<Classifier> {
@@ -71,6 +79,8 @@ pub fn resnet34(weights: Weights) -> Result<Classifier> {
 }
 
 /// ResNet-50 (`torchvision.models.resnet50`); [`fc`](Classifier::fc) has 2048 inputs.
+///
+/// The book: [*Residual Networks (ResNet) and ResNeXt*](https://d2l.ai/chapter_convolutional-modern/resnet.html).
 ///
 /// # Errors
 /// As [`resnet18`].
@@ -83,6 +93,8 @@ pub fn resnet50(weights: Weights) -> Result<Classifier> {
 /// It takes pictures normalised as ImageNet's are, like torchvision's nets. With
 /// [`Weights::ImageNet`] its batch norms keep ImageNet's statistics, in training too.
 ///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
+///
 /// # Errors
 /// With [`Weights::ImageNet`]: the file that the set-up makes is not there.
 pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
@@ -93,6 +105,8 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
 ///
 /// Names of parameters are those of the architecture's own state dict (`conv1.weight`, …,
 /// `fc.bias`).
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 pub struct Classifier {
     architecture: Architecture,
     weights: Weights,

@@ -6,6 +6,8 @@ use crate::{Error, Result};
 /// A net that has learned ImageNet: ResNet-18 where its weights can be had, else
 /// EfficientNet-Lite0, whose weights come with the set-up. Prints which it took, and why.
 ///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
+///
 /// # Errors
 /// Neither file can be had; the message gives both reasons.
 pub fn pretrained_source_model() -> Result<Classifier> {

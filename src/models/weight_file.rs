@@ -25,6 +25,8 @@ pub(crate) type Contents = (Vec<(String, Tensor)>, HashMap<String, String>);
 /// `module.` of a net that was trained on several devices, and a state dict inside of a checkpoint
 /// is found. No code in a file is run.
 ///
+/// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
+///
 /// # Errors
 /// The file is missing, cut off, of another kind (torch before 1.6 wrote one that is not read here),
 /// it is not the one that the digits in its name promise (`resnet18-f37072fd.pth`), or its keys and
@@ -52,6 +54,8 @@ pub(crate) fn load_state(
 /// `net.state_dict()`).
 ///
 /// The new file is written beside its place and then takes it: an older one is whole until then.
+///
+/// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
 ///
 /// # Errors
 /// The folder cannot be written, or the disk is full.

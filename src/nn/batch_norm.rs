@@ -9,6 +9,8 @@ use super::{Module, Visitor, init};
 use crate::{Error, Result};
 
 /// Batch normalisation over the channels of `[N, C, H, W]`, momentum 0.1.
+///
+/// The book: [*Batch Normalization*](https://d2l.ai/chapter_convolutional-modern/batch-norm.html).
 pub struct BatchNorm2d {
     /// `[C]`, 1 at the start
     pub weight: Tensor,

@@ -33,6 +33,8 @@ impl Default for ConvConfig {
 /// A convolution: `[N, in, H, W]` to `[N, out, H', W']`.
 ///
 /// It computes in the type that [`compute_kind`] names, and answers in it.
+///
+/// The book: [*Convolutions for Images*](https://d2l.ai/chapter_convolutional-neural-networks/conv-layer.html).
 pub struct Conv2d {
     /// `[out, in / groups, kernel, kernel]`
     pub weight: Tensor,

@@ -7,6 +7,8 @@ use crate::Result;
 
 /// Uniform between ±√(6 / (fan in + fan out)), in place (PyTorch: `nn.init.xavier_uniform_`).
 ///
+/// The book: [*Numerical Stability and Initialization*](https://d2l.ai/chapter_multilayer-perceptrons/numerical-stability-and-init.html).
+///
 /// # Errors
 /// The tensor has fewer than two dimensions.
 ///
@@ -24,6 +26,8 @@ pub fn xavier_uniform(weight: &Tensor) -> Result<()> {
 
 /// Gives all weights of a net with two dimensions or more, those of its convolutions and fully
 /// connected layers, values by [`xavier_uniform`] (d2l: section 7.6, `init_cnn`).
+///
+/// The book: [*Convolutional Neural Networks (LeNet)*](https://d2l.ai/chapter_convolutional-neural-networks/lenet.html).
 ///
 /// # Errors
 /// libtorch refuses.

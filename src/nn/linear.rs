@@ -9,6 +9,8 @@ use crate::Result;
 use crate::device::compute_kind;
 
 /// A fully connected layer: `[N, in_features]` to `[N, out_features]`, both `f32`.
+///
+/// The book: [*Concise Implementation of Linear Regression*](https://d2l.ai/chapter_linear-regression/linear-regression-concise.html).
 pub struct Linear {
     /// `[out_features, in_features]`
     pub weight: Tensor,
@@ -21,6 +23,8 @@ pub struct Linear {
 }
 
 /// A new [`Linear`] with PyTorch's initial values: uniform between ±1/√`in_features`.
+///
+/// The book: [*Concise Implementation of Linear Regression*](https://d2l.ai/chapter_linear-regression/linear-regression-concise.html).
 ///
 /// # Errors
 /// A negative size, or libtorch is out of memory.

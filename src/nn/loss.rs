@@ -5,6 +5,8 @@ use tch::{Reduction, Tensor};
 use crate::Result;
 
 /// What training minimises.
+///
+/// The book: [*Concise Implementation of Softmax Regression*](https://d2l.ai/chapter_linear-classification/softmax-regression-concise.html).
 pub trait Loss: Sync {
     /// The loss of a batch: one number per example with [`Reduction::None`], else one number.
     ///
@@ -17,6 +19,8 @@ pub trait Loss: Sync {
 ///
 /// The book trains with `reduction="none"` and adds the losses of a batch up, so that its learning
 /// rates belong to a sum, not to a mean.
+///
+/// The book: [*Concise Implementation of Softmax Regression*](https://d2l.ai/chapter_linear-classification/softmax-regression-concise.html).
 #[derive(Debug, Clone, Copy)]
 pub struct CrossEntropyLoss {
     reduction: Reduction,

@@ -56,6 +56,8 @@ impl Visitor<'_> {
 /// names its tensors and its children in the order of PyTorch's `state_dict`; the rest follows.
 ///
 /// Tensors are handles: those that these functions return share their storage with the module.
+///
+/// The book: [*Layers and Modules*](https://d2l.ai/chapter_builders-guide/model-construction.html).
 pub trait Module: Debug + Send {
     /// Computes the output for a batch.
     ///

@@ -8,6 +8,8 @@ use super::{Module, Visitor};
 use crate::Result;
 
 /// Layers one after the other, named `0`, `1`, … as in PyTorch.
+///
+/// The book: [*Layers and Modules*](https://d2l.ai/chapter_builders-guide/model-construction.html).
 #[derive(Default)]
 pub struct Sequential(Vec<Box<dyn Module>>);
 

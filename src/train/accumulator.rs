@@ -1,8 +1,10 @@
-//! Sums that grow (d2l: section 3.6, `Accumulator`).
+//! Sums that grow (d2l: appendix, `Accumulator`).
 
 use std::ops::Index;
 
 /// `n` sums, each from 0 (d2l: `Accumulator`).
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
 /// ```
 /// use d2l::prelude::*;

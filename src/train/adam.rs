@@ -8,6 +8,8 @@ use super::Optimizer;
 use crate::{Error, Result};
 
 /// libtorch's own Adam with PyTorch's defaults: β 0.9 and 0.999, ε 1e-8, no weight decay.
+///
+/// The book: [*Adam*](https://d2l.ai/chapter_optimization/adam.html).
 pub struct Adam {
     optimizer: COptimizer,
     lr: f64,

@@ -15,6 +15,8 @@ use crate::nn::{Loss, Module};
 use crate::{Error, Result, quick};
 
 /// What a training came to.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Clone)]
 pub struct Summary {
     /// The mean loss of the last epoch's examples.
@@ -46,6 +48,8 @@ crate::display::show_as_text!(Summary);
 ///
 /// `x` is `[N, 3, H, W]`, `y` is `[N]`. Losses are added up, not averaged, whatever the number of
 /// devices.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
 /// Shapes that do not fit, a label out of range, a loss that is no longer a number, or a device's
@@ -164,6 +168,8 @@ const LEARNING: usize = 3;
 /// Under the kernel "Rust (d2l)" the curves grow while it trains, and a bar tells the time left; a
 /// line an epoch tells how far it is, and the book's two lines what came of it. The net is borrowed:
 /// it is there with what it has learned even after an error or the stop button.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
 /// Both loaders' classes differ, a picture cannot be read, the stop button was pressed, or as

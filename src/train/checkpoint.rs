@@ -17,6 +17,8 @@ const NOTE: &str = "sgd";
 /// The new file is written beside its place and then takes it, so that at every moment the older
 /// one or the new one is there, whole.
 ///
+/// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
+///
 /// # Errors
 /// The folder cannot be written, or the disk is full.
 ///
@@ -40,6 +42,8 @@ pub fn save_checkpoint(net: &dyn Module, trainer: &SGD, path: impl AsRef<Path>) 
 ///
 /// The order of a loader belongs to the epoch: tell it where to go on with
 /// [`DataLoader::set_epoch`](crate::data::DataLoader::set_epoch).
+///
+/// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
 ///
 /// # Errors
 /// As [`load_weights`](crate::models::load_weights), or the file has no optimizer in it, or one with

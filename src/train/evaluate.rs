@@ -10,6 +10,8 @@ use crate::{Error, Result};
 
 /// The number of right answers: scores `[N, classes, …]`, labels `[N, …]` (d2l: `accuracy`).
 ///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
+///
 /// # Errors
 /// The shapes do not fit.
 pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
@@ -23,6 +25,8 @@ pub(super) fn num_correct(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
 
 /// The part of right answers over a loader, from 0 to 1, in evaluation mode (d2l:
 /// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode.
+///
+/// The book: [*Convolutional Neural Networks (LeNet)*](https://d2l.ai/chapter_convolutional-neural-networks/lenet.html).
 ///
 /// # Errors
 /// A picture cannot be read, a label has no output, the net refuses the shape, the device's memory

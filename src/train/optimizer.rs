@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use crate::Result;
 
 /// Changes parameters by their gradients (PyTorch: `torch.optim.Optimizer`).
+///
+/// The book: [*Optimization Algorithms*](https://d2l.ai/chapter_optimization/index.html).
 pub trait Optimizer: Debug {
     /// Forgets the gradients.
     ///

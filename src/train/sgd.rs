@@ -9,6 +9,8 @@ use super::Optimizer;
 use crate::{Error, Result};
 
 /// Parameters that share a learning rate.
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug)]
 pub struct ParamGroup {
     params: Vec<Tensor>,
@@ -28,6 +30,8 @@ impl ParamGroup {
 }
 
 /// libtorch's own SGD, without momentum (PyTorch: `torch.optim.SGD`).
+///
+/// The book: [*Stochastic Gradient Descent*](https://d2l.ai/chapter_optimization/sgd.html).
 pub struct SGD {
     optimizer: COptimizer,
     rates: Vec<f64>,

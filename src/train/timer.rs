@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 /// Measures several stretches of time, in seconds (d2l: `Timer`); the first starts at once.
+///
+/// The book: [*Minibatch Stochastic Gradient Descent*](https://d2l.ai/chapter_optimization/minibatch-sgd.html).
 #[derive(Debug, Clone)]
 pub struct Timer {
     start: Instant,

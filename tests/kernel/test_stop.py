@@ -177,6 +177,22 @@ class Failures(KernelTest):
         self.assertEqual(run.reply["status"], "error")
         self.assertEqual(run.reply["evalue"], "mismatched types")
 
+    def test_a_variable_that_was_given_away(self):
+        self.assert_ok(self.run_cell("let gift = String::from(\"a\"); let kept = 1;"))
+        self.assert_ok(self.run_cell("let gift = gift + \"b\";"))
+        self.assert_ok(self.run_cell("drop(gift);"))
+        run = self.run_cell("gift.len()")
+        self.assertEqual(run.reply["evalue"], "cannot find value `gift` in this scope")
+        self.assertIn("given away", run.error["traceback"][-1])
+        self.assertEqual(run.reply["traceback"], run.error["traceback"])
+        # A name that never was is the compiler's affair.
+        self.assertNotIn("given away", str(self.run_cell("no_such_name").error))
+
+    def test_a_loop_at_the_end_has_no_result(self):
+        run = self.assert_ok(self.run_cell("for i in 0..2 {\n    println!(\"{i}\");\n}"))
+        self.assertEqual((run.text(), run.result), ("0\n1\n", []))
+        self.assertEqual(self.run_cell("Some(())").result, [{"text/plain": "Some(())"}])
+
     def test_a_backtrace_when_asked_for(self):
         self.assert_ok(self.run_cell(":env D2L_BACKTRACE=1\n:restart"))
         run = self.run_cell('fn deep() { panic!("deep") }\ndeep()')

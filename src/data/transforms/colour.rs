@@ -13,6 +13,8 @@ use crate::{Error, Result};
 /// The first three are multiplied by a factor between 1 − amount, 0 at least, and 1 + amount; the
 /// hue is turned by a part of its circle between −amount and amount. With an amount of 0 a property
 /// stays as it is.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Debug, Clone, Copy)]
 pub struct ColorJitter {
     brightness: f64,
@@ -61,6 +63,8 @@ impl Transform for ColorJitter {
 
 /// Makes a picture darker (a factor below 1) or lighter (torchvision: `adjust_brightness`).
 ///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
+///
 /// # Errors
 /// The factor is negative or no number, or the picture is numbers already.
 pub fn adjust_brightness(image: Image, factor: f64) -> Result<Image> {
@@ -69,6 +73,8 @@ pub fn adjust_brightness(image: Image, factor: f64) -> Result<Image> {
 
 /// Moves a picture's colours away from its mean grey, or towards it with a factor below 1 (torchvision:
 /// `adjust_contrast`).
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
 /// As [`adjust_brightness`].
@@ -84,6 +90,8 @@ pub fn adjust_contrast(image: Image, factor: f64) -> Result<Image> {
 /// Makes a picture's colours stronger, or greyer with a factor below 1 (torchvision:
 /// `adjust_saturation`).
 ///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
+///
 /// # Errors
 /// As [`adjust_brightness`].
 pub fn adjust_saturation(image: Image, factor: f64) -> Result<Image> {
@@ -91,6 +99,8 @@ pub fn adjust_saturation(image: Image, factor: f64) -> Result<Image> {
 }
 
 /// Turns all hues by a part of the circle, from −0.5 to 0.5 (torchvision: `adjust_hue`).
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
 /// The part is larger, or the picture is numbers already.

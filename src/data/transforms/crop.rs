@@ -11,6 +11,8 @@ use crate::data::decode::check_pixels;
 ///
 /// The box has 8 % to 100 % of the picture's area and a ratio of width to height between 3/4 and
 /// 4/3, drawn on a logarithmic scale. After ten boxes that do not fit it takes one from the middle.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Debug, Clone, Copy)]
 pub struct RandomResizedCrop {
     size: u32,
@@ -75,6 +77,8 @@ fn between(rng: &mut Rng, low: f64, high: f64) -> f64 {
 }
 
 /// Cuts a square from the middle; what the picture lacks is black (torchvision: `CenterCrop`).
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy)]
 pub struct CenterCrop(u32);
 

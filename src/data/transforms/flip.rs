@@ -6,6 +6,8 @@ use super::{Image, Rng, Transform, pixels};
 use crate::Result;
 
 /// Mirrors left and right with a probability (torchvision: `RandomHorizontalFlip`).
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Debug, Clone, Copy)]
 pub struct RandomHorizontalFlip(f64);
 
@@ -33,6 +35,8 @@ impl Transform for RandomHorizontalFlip {
 }
 
 /// Mirrors top and bottom with a probability (torchvision: `RandomVerticalFlip`).
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Debug, Clone, Copy)]
 pub struct RandomVerticalFlip(f64);
 

@@ -25,6 +25,8 @@ pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// One step. Steps run on several threads at a time; chance comes from `rng` alone.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 pub trait Transform: Debug + Send + Sync {
     /// Answers the changed picture.
     ///
@@ -43,6 +45,8 @@ pub trait Transform: Debug + Send + Sync {
 }
 
 /// Steps one after the other (torchvision: `Compose`); [`compose!`](crate::compose) writes one.
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// ```
 /// use d2l::prelude::*;

@@ -30,6 +30,8 @@ impl From<[u32; 2]> for Size {
 
 /// Resizes: `Resize::new(256)` by the shorter edge, `Resize::new([256, 256])` exactly (torchvision:
 /// `Resize`; the book's section 14.2 squashes test pictures to `[256, 256]`).
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy)]
 pub struct Resize(Size);
 

@@ -5,6 +5,8 @@ use crate::data::FloatImage;
 use crate::{Error, Result};
 
 /// Turns pixels into numbers from 0 to 1, `f32` (torchvision: `ToTensor`).
+///
+/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Debug, Clone, Copy)]
 pub struct ToTensor;
 
@@ -18,6 +20,8 @@ impl Transform for ToTensor {
 }
 
 /// Subtracts each channel's mean and divides by its standard deviation (torchvision: `Normalize`).
+///
+/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy)]
 pub struct Normalize {
     mean: [f32; 3],

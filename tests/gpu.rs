@@ -1,0 +1,151 @@
+//! What a GPU has to get right. Without one each test says that it is skipped.
+
+mod common;
+
+use std::sync::{Mutex, PoisonError};
+
+use common::{difference, fill, inputs, small_set};
+use d2l::prelude::*;
+
+/// The precision is one for the whole program.
+static PRECISION: Mutex<()> = Mutex::new(());
+
+fn gpu() -> Option<Device> {
+    if num_gpus() == 0 {
+        println!("skipped: this machine has no GPU that libtorch can use");
+    }
+    (num_gpus() > 0).then_some(Device::Cuda(0))
+}
+
+fn two_classes(device: Device) -> Classifier {
+    let mut net = resnet18(Weights::Random).unwrap();
+    net.fc = linear(512, 2).unwrap();
+    fill(&net);
+    net.to(device).unwrap();
+    net
+}
+
+fn here(tensor: &Tensor) -> Tensor {
+    tensor.detach().to_device(Device::Cpu)
+}
+
+/// A difference in parts of the largest value.
+fn off(a: &Tensor, b: &Tensor) -> f64 {
+    difference(&here(a), &here(b)) / here(b).abs().max().double_value(&[])
+}
+
+/// As in PyTorch, convolutions on a GPU take TF32, which has ten bits after the point; three steps
+/// make more of it.
+#[test]
+fn a_gpu_takes_the_steps_of_the_processor() {
+    let Some(gpu) = gpu() else { return };
+    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    for (precision, allowed) in [(Precision::Full, 2e-2), (Precision::Auto, 1e-1)] {
+        set_precision(Precision::Full);
+        let loss = CrossEntropyLoss::new(Reduction::None);
+        let mut results = vec![];
+        for device in [Device::Cpu, gpu] {
+            if device == gpu {
+                set_precision(precision);
+            }
+            let net = two_classes(device);
+            let mut trainer = SGD::new(net.parameters(), 2e-4, 0.001).unwrap();
+            let mut losses = vec![];
+            for step in 0..3 {
+                let y = (Tensor::arange(6, (Kind::Int64, Device::Cpu)) + step).remainder(2);
+                let x = inputs(6, 64, 100 + step as u64);
+                let sums = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[device]).unwrap();
+                losses.push(sums.0);
+            }
+            assert!(net.parameters().iter().all(|p| p.device() == device));
+            net.eval();
+            let scores = d2l::tch::no_grad(|| net.forward(&inputs(6, 64, 9).to_device(device)));
+            results.push((Tensor::from_slice(&losses), scores.unwrap()));
+        }
+        let (losses, scores) =
+            (off(&results[1].0, &results[0].0), off(&results[1].1, &results[0].1));
+        println!("{precision:?}: losses differ by {losses:.1e}, scores by {scores:.1e}");
+        assert!(losses < allowed && scores < allowed, "{precision:?}");
+    }
+}
+
+/// Memory that a GPU can copy from beside its computing, and the same values as without one.
+#[test]
+fn batches_lie_in_pinned_memory() {
+    let Some(gpu) = gpu() else { return };
+    let set = small_set(6);
+    let augs = compose![Resize::new([32, 32]), ToTensor];
+    let images = || ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
+    let mut count = 0;
+    for batch in DataLoader::new(images(), 4).unwrap().iter() {
+        let (x, y) = batch.unwrap();
+        assert!(x.is_pinned(gpu) && y.is_pinned(gpu));
+        assert_eq!(x.stride(), [3 * 32 * 32, 1, 3 * 32, 3], "channels last");
+        let sent = x.f_to_device_(gpu, Kind::Float, true, false).unwrap();
+        for i in 0..y.numel() {
+            let (image, label) = images().get(count as isize).unwrap();
+            assert_eq!(difference(&here(&sent.get(i as i64)), &image.to_tensor().unwrap()), 0.);
+            assert_eq!(y.int64_value(&[i as i64]), label);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 12);
+}
+
+/// The next batch is loaded while a GPU copies this one: none may change under its hands.
+#[test]
+fn a_net_learns_the_same_on_both_as_batches_come() {
+    let Some(gpu) = gpu() else { return };
+    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    set_precision(Precision::Full);
+    let set = small_set(20);
+    let augs = compose![Resize::new([64, 64]), ToTensor];
+    let mut losses = vec![];
+    for device in [Device::Cpu, gpu] {
+        manual_seed(3);
+        let images = |part| ImageFolder::with_transform(set.path().join(part), &augs).unwrap();
+        let train_iter = DataLoader::new(images("train"), 4).unwrap().shuffle(true);
+        let test_iter = DataLoader::new(images("test"), 4).unwrap();
+        let net = two_classes(device);
+        let loss = CrossEntropyLoss::new(Reduction::None);
+        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let devices = [device];
+        let run =
+            train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 2, &devices).unwrap();
+        losses.push(run.loss);
+    }
+    assert!((losses[1] / losses[0] - 1.).abs() < 0.02, "{losses:?}");
+}
+
+#[test]
+fn what_a_gpu_has_learned_is_kept_for_any_machine() {
+    let Some(gpu) = gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let learned = two_classes(gpu);
+    save_weights(&learned, &path).unwrap();
+    let mut loaded = resnet18(Weights::Random).unwrap();
+    loaded.fc = linear(512, 2).unwrap();
+    load_weights(&loaded, &path).unwrap();
+    for ((name, a), (_, b)) in learned.state_dict().iter().zip(loaded.state_dict()) {
+        assert_eq!(b.device(), Device::Cpu, "{name}");
+        assert_eq!(difference(&here(a), &b), 0., "{name}");
+    }
+}
+
+/// The reader goes on with a smaller batch, in the same program.
+#[test]
+fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
+    let Some(gpu) = gpu() else { return };
+    let net = two_classes(gpu);
+    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let y = Tensor::zeros([4096], (Kind::Int64, Device::Cpu));
+    // Hundreds of gigabytes, where it is asked for in full.
+    let x = Tensor::zeros([1, 3, 1, 1], (Kind::Float, gpu)).expand([4096, 3, 4096, 4096], false);
+    let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("batch size of 2048") && text.contains("the net is as it was"), "{text}");
+    let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
+    train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
+}
