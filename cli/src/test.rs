@@ -16,7 +16,7 @@ use crate::setup::install;
 use crate::steps::Steps;
 
 const QUICK_EPOCHS: usize = 1;
-const QUICK_LIMIT: usize = 64;
+const QUICK_LIMIT: usize = 32;
 
 pub fn test(project: &Project) -> Result<()> {
     let cargo = |arguments: &[&str]| -> Command {

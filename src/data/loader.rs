@@ -292,6 +292,7 @@ fn collate(dataset: &dyn Dataset, indices: &[usize], samples: Vec<Sample>) -> Ba
 
 /// Where there is a GPU: memory that it can copy from by itself, if there is enough of it.
 fn for_the_gpu(tensor: Tensor) -> Tensor {
-    let pinned = (num_gpus() > 0).then(|| tensor.f_pin_memory(Device::Cuda(0)));
+    // tch's `pin_memory` names a device, of which libtorch warns each time.
+    let pinned = (num_gpus() > 0).then(|| tensor.f_internal_pin_memory(Device::Cuda(0)));
     pinned.and_then(Result::ok).unwrap_or(tensor)
 }
