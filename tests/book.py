@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "target" / "book"
 SHOTS = ROOT / "target" / "jupyterlab"
-NOTEBOOKS = ("image_augmentation", "fine_tuning")
+NOTEBOOKS = ("image_augmentation", "solutions/fine_tuning", "fine_tuning")
 WORDS = {"en": "transfer learning", "ja": "転移学習"}
 
 
@@ -34,7 +34,7 @@ def look_at(page, language, name):
     for source, alternative, is_shown in pictures:
         check(is_shown, f"{source} is not shown")
         check(alternative and "_images" not in alternative, f"{source} has no description")
-    page.screenshot(path=SHOTS / f"book-{language}-{name}.png", full_page=True)
+    page.screenshot(path=SHOTS / f"book-{language}-{name.replace('/', '-')}.png", full_page=True)
 
 
 def main():

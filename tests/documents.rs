@@ -30,6 +30,65 @@ fn tests_that_the_documents_name_are_there() {
     }
 }
 
+/// What the prelude has beside the book: no section teaches it.
+const OF_OUR_OWN: [&str; 11] = [
+    "Error",
+    "Figure",
+    "Precision",
+    "Progress",
+    "check_interrupt",
+    "clear_output",
+    "manual_seed",
+    "precision",
+    "set_max_image_pixels",
+    "set_precision",
+    "verify_images",
+];
+
+/// Each name of the prelude leads to the section that teaches it.
+#[test]
+fn documentation_links_to_the_book() {
+    let mut sources = String::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                sources += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    // What is defined, and the lines above it as far as they are its documentation
+    let mut documentation = std::collections::HashMap::new();
+    let mut above = String::new();
+    for line in sources.lines() {
+        let words: Vec<&str> = line.split([' ', '(', '<', ':', ';']).collect();
+        if let ["pub", "fn" | "struct" | "enum" | "trait" | "static" | "const", name, ..] =
+            words[..]
+        {
+            documentation.entry(name.to_string()).or_insert_with(|| above.clone());
+        }
+        if line.starts_with("///") || line.starts_with("#[") {
+            above += line;
+        } else {
+            above.clear();
+        }
+    }
+    let prelude = read("src/prelude.rs");
+    let code = prelude.lines().filter(|line| !line.starts_with("//") && !line.contains("tch::"));
+    let code: String = code.collect();
+    let names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let names: Vec<&str> = names.filter(|name| documentation.contains_key(*name)).collect();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        let linked = documentation[name].contains("(https://d2l.ai/chapter_");
+        assert!(linked != OF_OUR_OWN.contains(&name), "{name}: {}", documentation[name]);
+    }
+}
+
 /// plotters#435: no system library for fonts is needed.
 #[test]
 fn no_library_for_fonts_is_linked() {
@@ -61,7 +120,7 @@ fn source(cell: &Value) -> String {
 /// smartcore-jupyter#3: committed notebooks show their plots.
 #[test]
 fn notebooks_are_committed_with_their_outputs() {
-    for (name, cells) in [notebooks(""), notebooks("ja")].concat() {
+    for (name, cells) in ["", "solutions", "ja", "ja/solutions"].map(notebooks).concat() {
         let code: Vec<_> = cells.iter().filter(|cell| cell["cell_type"] == "code").collect();
         assert!(
             code.iter().all(|cell| cell["execution_count"].is_u64()),
@@ -98,7 +157,8 @@ fn headings(source: &str) -> Vec<String> {
 
 #[test]
 fn editions_have_the_same_cells() {
-    let (english, japanese) = (notebooks(""), notebooks("ja"));
+    let english = [notebooks(""), notebooks("solutions")].concat();
+    let japanese = [notebooks("ja"), notebooks("ja/solutions")].concat();
     let names = |notebooks: &[(String, _)]| -> Vec<String> {
         notebooks.iter().map(|(name, _)| name.clone()).collect()
     };

@@ -39,10 +39,12 @@ def gather(language, pages):
     shutil.copy(SOURCE / "conf.py", pages)
     shutil.copy(SOURCE / f"index.{language}.md", pages / "index.md")
     shutil.copytree(NOTEBOOKS / "img", pages / "img")
-    for notebook in LANGUAGES[language].glob("*.ipynb"):
-        # The pictures lie beside the English notebooks.
-        text = notebook.read_text(encoding="utf-8").replace("](../img/", "](img/")
-        (pages / notebook.name).write_text(text, encoding="utf-8")
+    for folder in ("", "solutions"):
+        (pages / folder).mkdir(exist_ok=True)
+        for notebook in (LANGUAGES[language] / folder).glob("*.ipynb"):
+            # The pictures lie beside the English notebooks.
+            text = notebook.read_text(encoding="utf-8").replace("](../img/", "](img/")
+            (pages / folder / notebook.name).write_text(text, encoding="utf-8")
 
 
 def describe(page, site):
