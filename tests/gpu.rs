@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::{Mutex, PoisonError};
 
-use common::{difference, fill, inputs, small_set};
+use common::{difference, inputs, small_set, two_classes};
 use d2l::prelude::*;
 
 /// The precision is one for the whole program.
@@ -17,10 +17,8 @@ fn gpu() -> Option<Device> {
     (num_gpus() > 0).then_some(Device::Cuda(0))
 }
 
-fn two_classes(device: Device) -> Classifier {
-    let mut net = resnet18(Weights::Random).unwrap();
-    net.fc = linear(512, 2).unwrap();
-    fill(&net);
+fn two_classes_on(device: Device) -> Classifier {
+    let net = two_classes();
     net.to(device).unwrap();
     net
 }
@@ -48,7 +46,7 @@ fn a_gpu_takes_the_steps_of_the_processor() {
             if device == gpu {
                 set_precision(precision);
             }
-            let net = two_classes(device);
+            let net = two_classes_on(device);
             let mut trainer = SGD::new(net.parameters(), 2e-4, 0.001).unwrap();
             let mut losses = vec![];
             for step in 0..3 {
@@ -106,7 +104,7 @@ fn a_net_learns_the_same_on_both_as_batches_come() {
         let images = |part| ImageFolder::with_transform(set.path().join(part), &augs).unwrap();
         let train_iter = DataLoader::new(images("train"), 4).unwrap().shuffle(true);
         let test_iter = DataLoader::new(images("test"), 4).unwrap();
-        let net = two_classes(device);
+        let net = two_classes_on(device);
         let loss = CrossEntropyLoss::new(Reduction::None);
         let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
         let devices = [device];
@@ -122,7 +120,7 @@ fn what_a_gpu_has_learned_is_kept_for_any_machine() {
     let Some(gpu) = gpu() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
-    let learned = two_classes(gpu);
+    let learned = two_classes_on(gpu);
     save_weights(&learned, &path).unwrap();
     let mut loaded = resnet18(Weights::Random).unwrap();
     loaded.fc = linear(512, 2).unwrap();
@@ -137,7 +135,7 @@ fn what_a_gpu_has_learned_is_kept_for_any_machine() {
 #[test]
 fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let Some(gpu) = gpu() else { return };
-    let net = two_classes(gpu);
+    let net = two_classes_on(gpu);
     let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::zeros([4096], (Kind::Int64, Device::Cpu));

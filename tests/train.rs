@@ -3,15 +3,8 @@
 mod common;
 
 use common::report::{Comparison, refused};
-use common::{difference, fill, inputs, reference};
+use common::{difference, fill, inputs, reference, two_classes};
 use d2l::prelude::*;
-
-fn two_classes() -> Classifier {
-    let mut net = resnet18(Weights::Random).unwrap();
-    net.fc = linear(512, 2).unwrap();
-    fill(&net);
-    net
-}
 
 fn batch(step: i64) -> (Tensor, Tensor) {
     let y = (Tensor::arange(6, (Kind::Int64, Device::Cpu)) + step).remainder(2);

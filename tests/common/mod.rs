@@ -70,6 +70,14 @@ pub fn fill(net: &dyn Module) {
     }
 }
 
+/// A ResNet-18 of two classes, with values by `fill`.
+pub fn two_classes() -> Classifier {
+    let mut net = resnet18(Weights::Random).unwrap();
+    net.fc = linear(512, 2).unwrap();
+    fill(&net);
+    net
+}
+
 /// As `inputs` in make.py.
 pub fn inputs(count: i64, size: i64, key: u64) -> Tensor {
     let values = noise((count * 3 * size * size) as usize, key);
