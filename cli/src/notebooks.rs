@@ -42,7 +42,10 @@ pub fn lab(project: &Project, notebook: &Path, lang: Language, no_browser: bool)
     if id.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {
         command.arg("--allow-root");
     }
+    // Beside JupyterLab's own start, which takes longer.
+    let mut trust = project.script("trust.py").spawn().context("cannot start .venv/bin/python")?;
     let status = command.status().context("cannot start JupyterLab")?;
+    trust.wait()?;
     if !status.success() {
         bail!("JupyterLab ended with {status}");
     }

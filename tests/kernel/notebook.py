@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 import unittest
@@ -85,10 +86,17 @@ class Notebook:
         def stdin_hook(message):
             self.client.input(answer(message["content"]["prompt"]))
 
-        reply = self.client.execute_interactive(
-            code, output_hook=hook, stdin_hook=stdin_hook if answer else None,
-            allow_stdin=answer is not None, timeout=limit,
-        )
+        try:
+            reply = self.client.execute_interactive(
+                code, output_hook=hook, stdin_hook=stdin_hook if answer else None,
+                allow_stdin=answer is not None, timeout=limit,
+            )
+        except TimeoutError as error:
+            # The kernel leads a session of its own: all that it has started, thread by thread.
+            columns = "pid,ppid,lwp,etimes,cputimes,stat,wchan:20,comm"
+            ps = subprocess.run(["ps", "-s", str(self.pid), "-L", "-o", columns], capture_output=True, text=True)
+            said = [message["content"] for message in messages]
+            raise TimeoutError(f"no end within {limit} s of\n{code}\n{said}\n{ps.stdout}") from error
         return Run(messages, reply["content"], time.monotonic() - start)
 
     def interrupt(self):

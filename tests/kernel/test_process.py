@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 
 import nbformat
+from nbformat.sign import NotebookNotary
 from notebook import DEP, FOLDERS, LIMIT, ROOT, KernelTest, Notebook, copy_of_template, display, line
 
 KERNEL = ROOT / ".venv/share/d2l/d2l-kernel"
@@ -188,7 +189,8 @@ class Start(unittest.TestCase):
             self.assertIn(expected, run.stderr)
             self.assertIn("what to do", run.stderr)
 
-    def test_figures_on_the_stock_kernel(self):
+    def stock(self):
+        """evcxr_jupyter as it is, with the crate loaded."""
         folder = copy_of_template()
         self.addCleanup(folder.cleanup)
         notebook = Notebook(stock=folder.name)
@@ -197,6 +199,15 @@ class Start(unittest.TestCase):
         self.assertEqual(notebook.run("1").reply["status"], "ok")
         shutil.copy(FOLDERS / "pinned.lock", Path(folder.name) / "Cargo.lock")
         self.assertEqual(notebook.run(DEP).reply["status"], "ok")
+        return notebook
+
+    def test_figures_on_the_stock_kernel(self):
+        try:
+            notebook = self.stock()
+        except TimeoutError as error:
+            # Seen once in many runs: that kernel came to no end. The figures are asked about here.
+            print(f"evcxr_jupyter, once more: {error}", file=sys.stderr)
+            notebook = self.stock()
         run = notebook.run(
             'let mut animator = Animator::new("epoch", &["loss"]); let mut progress = Progress::new("reading", 3);'
             ' for i in 0..3 { animator.add(i as f64, &[Some(0.5)]); progress.advance(1); println!("epoch {i}"); }'
@@ -230,6 +241,25 @@ class Runners(unittest.TestCase):
         run = self.execute("-m", "nbconvert", "--to", "notebook", "--execute", "--output", "out", str(path))
         self.assertNotEqual(run.returncode, 0)
         self.assertIn("on purpose", run.stderr)
+
+    def test_cargo_d2l_lab_trusts_what_is_committed(self):
+        clone = self.folder / "clone"
+        git = subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, clone], capture_output=True, text=True)
+        if git.returncode != 0:
+            self.skipTest(f"trusted notebooks: no git, or no history here: {git.stderr}")
+        shutil.copy(ROOT / "cli/python/trust.py", clone / "cli/python")
+        notebooks = sorted(clone.glob("notebooks/**/*.ipynb"))
+        notebook = nbformat.read(notebooks[0], as_version=4)
+        for path in (notebooks[0], clone / "notebooks" / "beside.ipynb"):
+            notebook.cells[0].source += " Changed."
+            nbformat.write(notebook, path)
+        data = self.folder / "data"
+        subprocess.run([sys.executable, clone / "cli/python/trust.py"], check=True, timeout=LIMIT,
+                       env={**os.environ, "JUPYTER_DATA_DIR": str(data)})
+        with NotebookNotary(data_dir=str(data)) as notary:
+            trusted = [path for path in sorted(clone.glob("notebooks/**/*.ipynb"))
+                       if notary.check_signature(nbformat.read(path, as_version=4))]
+        self.assertEqual(trusted, notebooks[1:])
 
     def test_cargo_d2l_run(self):
         script, out = ROOT / "cli/python/run_notebook.py", self.folder / "out"
