@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
@@ -48,19 +49,14 @@ pub fn test(project: &Project) -> Result<()> {
     let mut reference = project.command(project.python());
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;
-    let mut kernel = project.command(project.python());
-    kernel.args(["-m", "unittest", "discover", "--verbose", "--start-directory", "tests/kernel"]);
-    check("the kernel", kernel)?;
+    kernel_tests(project)?;
     eprintln!("== notebooks, quick mode");
     // Most of it is compiling, each cell on one core: both editions at a time.
     let japanese = project.path("notebooks/ja");
     let (japanese, english): (Vec<_>, Vec<_>) =
         notebooks::all(project)?.into_iter().partition(|path| path.starts_with(&japanese));
     let quick = |edition| notebooks::run(project, edition, Some(QUICK_EPOCHS), Some(QUICK_LIMIT));
-    thread::scope(|scope| {
-        let other = scope.spawn(|| quick(&japanese));
-        quick(&english).and(other.join().unwrap_or_else(|_| bail!("a thread failed")))
-    })?;
+    both(|| quick(&english), || quick(&japanese))?;
     same_versions(project)?;
     let mut lab = project.command(project.python());
     lab.arg("tests/jupyterlab.py");
@@ -72,6 +68,50 @@ pub fn test(project: &Project) -> Result<()> {
     let mut site = project.command(project.python());
     site.arg("tests/book.py");
     check("the site, in a browser", site)
+}
+
+/// Two modules at a time: their kernels wait, for one call of rustc or for the test.
+fn kernel_tests(project: &Project) -> Result<()> {
+    let folder = project.path("tests/kernel");
+    let mut modules = vec![];
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("test_") && name.ends_with(".py") {
+            modules.push((entry.metadata()?.len(), name));
+        }
+    }
+    // The longest are taken first.
+    modules.sort();
+    let modules = Mutex::new(modules);
+    let next = || modules.lock().ok()?.pop();
+    let work = || -> Result<()> {
+        while let Some((_, module)) = next() {
+            let mut unittest = project.command(project.python());
+            unittest.current_dir(&folder).args(["-m", "unittest", "--verbose", &module]);
+            let start = Instant::now();
+            let output = unittest.output().context("cannot start .venv/bin/python")?;
+            let text = [output.stdout, output.stderr].concat();
+            let seconds = start.elapsed().as_secs_f64();
+            eprintln!(
+                "== the kernel, {module}: {seconds:.1} s\n{}",
+                String::from_utf8_lossy(&text)
+            );
+            if !output.status.success() {
+                bail!("the kernel, {module}: failed; see above");
+            }
+        }
+        Ok(())
+    };
+    both(work, work)
+}
+
+/// Two things at a time, each to its end.
+fn both(one: impl FnOnce() -> Result<()>, other: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        one().and(other.join().unwrap_or_else(|_| bail!("a thread failed")))
+    })
 }
 
 /// Cells must have been compiled with the versions in this project's Cargo.lock.

@@ -114,10 +114,11 @@ class KernelTest(unittest.TestCase):
 
     notebook: Notebook
     setup = "1"
+    environment = None
 
     @classmethod
     def setUpClass(cls):
-        cls.notebook = Notebook()
+        cls.notebook = Notebook(environment=cls.environment)
         cls.addClassCleanup(cls.notebook.stop)
         # The first cell tells that the kernel is starting, too.
         run = cls.notebook.run(cls.setup)

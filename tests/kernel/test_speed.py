@@ -9,17 +9,23 @@ from pathlib import Path
 from notebook import KernelTest, Notebook
 
 
-def calls():
-    """What this machine's kernels have written down of rustc's calls, the newest last."""
-    found = Path(tempfile.gettempdir()).glob("d2l-kernel-*/rustc-*")
-    return sorted(found, key=lambda path: path.stat().st_mtime)
-
-
 class RustcWithoutCargo(KernelTest):
+    @classmethod
+    def setUpClass(cls):
+        # Other kernels may be at work.
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder, cls.environment = Path(folder.name), {"TMPDIR": folder.name}
+        super().setUpClass()
+
+    def calls(self):
+        """What this kernel has written down of rustc's calls, the newest last."""
+        return sorted(self.folder.glob("d2l-kernel-*/rustc-*"), key=lambda path: path.stat().st_mtime)
+
     def test_a_call_is_taken_again(self):
-        known = calls()
+        known = self.calls()
         self.assert_ok(self.run_cell("let first = 1;"))
-        added = [path for path in calls() if path not in known]
+        added = [path for path in self.calls() if path not in known]
         note = added[-1] if added else known[-1]
         call = json.loads(note.read_text())
         call["environment"].append(["D2L_TEST", "as written down"])
