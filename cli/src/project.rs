@@ -49,20 +49,14 @@ impl Project {
     }
 
     /// A command in the project's folder, with D2L_DATA_DIR made absolute, as the kernel runs
-    /// elsewhere.
+    /// elsewhere, and without what Cargo has told this program: build scripts look at that, and would
+    /// compile anew what the reader's own `cargo build` or the set-up has made.
     pub fn command(&self, program: impl Into<OsString>) -> Command {
         let mut command = Command::new(program.into());
         command.current_dir(&self.root);
         if let Some(folder) = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty()) {
             command.env("D2L_DATA_DIR", std::path::absolute(&folder).unwrap_or(folder.into()));
         }
-        command
-    }
-
-    /// Cargo, the one that runs this program, without what it has told it: build scripts look at that,
-    /// and would compile anew what the reader's own `cargo build` has made.
-    pub fn cargo(&self) -> Command {
-        let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
@@ -70,6 +64,11 @@ impl Project {
             }
         }
         command
+    }
+
+    /// Cargo, the one that runs this program.
+    pub fn cargo(&self) -> Command {
+        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
 
     /// A script of this program's, run by the virtual environment's Python.

@@ -387,6 +387,13 @@ const PROFILE: &str = "\
 opt-level = 3
 debug-assertions = false
 overflow-checks = false
+# Procedural macros: to optimise them takes longer than they run.
+[profile.dev.package]
+serde_derive.opt-level = 0
+syn.opt-level = 0
+thiserror-impl.opt-level = 0
+zerocopy-derive.opt-level = 0
+zeroize_derive.opt-level = 0
 ";
 
 /// Compiles what cells need, once, into the template from which kernels take their folders.

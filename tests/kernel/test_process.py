@@ -189,8 +189,7 @@ class Start(unittest.TestCase):
             self.assertIn(expected, run.stderr)
             self.assertIn("what to do", run.stderr)
 
-    def stock(self):
-        """evcxr_jupyter as it is, with the crate loaded."""
+    def test_figures_on_the_stock_kernel(self):
         folder = copy_of_template()
         self.addCleanup(folder.cleanup)
         notebook = Notebook(stock=folder.name)
@@ -199,15 +198,6 @@ class Start(unittest.TestCase):
         self.assertEqual(notebook.run("1").reply["status"], "ok")
         shutil.copy(FOLDERS / "pinned.lock", Path(folder.name) / "Cargo.lock")
         self.assertEqual(notebook.run(DEP).reply["status"], "ok")
-        return notebook
-
-    def test_figures_on_the_stock_kernel(self):
-        try:
-            notebook = self.stock()
-        except TimeoutError as error:
-            # Seen once in many runs: that kernel came to no end. The figures are asked about here.
-            print(f"evcxr_jupyter, once more: {error}", file=sys.stderr)
-            notebook = self.stock()
         run = notebook.run(
             'let mut animator = Animator::new("epoch", &["loss"]); let mut progress = Progress::new("reading", 3);'
             ' for i in 0..3 { animator.add(i as f64, &[Some(0.5)]); progress.advance(1); println!("epoch {i}"); }'
