@@ -35,7 +35,10 @@ pub fn test(project: &Project) -> Result<()> {
     lint.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-Dwarnings");
     check("clippy, the kernel", lint)?;
     check("the kernel's unit tests", cargo(&[&["test"], &kernel[..]].concat()))?;
-    check("the command line's tests", cargo(&["test", "--locked", "--profile", "dev", "-p", "d2l-cli"]))?;
+    check(
+        "the command line's tests",
+        cargo(&["test", "--locked", "--profile", "dev", "-p", "d2l-cli"]),
+    )?;
     let step = "Installing what the tests need";
     install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
     let step = "Installing the book's own package";
