@@ -16,14 +16,15 @@ from nbformat.sign import NotebookNotary
 ROOT = Path(__file__).parents[2]
 
 
-def tracked(*options):
-    command = ["git", "ls-files", "-z", *options, "--", "notebooks/*.ipynb"]
+def git(*arguments):
+    command = ["git", *arguments, "-z", "--", "notebooks/*.ipynb"]
     return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1])
 
 
 def main():
     try:
-        unchanged = tracked() - tracked("--modified")
+        # Against the last commit: what was only added is not in the history.
+        unchanged = git("ls-files") - git("diff", "HEAD", "--relative", "--name-only")
     except (OSError, subprocess.CalledProcessError):
         return  # no git, or not its working tree: nobody knows what was changed
     with NotebookNotary() as notary:
