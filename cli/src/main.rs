@@ -5,6 +5,7 @@ mod notebooks;
 mod project;
 mod python;
 mod report;
+mod say;
 mod setup;
 mod steps;
 mod test;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 use notebooks::Language;
 use project::Project;
@@ -28,7 +30,8 @@ struct Arguments {
 enum Command {
     /// Install what the notebooks need into .venv and compile ahead what their cells need
     Setup,
-    /// Show what is there, what is not, and what to do about it
+    /// Show what is there, what is not, and what to do about it; the exit status is 0 if everything is
+    /// there, 1 if something is missing
     Doctor,
     /// Open JupyterLab on a notebook
     Lab {
@@ -47,10 +50,10 @@ enum Command {
         /// The notebooks; all of notebooks/ if none is named
         notebooks: Vec<PathBuf>,
         /// Train for this many epochs at most
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true, value_parser = at_least_one())]
         epochs: Option<usize>,
         /// Use this many pictures of each data set at most
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true, value_parser = at_least_one())]
         limit: Option<usize>,
     },
     /// Measure this project beside the Python original, in one run, into target/bench
@@ -70,26 +73,35 @@ enum Command {
     Test,
 }
 
+/// A count; of nothing at all there would be nothing to see.
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
-            eprintln!("{} {error:#}", console::style("error:").red().bold());
+            let mark = console::style("error:").for_stderr().red().bold();
+            say::note(format!("{mark} {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command) -> Result<ExitCode> {
     let project = Project::find()?;
     match command {
         Command::Setup => setup::setup(&project),
-        Command::Doctor => doctor::doctor(&project),
+        Command::Doctor => return Ok(doctor::doctor(&project)),
+        // What is named is looked for first: nobody waits for a set-up to hear of a slip of the pen.
         Command::Lab { notebook, lang, no_browser } => {
+            let notebook = notebooks::find(&project, &notebook, lang)?;
             setup::setup(&project)?;
-            notebooks::lab(&project, &notebook, lang, no_browser)
+            notebooks::lab(&project, &notebook, no_browser)
         }
         Command::Run { notebooks, epochs, limit } => {
+            let notebooks = notebooks::named(&project, &notebooks)?;
             setup::setup(&project)?;
             notebooks::run(&project, &notebooks, epochs, limit)
         }
@@ -109,5 +121,6 @@ fn run(command: Command) -> Result<()> {
             setup::setup(&project)?;
             test::test(&project)
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::project::Project;
+use crate::steps::visibly;
 
 /// A language that the notebooks are there in.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -29,9 +30,8 @@ impl Language {
 }
 
 /// Opens JupyterLab on a notebook and waits for its end.
-pub fn lab(project: &Project, notebook: &Path, lang: Language, no_browser: bool) -> Result<()> {
-    let notebook = find(project, notebook, lang)?;
-    let notebook = notebook.strip_prefix(&project.root).unwrap_or(&notebook);
+pub fn lab(project: &Project, notebook: &Path, no_browser: bool) -> Result<()> {
+    let notebook = notebook.strip_prefix(&project.root).unwrap_or(notebook);
     let mut command = project.command(project.python());
     command.args(["-m", "jupyterlab"]).arg(notebook);
     if no_browser {
@@ -59,89 +59,360 @@ pub fn run(
     epochs: Option<usize>,
     limit: Option<usize>,
 ) -> Result<()> {
-    let notebooks: Vec<PathBuf> = if notebooks.is_empty() {
-        all(project)?
-    } else {
-        notebooks.iter().map(|path| find(project, path, Language::En)).collect::<Result<_>>()?
-    };
     for notebook in notebooks {
-        // An edition in another language has the same name.
-        let folder = notebook.strip_prefix(project.path("notebooks")).ok().and_then(Path::parent);
-        let output = project.path("target/notebooks").join(folder.unwrap_or(Path::new("")));
-        std::fs::create_dir_all(&output)?;
+        let output = output_folder(project, notebook);
+        std::fs::create_dir_all(&output)
+            .with_context(|| format!("cannot make {}", output.display()))?;
         let mut command = project.script("run_notebook.py");
-        command.arg(&notebook).arg(&output);
+        command.arg(notebook).arg(&output);
         for (name, value) in [("D2L_MAX_EPOCHS", epochs), ("D2L_DATASET_LIMIT", limit)] {
             if let Some(value) = value {
                 command.env(name, value.to_string());
             }
         }
-        let status = command.status().context("cannot start .venv/bin/python")?;
-        if !status.success() {
-            bail!("{} failed; see above", notebook.display());
-        }
+        visibly(&mut command, &format!("{} failed", notebook.display()))?;
     }
     Ok(())
+}
+
+/// Where an executed notebook goes. An edition in another language has the same name.
+fn output_folder(project: &Project, notebook: &Path) -> PathBuf {
+    let folder = notebook.strip_prefix(project.path("notebooks")).ok().and_then(Path::parent);
+    project.path("target/notebooks").join(folder.unwrap_or(Path::new("")))
 }
 
 /// Measures ours beside the reference and prints a table.
 pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
     let mut build = project.cargo();
     build.args(["build", "--locked", "--release", "--example", "measure"]);
-    if !build.status().context("cannot start cargo")?.success() {
-        bail!("examples/measure.rs does not compile; see above");
-    }
+    visibly(&mut build, "examples/measure.rs does not compile")?;
     let mut command = project.script("bench.py");
     command.args(parts).args(full.then_some("--full"));
-    if !command.status().context("cannot start .venv/bin/python")?.success() {
-        bail!("the benchmark failed; see above");
-    }
-    Ok(())
+    visibly(&mut command, "the benchmark failed")
 }
 
 /// Makes a site of all notebooks.
 pub fn book(project: &Project) -> Result<()> {
-    let status = project.script("book.py").status().context("cannot start .venv/bin/python")?;
-    if !status.success() {
-        bail!("the site was not made; see above");
-    }
-    Ok(())
+    visibly(&mut project.script("book.py"), "the site was not made")
 }
 
 /// All notebooks: those of notebooks/ by name, then those of its folders.
 pub fn all(project: &Project) -> Result<Vec<PathBuf>> {
+    let root = project.path("notebooks");
     let mut notebooks = vec![];
-    let mut folders = vec![project.path("notebooks")];
+    let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
-        let action = || format!("{} cannot be read", folder.display());
         let mut paths = vec![];
-        for entry in std::fs::read_dir(&folder).with_context(action)? {
-            paths.push(entry?.path());
+        let unreadable = |error| anyhow!("{} cannot be read: {error}{TODO}", folder.display());
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            paths.push(entry.map_err(unreadable)?.path());
         }
-        paths.sort();
-        let is_visible = |path: &PathBuf| {
+        paths.retain(|path| {
             path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
-        };
-        folders
-            .extend(paths.iter().rev().filter(|path| path.is_dir() && is_visible(path)).cloned());
-        let is_notebook =
-            |path: &PathBuf| path.extension().is_some_and(|extension| extension == "ipynb");
-        notebooks.extend(paths.into_iter().filter(is_notebook));
+        });
+        paths.sort();
+        // A link to a folder may lead back to where it is.
+        let is_folder = |path: &&PathBuf| path.is_dir() && !path.is_symlink();
+        folders.extend(paths.iter().rev().filter(is_folder).cloned());
+        notebooks.extend(paths.into_iter().filter(|path| path.is_file() && is_notebook(path)));
+    }
+    if notebooks.is_empty() {
+        bail!("{} has no notebook{TODO}", root.display());
     }
     Ok(notebooks)
 }
 
-/// A notebook named from the current folder, from the project's, or by its name alone.
-fn find(project: &Project, path: &Path, lang: Language) -> Result<PathBuf> {
-    let by_name = project.path("notebooks").join(lang.folder()).join(path);
-    let places =
-        [std::path::absolute(path)?, project.root.join(path), by_name.with_extension("ipynb")];
-    match places.iter().find(|place| place.is_file()) {
-        Some(place) => Ok(place.clone()),
-        None => {
-            let known: Vec<_> =
-                all(project)?.iter().map(|path| path.display().to_string()).collect();
-            bail!("there is no notebook {}; there are {}", path.display(), known.join(", "))
+const TODO: &str = "\n  what to do: get the folder back, with `git checkout -- notebooks`, say";
+
+/// The notebooks of that name, to be executed; all if none is named.
+pub fn named(project: &Project, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    if paths.is_empty() {
+        return all(project);
+    }
+    let mut notebooks: Vec<PathBuf> = vec![];
+    for path in paths {
+        let notebook = find(project, path, Language::En)?;
+        if notebooks.contains(&notebook) {
+            continue;
         }
+        let target =
+            |path: &PathBuf| path.file_name().map(|n| output_folder(project, path).join(n));
+        if let Some(other) = notebooks.iter().find(|path| target(path) == target(&notebook)) {
+            bail!(
+                "{} and {} have the same name: the one would be written over the other\n  what to do: \
+                 rename one of them, or run one and move what was written",
+                other.display(),
+                notebook.display()
+            );
+        }
+        notebooks.push(notebook);
+    }
+    Ok(notebooks)
+}
+
+fn is_notebook(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "ipynb")
+}
+
+/// A notebook named from the current folder, from the project's, or by its name alone.
+pub fn find(project: &Project, path: &Path, lang: Language) -> Result<PathBuf> {
+    let here = std::env::current_dir().context("the current folder is gone")?;
+    let edition = project.path("notebooks").join(lang.folder());
+    let mut by_name = edition.join(path);
+    if !is_notebook(path) {
+        by_name.as_mut_os_string().push(".ipynb");
+    }
+    let places = [here.join(path), project.root.join(path), edition.join(path), by_name];
+    if let Some(place) = places.iter().find(|place| is_notebook(place) && place.is_file()) {
+        // By its folder's own name: what is executed goes to a folder of the same name.
+        let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else {
+            return Ok(place.clone());
+        };
+        let folder = folder.canonicalize();
+        return Ok(folder.with_context(|| format!("cannot read {}", place.display()))?.join(name));
+    }
+    let named = path.display();
+    let found = match places.iter().find(|place| place.exists()) {
+        Some(place) if place.is_dir() => format!("{named} is a folder, not a notebook"),
+        Some(_) => format!("{named} is not a notebook: its name does not end with .ipynb"),
+        None => format!("there is no notebook {named}"),
+    };
+    let known = all(project)?;
+    let known = known.iter().filter_map(|path| path.strip_prefix(&edition).ok());
+    let known: Vec<_> = known.map(|path| path.with_extension("").display().to_string()).collect();
+    let known = known.join(", ");
+    bail!("{found}\n  what to do: name one of {known}, or the path of a file of your own")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Stdio;
+
+    use super::*;
+
+    /// A project with notebooks in both languages, and what lies about there.
+    fn project() -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let project = Project { root };
+        for file in [
+            "README.md",
+            "notebooks/b.ipynb",
+            "notebooks/a.ipynb",
+            "notebooks/a.html",
+            "notebooks/v1.5.ipynb",
+            "notebooks/.hidden.ipynb",
+            "notebooks/.ipynb_checkpoints/a-checkpoint.ipynb",
+            "notebooks/ja/a.ipynb",
+            "notebooks/ja/solutions/a.ipynb",
+            "notebooks/solutions/a.ipynb",
+            "notebooks/folder.ipynb/c.ipynb",
+            "elsewhere/a.ipynb",
+            "elsewhere/own.ipynb",
+        ] {
+            let path = project.path(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        (folder, project)
+    }
+
+    fn found(project: &Project, name: &str, lang: Language) -> String {
+        let path = find(project, Path::new(name), lang).unwrap();
+        path.strip_prefix(&project.root).unwrap().display().to_string()
+    }
+
+    #[test]
+    fn a_notebook_is_found_by_its_name_or_its_path() {
+        let (_folder, project) = project();
+        for (name, expected) in [
+            ("a", "notebooks/a.ipynb"),
+            ("a.ipynb", "notebooks/a.ipynb"),
+            ("v1.5", "notebooks/v1.5.ipynb"),
+            ("ja/a", "notebooks/ja/a.ipynb"),
+            ("solutions/a", "notebooks/solutions/a.ipynb"),
+            ("notebooks/ja/a.ipynb", "notebooks/ja/a.ipynb"),
+            ("elsewhere/own.ipynb", "elsewhere/own.ipynb"),
+            // One folder has one name, whichever way leads there.
+            ("elsewhere/../notebooks/ja/a.ipynb", "notebooks/ja/a.ipynb"),
+        ] {
+            assert_eq!(found(&project, name, Language::En), expected, "{name}");
+        }
+        for (name, expected) in [
+            ("a", "notebooks/ja/a.ipynb"),
+            ("solutions/a", "notebooks/ja/solutions/a.ipynb"),
+            ("notebooks/a.ipynb", "notebooks/a.ipynb"),
+        ] {
+            assert_eq!(found(&project, name, Language::Ja), expected, "{name}");
+        }
+        let full = project.path("elsewhere/own");
+        assert_eq!(found(&project, full.to_str().unwrap(), Language::En), "elsewhere/own.ipynb");
+    }
+
+    #[test]
+    fn a_path_is_seen_from_the_current_folder_and_through_links() {
+        let project = Project::find().unwrap();
+        // Cargo runs tests in cli/.
+        let path = found(&project, "../notebooks/ja/fine_tuning.ipynb", Language::En);
+        assert_eq!(path, "notebooks/ja/fine_tuning.ipynb");
+        let (folder, project) = self::project();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&project.root, &link).unwrap();
+        let path = link.join("notebooks/ja/a.ipynb");
+        let path = find(&project, &path, Language::En).unwrap();
+        // Else it would be written over the English edition's.
+        assert_eq!(output_folder(&project, &path), project.path("target/notebooks/ja"));
+    }
+
+    #[test]
+    fn what_is_no_notebook_is_named_with_those_there_are() {
+        let (_folder, project) = project();
+        for (name, lang, found) in [
+            ("finetuning", Language::En, "there is no notebook finetuning"),
+            ("b", Language::Ja, "there is no notebook b"),
+            ("/no/such/a.ipynb", Language::En, "there is no notebook /no/such/a.ipynb"),
+            ("../a", Language::En, "there is no notebook ../a"),
+            ("README.md", Language::En, "README.md is not a notebook"),
+            ("a.html", Language::En, "a.html is not a notebook"),
+            ("solutions", Language::En, "solutions is a folder"),
+            ("notebooks", Language::En, "notebooks is a folder"),
+            ("folder.ipynb", Language::En, "folder.ipynb is a folder"),
+            (".", Language::En, ". is a folder"),
+        ] {
+            let error = find(&project, Path::new(name), lang).unwrap_err().to_string();
+            assert!(error.starts_with(found), "{name}: {error}");
+            let known = match lang {
+                Language::En => {
+                    "name one of a, b, v1.5, folder.ipynb/c, ja/a, ja/solutions/a, solutions/a"
+                }
+                Language::Ja => "name one of a, solutions/a",
+            };
+            assert!(error.contains("what to do") && error.contains(known), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn all_notebooks_are_those_that_the_reader_sees() {
+        let (_folder, project) = project();
+        // A link back must not lead round and round.
+        std::os::unix::fs::symlink(".", project.path("notebooks/loop")).unwrap();
+        let names = |paths: Vec<PathBuf>| -> Vec<String> {
+            let paths =
+                paths.iter().map(|path| path.strip_prefix(project.path("notebooks")).unwrap());
+            paths.map(|path| path.display().to_string()).collect()
+        };
+        let expected = [
+            "a.ipynb",
+            "b.ipynb",
+            "v1.5.ipynb",
+            "folder.ipynb/c.ipynb",
+            "ja/a.ipynb",
+            "ja/solutions/a.ipynb",
+            "solutions/a.ipynb",
+        ];
+        assert_eq!(names(all(&project).unwrap()), expected);
+        assert_eq!(names(named(&project, &[]).unwrap()), expected);
+        // Named twice is meant once.
+        let twice = ["b", "a", "notebooks/b.ipynb"].map(PathBuf::from);
+        assert_eq!(names(named(&project, &twice).unwrap()), ["b.ipynb", "a.ipynb"]);
+        assert!(named(&project, &["a", "finetuning"].map(PathBuf::from)).is_err());
+    }
+
+    #[test]
+    fn without_notebooks_it_is_said_how_to_get_them_back() {
+        let (_folder, project) = project();
+        fs::remove_dir_all(project.path("notebooks")).unwrap();
+        let check = |found: &str| {
+            for error in [
+                all(&project).unwrap_err(),
+                named(&project, &[]).unwrap_err(),
+                find(&project, Path::new("a"), Language::En).unwrap_err(),
+            ] {
+                let error = format!("{error:#}");
+                assert!(error.contains("/notebooks ") && error.contains(found), "{error}");
+                assert!(error.contains("what to do") && error.contains("git checkout"), "{error}");
+            }
+        };
+        check("cannot be read: No such file");
+        fs::write(project.path("notebooks"), "").unwrap();
+        check("cannot be read: Not a directory");
+        fs::remove_file(project.path("notebooks")).unwrap();
+        fs::create_dir(project.path("notebooks")).unwrap();
+        check("has no notebook");
+        // One's own needs none of them.
+        assert_eq!(found(&project, "elsewhere/own.ipynb", Language::En), "elsewhere/own.ipynb");
+    }
+
+    #[test]
+    fn one_output_is_not_written_over_another() {
+        let (_folder, project) = project();
+        let pair = |one: &str, other: &str| named(&project, &[one, other].map(PathBuf::from));
+        for (one, other) in [("a", "elsewhere/a.ipynb"), ("elsewhere/a.ipynb", "a")] {
+            let error = pair(one, other).unwrap_err().to_string();
+            assert!(error.contains("elsewhere/a.ipynb") && error.contains("notebooks/a.ipynb"));
+            assert!(
+                error.contains("have the same name") && error.contains("what to do"),
+                "{error}"
+            );
+        }
+        assert_eq!(pair("a", "ja/a").unwrap().len(), 2);
+        assert_eq!(pair("ja/a", "elsewhere/a.ipynb").unwrap().len(), 2);
+    }
+
+    /// `run_notebook.py` with a notebook of this content, where the set-up has been run.
+    fn executed(name: &str, content: &[u8], stdout: Stdio) -> Option<(Option<i32>, String)> {
+        let project = Project::find().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        let mut command = project.script("run_notebook.py");
+        // As in a locale that is not UTF-8
+        command.env("LC_ALL", "C").env("PYTHONCOERCECLOCALE", "0");
+        command.arg(&path).arg(folder.path()).stdout(stdout);
+        let Ok(output) = command.output() else {
+            println!("skipped: there is no .venv, run `cargo d2l setup`");
+            return None;
+        };
+        Some((output.status.code(), String::from_utf8(output.stderr).unwrap()))
+    }
+
+    #[test]
+    fn a_file_that_is_no_notebook_in_rust_is_refused() {
+        const UNREADABLE: &str = "is not a notebook that can be read";
+        let whole = fs::read(Project::find().unwrap().path("notebooks/fine_tuning.ipynb")).unwrap();
+        let python = br#"{"nbformat": 4, "nbformat_minor": 4, "metadata": {"kernelspec":
+            {"language": "python", "name": "python3", "display_name": ""}}, "cells": [{"cell_type":
+            "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": null}]}"#;
+        let empty = br#"{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": []}"#;
+        let newer = br#"{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}"#;
+        for (name, content, found) in [
+            ("a list", &b"[]"[..], UNREADABLE),
+            ("not UTF-8", b"{\"cells\": [\"caf\xe9\"]}", UNREADABLE),
+            ("a file that was cut", &whole[..whole.len() / 2], UNREADABLE),
+            ("a newer format", newer, UNREADABLE),
+            ("in Python", python, "is a notebook in python, not in rust"),
+            ("no cells, \u{e9}", empty, "has no cell with code"),
+        ] {
+            let Some((status, error)) = executed(name, content, Stdio::piped()) else { return };
+            assert_eq!(status, Some(1), "{name}: {error}");
+            assert!(error.contains(&format!("{name} {found}")), "{name}: {error}");
+            assert!(
+                error.contains("what to do") && !error.contains("Traceback"),
+                "{name}: {error}"
+            );
+        }
+    }
+
+    /// `cargo d2l run | head`, before a kernel has been started
+    #[test]
+    fn nobody_who_reads_is_no_error_of_the_notebook() {
+        let cells =
+            br#"{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{"cell_type":
+            "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": null}]}"#;
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let Some(end) = executed("a.ipynb", cells, writer.into()) else { return };
+        assert_eq!(end, (Some(crate::say::READER_GONE), String::new()));
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// The project's folder.
 pub struct Project {
@@ -21,6 +21,7 @@ impl Project {
                 root.display()
             )
         })?;
+        usable(&root)?;
         Ok(Project { root })
     }
 
@@ -66,15 +67,64 @@ impl Project {
         command
     }
 
-    /// Cargo, the one that runs this program.
+    /// Cargo, the one that runs this program. It builds below target/, where what it has built is
+    /// looked for, even if the reader has named another folder for all projects.
     pub fn cargo(&self) -> Command {
-        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.env("CARGO_TARGET_DIR", self.path("target"));
+        command
     }
 
-    /// A script of this program's, run by the virtual environment's Python.
+    /// A script of this program's, run by the virtual environment's Python. It reads and prints UTF-8
+    /// as this program does: in another locale some characters of a notebook could not be printed.
     pub fn script(&self, name: &str) -> Command {
         let mut command = self.command(self.python());
         command.arg(self.path("cli/python").join(name)).env("PYTHONUNBUFFERED", "1");
+        command.env("PYTHONUTF8", "1");
         command
+    }
+}
+
+/// Python makes no environment in a folder with a colon in its name, which could not be listed in a
+/// PATH, and the kernel's description is UTF-8.
+fn usable(root: &Path) -> Result<()> {
+    if root.to_str().is_some_and(|name| !name.contains(':')) {
+        return Ok(());
+    }
+    bail!(
+        "{} has a colon or a character that is not UTF-8 in its name\n  what to do: rename or move the \
+         folder",
+        root.display()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_project_is_found_from_any_folder() {
+        let project = Project::find().unwrap();
+        assert!(project.path("cli/src/project.rs").is_file());
+        for command in [project.command("true"), project.cargo(), project.script("trust.py")] {
+            assert_eq!(command.get_current_dir(), Some(project.root.as_path()));
+        }
+        assert!(project.cargo().get_envs().any(|(name, value)| {
+            name == "CARGO_TARGET_DIR" && value == Some(project.path("target").as_os_str())
+        }));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_named_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        for name in ["/home/me/d2l", "/home/私/本", "/home/a folder/'d2l'"] {
+            usable(Path::new(name)).unwrap();
+        }
+        for name in [&b"/home/a:b/d2l"[..], b"/home/caf\xe9/d2l", b"/home/\xa4\xa2"] {
+            let path = Path::new(std::ffi::OsStr::from_bytes(name));
+            let error = usable(path).unwrap_err().to_string();
+            let shown = path.display().to_string();
+            assert!(error.contains(&shown) && error.contains("what to do"), "{error}");
+        }
     }
 }

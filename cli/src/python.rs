@@ -5,17 +5,19 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::setup::program;
+
 const OLDEST: (u32, u32) = (3, 10);
 /// The newest one that the pinned torch has a package for.
 const NEWEST: (u32, u32) = (3, 14);
 
 /// The first Python of a version that torch goes with: `D2L_PYTHON`, then those on the PATH.
 pub fn find() -> Result<PathBuf> {
-    let named = std::env::var_os("D2L_PYTHON").map(PathBuf::from);
+    let named = std::env::var_os("D2L_PYTHON").filter(|name| !name.is_empty()).map(PathBuf::from);
     let usual =
         ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
     let candidates = match named {
-        Some(path) => vec![path],
+        Some(path) => vec![program(&path)],
         None => usual.map(PathBuf::from).to_vec(),
     };
     let mut found = vec![];
@@ -43,7 +45,7 @@ pub fn find() -> Result<PathBuf> {
 fn version(python: &PathBuf) -> Option<(u32, u32)> {
     let code = "import sys; print(*sys.version_info[:2])";
     let output = Command::new(python).args(["-c", code]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
     let (major, minor) = text.trim().split_once(' ')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

@@ -1,11 +1,11 @@
 //! `cargo d2l report`: what the crate's tests have compared and refused, as tables in docs/.
 //!
-//! Tests note each comparison with the reference and each bad input (tests/common/report.rs) in the
-//! folder that `D2L_REPORT_DIR` names.
+//! Tests note each comparison with the reference, each bad input and what they skip
+//! (tests/common/report.rs) in the folder that `D2L_REPORT_DIR` names.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use crate::doctor::multiplies_bf16;
 use crate::project::Project;
+use crate::say;
+use crate::steps::visibly;
 
 const BEGIN: &str = "<!-- written by `cargo d2l report` -->\n";
 const END: &str = "<!-- end -->\n";
@@ -21,7 +23,8 @@ const END: &str = "<!-- end -->\n";
 pub fn crate_tests(project: &Project) -> Result<Command> {
     let folder = folder(project);
     if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     let mut tests = project.cargo();
     tests.args(["test", "--locked"]).env("D2L_REPORT_DIR", folder);
@@ -33,39 +36,63 @@ pub fn crate_tests(project: &Project) -> Result<Command> {
 
 /// Runs the tests and writes the tables.
 pub fn report(project: &Project) -> Result<()> {
-    if !crate_tests(project)?.status().context("cannot start cargo")?.success() {
-        bail!("a test failed; see above");
+    visibly(&mut crate_tests(project)?, "a test failed")?;
+    for document in write(project)? {
+        say::line(format!("{document}: written"));
     }
+    tell(&skipped(project)?);
+    Ok(())
+}
+
+/// Writes the tables into their documents.
+fn write(project: &Project) -> Result<Vec<&'static str>> {
+    let mut written = vec![];
     for (document, table) in tables(project)? {
         let path = project.path(document);
-        let text = fs::read_to_string(&path)?;
+        let text = read(&path)?;
         let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
             let (_, after) = rest.split_once(END)?;
             Some((before, after))
         });
         let (before, after) = parts.with_context(|| format!("{document} has no place for it"))?;
-        fs::write(path, format!("{before}{BEGIN}{table}{END}{after}"))?;
-        println!("{document}: written");
+        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        written.push(document);
     }
-    Ok(())
+    Ok(written)
 }
 
 /// How much the tests have done; an error if docs/ does not name all of it.
 pub fn check(project: &Project) -> Result<()> {
+    tell(&done(project)?);
+    tell(&skipped(project)?);
+    all_is_named(project)
+}
+
+fn tell(lines: &[String]) {
+    lines.iter().for_each(say::note);
+}
+
+fn done(project: &Project) -> Result<[String; 3]> {
     let sum = |kind: &str| -> Result<(usize, u64)> {
         let rows = rows(project, kind)?;
         let cases = rows.iter().map(|row| row["cases"].as_u64().unwrap_or(1)).sum();
         Ok((rows.len(), cases))
     };
     let (comparisons, cases) = sum("compared")?;
-    eprintln!(
-        "{comparisons} comparisons with the reference, {cases} cases, all within their bounds"
-    );
-    eprintln!("{} bad inputs, each with an error that says what to do", sum("refused")?.1);
-    eprintln!("{} inputs that fuzzers have kept", sum("fuzzed")?.1);
+    Ok([
+        format!(
+            "{comparisons} comparisons with the reference, {cases} cases, all within their bounds"
+        ),
+        format!("{} bad inputs, each with an error that says what to do", sum("refused")?.1),
+        format!("{} inputs that fuzzers have kept", sum("fuzzed")?.1),
+    ])
+}
+
+/// Figures in the documents differ from one machine to the next; what was tried does not.
+fn all_is_named(project: &Project) -> Result<()> {
     for (document, table) in tables(project)? {
-        let text = fs::read_to_string(project.path(document))?;
-        // Figures differ from one machine to the next; what was tried does not.
+        let text = read(&project.path(document))?;
         let first = |line: &str| line.split(" | ").next().unwrap_or_default().to_string();
         let mut named = table.lines().filter(|line| line.starts_with("| ")).map(first);
         let missing = named.find(|row| !text.contains(row.as_str()));
@@ -76,8 +103,31 @@ pub fn check(project: &Project) -> Result<()> {
     Ok(())
 }
 
+/// What this machine could not run, and how much that was: a test that is skipped counts as passed.
+fn skipped(project: &Project) -> Result<Vec<String>> {
+    let rows = match notes(project, "skipped").exists() {
+        true => rows(project, "skipped")?,
+        false => vec![],
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    let line = |row: &Value| {
+        format!("skipped: {}::{}: {}", text(&row["part"]), text(&row["what"]), text(&row["why"]))
+    };
+    let count = format!("{} skipped", rows.len());
+    Ok(rows.iter().map(line).chain([count]).collect())
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 fn folder(project: &Project) -> PathBuf {
     project.path("target/report")
+}
+
+/// The file that tests write notes of a kind into.
+fn notes(project: &Project, kind: &str) -> PathBuf {
+    folder(project).join(kind).with_extension("jsonl")
 }
 
 /// The documents and their tables.
@@ -114,13 +164,14 @@ fn tables(project: &Project) -> Result<[(&'static str, String); 2]> {
 
 /// The notes of a kind, by test file and name; of one name the first by its text.
 fn rows(project: &Project, kind: &str) -> Result<Vec<Value>> {
-    let path = folder(project).join(kind).with_extension("jsonl");
-    let text = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+    let path = notes(project, kind);
+    let text = read(&path)?;
     let mut rows = BTreeMap::new();
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     for line in lines {
-        let row: Value = serde_json::from_str(line)?;
+        let row: Value = serde_json::from_str(line)
+            .with_context(|| format!("{} has the line {line:?}", path.display()))?;
         let key = [&row["part"], &row["what"]].map(|part| part.as_str().unwrap_or("").to_string());
         rows.entry(key).or_insert(row);
     }
@@ -135,4 +186,130 @@ fn processor() -> String {
     let bfloat16 = if multiplies_bf16() { ", bfloat16" } else { "" };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores, {model}{bfloat16}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A project with both documents, and with these notes of tests.
+    fn project(notes: &[(&str, &str)]) -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().to_path_buf() };
+        fs::create_dir_all(project.path("target/report")).unwrap();
+        fs::create_dir_all(project.path("docs")).unwrap();
+        for document in ["docs/correctness.md", "docs/robustness.md"] {
+            let text = format!("before\n{BEGIN}old\n{END}after\n");
+            fs::write(project.path(document), text).unwrap();
+        }
+        for (kind, text) in notes {
+            fs::write(super::notes(&project, kind), text).unwrap();
+        }
+        (folder, project)
+    }
+
+    const COMPARED: &str = r#"{"part":"b","what":"crops","cases":3,"unit":"","largest":0.25,"allowed":1.0}
+{"part":"a","what":"losses","cases":40,"unit":"of the largest","largest":1.5e-7,"allowed":0.0001}
+{"part":"b","what":"crops","cases":3,"unit":"","largest":0.25,"allowed":1.0}
+"#;
+    const REFUSED: &str = r#"{"part":"image","what":"a cut file","text":"a.png: <cut> | *one* & all\n  what to do: fetch it again"}
+"#;
+    const ALL: [(&str, &str); 3] = [
+        ("compared", COMPARED),
+        ("refused", REFUSED),
+        ("fuzzed", r#"{"part":"fuzz_corpus","what":"zip","cases":12}"#),
+    ];
+
+    #[test]
+    fn what_tests_have_noted_becomes_tables() {
+        let (_folder, project) = project(&ALL);
+        write(&project).unwrap();
+        let text = fs::read_to_string(project.path("docs/correctness.md")).unwrap();
+        assert!(text.starts_with("before\n") && text.ends_with("after\n") && !text.contains("old"));
+        // By the test file, each once
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
+        let losses = "| losses | 40 | 1.5e-7 of the largest | 1.0e-4 of the largest |";
+        assert_eq!(rows[2..], [losses, "| crops | 3 | 0.25 | 1 |"]);
+        let text = fs::read_to_string(project.path("docs/robustness.md")).unwrap();
+        let row = r"| a cut file | a.png: &lt;cut&gt; \| \*one\* &amp; all<br>  what to do: fetch it again |";
+        assert!(text.contains(row), "{text}");
+        all_is_named(&project).unwrap();
+        let done = done(&project).unwrap().join("\n");
+        for part in ["2 comparisons", "43 cases", "1 bad inputs", "12 inputs"] {
+            assert!(done.contains(part), "{part}: {done}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_does_not_name_all_is_refused() {
+        let (_folder, project) = project(&ALL);
+        let error = all_is_named(&project).unwrap_err().to_string();
+        assert!(error.contains("docs/correctness.md has no row"), "{error}");
+        assert!(error.contains("what to do: run `cargo d2l report`"), "{error}");
+        write(&project).unwrap();
+        let other = COMPARED.replace("crops", "crops of another kind");
+        fs::write(notes(&project, "compared"), other).unwrap();
+        let error = all_is_named(&project).unwrap_err().to_string();
+        assert!(error.contains("crops of another kind"), "{error}");
+        // Figures may differ: machines do.
+        fs::write(notes(&project, "compared"), COMPARED.replace("0.25", "0.5")).unwrap();
+        all_is_named(&project).unwrap();
+        fs::write(project.path("docs/robustness.md"), "no marks").unwrap();
+        let error = write(&project).unwrap_err().to_string();
+        assert_eq!(error, "docs/robustness.md has no place for it");
+    }
+
+    #[test]
+    fn notes_that_cannot_be_read_are_named() {
+        for (notes, named) in [
+            (vec![], "report/compared.jsonl"),
+            (vec![("compared", COMPARED)], "report/refused.jsonl"),
+            (
+                vec![("compared", "{\"what\": "), ("refused", REFUSED)],
+                "report/compared.jsonl has the line",
+            ),
+        ] {
+            let (_folder, project) = project(&notes);
+            let error = format!("{:#}", write(&project).unwrap_err());
+            assert!(error.contains(named), "{error}");
+            assert!(all_is_named(&project).is_err());
+            assert!(done(&project).is_err());
+        }
+    }
+
+    /// Cargo does not show what a test prints that passes, and a test that is skipped does.
+    #[test]
+    fn what_was_skipped_is_told() {
+        let notes = r#"{"part":"gpu","what":"two_gpus","why":"this machine has no GPU"}
+{"part":"download","what":"a_full_disk","why":"this user cannot mount a disk"}
+{"part":"gpu","what":"one_gpu","why":"this machine has no GPU"}
+{"part":"gpu","what":"two_gpus","why":"this machine has no GPU"}
+"#;
+        let (_folder, project) = project(&[("skipped", notes)]);
+        let expected = [
+            "skipped: download::a_full_disk: this user cannot mount a disk",
+            "skipped: gpu::one_gpu: this machine has no GPU",
+            "skipped: gpu::two_gpus: this machine has no GPU",
+            "3 skipped",
+        ];
+        assert_eq!(skipped(&project).unwrap(), expected);
+        // Nothing was skipped, and no test has noted anything.
+        fs::remove_file(super::notes(&project, "skipped")).unwrap();
+        assert_eq!(skipped(&project).unwrap(), ["0 skipped"]);
+        fs::remove_dir_all(project.path("target")).unwrap();
+        assert_eq!(skipped(&project).unwrap(), ["0 skipped"]);
+    }
+
+    #[test]
+    fn each_run_begins_with_no_notes() {
+        let (_folder, project) = project(&ALL);
+        let tests = crate_tests(&project).unwrap();
+        assert!(!folder(&project).exists());
+        let value =
+            |name: &str| tests.get_envs().find(|(key, _)| *key == name).map(|(_, value)| value);
+        assert_eq!(value("D2L_REPORT_DIR"), Some(Some(folder(&project).as_os_str())));
+        assert_eq!(value("D2L_OFFLINE"), Some(None));
+        // Also where there are none yet
+        crate_tests(&project).unwrap();
+    }
 }

@@ -3,30 +3,30 @@
 //! Each step leaves a stamp that says what it was made from, so that a second set-up does only what
 //! has changed.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::project::Project;
-use crate::python;
 use crate::steps::{Steps, quietly};
+use crate::{python, say};
 
 /// Disk space that the virtual environment and the builds take.
-const SPACE_NEEDED: u64 = 12_000_000_000;
+pub const SPACE_NEEDED: u64 = 12_000_000_000;
 
 pub fn setup(project: &Project) -> Result<()> {
     let steps = Steps::default();
     fs::create_dir_all(project.kernel_folders())
         .with_context(|| format!("cannot write to {}", project.root.display()))?;
-    let lock = fs::File::create(project.path("target/setup.lock"))?;
-    if lock.try_lock().is_err() {
-        eprintln!("Another set-up is at work here; waiting for it ...");
-        lock.lock()?;
-    }
+    let lock = project.path("target/setup.lock");
+    let lock =
+        fs::File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    wait_for_another(&lock, lock.try_lock())?;
 
     virtual_environment(project, &steps)?;
     // The two long steps need nothing of each other: the one downloads, the other compiles.
@@ -42,9 +42,27 @@ pub fn setup(project: &Project) -> Result<()> {
     warm_build(project, &steps)
 }
 
-/// Runs `work` unless it has been done with the same inputs.
-fn unless_done(stamp: &Path, inputs: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    if fs::read_to_string(stamp).is_ok_and(|text| text == inputs) {
+/// Waits until no other set-up is at work, after a first look at the lock.
+fn wait_for_another(lock: &fs::File, first: Result<(), fs::TryLockError>) -> Result<()> {
+    match first {
+        Err(fs::TryLockError::WouldBlock) => {
+            say::note("Another set-up is at work here; waiting for it ...");
+            lock.lock().context("cannot wait for another set-up")
+        }
+        // A file system without locks: go on without.
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Runs `work` unless it has been done with the same inputs and what it made is still there.
+fn unless_done(
+    stamp: &Path,
+    inputs: &str,
+    made: &[PathBuf],
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let same = fs::read_to_string(stamp).is_ok_and(|text| text == inputs);
+    if same && made.iter().all(|path| path.exists()) {
         return Ok(());
     }
     let _ = fs::remove_file(stamp);
@@ -108,7 +126,7 @@ pub fn install(
 ) -> Result<()> {
     let requirements = fs::read_to_string(project.path(file))?;
     let stamp = format!("{}.stamp", file.replace('/', "-"));
-    unless_done(&project.share().join(stamp), &requirements, || {
+    unless_done(&project.share().join(stamp), &requirements, &[project.python()], || {
         steps.run(step, |bar| {
             let mut pip = project.command(project.python());
             pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
@@ -118,8 +136,7 @@ pub fn install(
                     "pip could not install {file}; check the network, the proxy and the disk, and \
                      run again: what was fetched is kept"
                 )
-            })?;
-            Ok(())
+            })
         })
     })
 }
@@ -134,7 +151,7 @@ fn wrapper(project: &Project, steps: &Steps) -> Result<()> {
     let configuration = cargo_configuration(project, &torch)?;
     let inputs = format!("{} {version} {torch_sys}\n{configuration}", torch.display());
     let share = project.share();
-    unless_done(&share.join("wrapper.stamp"), &inputs, || {
+    unless_done(&share.join("wrapper.stamp"), &inputs, &wrapper_files(project), || {
         steps.run("Compiling tch's C++ wrapper", |bar| {
             let source = torch_sys_source(project)?;
             check_version(&torch, &version, &torch_sys, &expected_torch(&source)?)?;
@@ -144,9 +161,20 @@ fn wrapper(project: &Project, steps: &Steps) -> Result<()> {
     })
 }
 
+/// What the step `wrapper` makes.
+pub fn wrapper_files(project: &Project) -> [PathBuf; 2] {
+    let share = project.share();
+    [share.join("lib").join(library_name()), share.join("cargo.toml")]
+}
+
+/// Whether a torch, `2.13.0+cpu` say, is of the version that tch's wrapper was written for.
+pub fn is_version(torch: &str, expected: &str) -> bool {
+    torch.split('+').next() == Some(expected)
+}
+
 /// Another version of libtorch means pages of C++ errors.
 fn check_version(torch: &Path, version: &str, torch_sys: &str, expected: &str) -> Result<()> {
-    if version.split('+').next() == Some(expected) {
+    if is_version(version, expected) {
         return Ok(());
     }
     bail!(
@@ -165,7 +193,7 @@ fn compile_wrapper(
 ) -> Result<()> {
     let lib = project.share().join("lib");
     fs::create_dir_all(&lib)?;
-    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let compiler = compiler(std::env::var_os("CXX"));
     let compile = |file: &str| -> Result<PathBuf> {
         let object = lib.join(file).with_extension("o");
         let mut command = project.command(&compiler);
@@ -176,8 +204,9 @@ fn compile_wrapper(
         command.arg(source.join(file)).arg("-o").arg(&object);
         quietly(&mut command, bar).with_context(|| {
             format!(
-                "{compiler} could not compile {file}; is a C++ compiler installed (Debian and \
-                 Ubuntu: apt install build-essential)? Another one can be named in CXX"
+                "{} could not compile {file}; is a C++ compiler installed (Debian and Ubuntu: \
+                 apt install build-essential)? Another one can be named in CXX",
+                compiler.display()
             )
         })?;
         Ok(object)
@@ -206,6 +235,17 @@ fn compile_wrapper(
     Ok(fs::remove_file(generated)?)
 }
 
+/// The C++ compiler: the one that is named in CXX, else the system's.
+pub fn compiler(named: Option<OsString>) -> PathBuf {
+    named.filter(|name| !name.is_empty()).map_or("c++".into(), |name| program(Path::new(&name)))
+}
+
+/// A program that a variable names. Its path is looked up here, not in the folder that it is started in.
+pub fn program(name: &Path) -> PathBuf {
+    let is_path = name.components().count() > 1;
+    if is_path { std::path::absolute(name).unwrap_or_else(|_| name.into()) } else { name.into() }
+}
+
 fn library_name() -> &'static str {
     if cfg!(target_os = "macos") { "libtch.dylib" } else { "libtch.so" }
 }
@@ -213,7 +253,7 @@ fn library_name() -> &'static str {
 /// Read by Cargo through `.cargo/config.toml`, here and in the kernels' build folders.
 fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
     let output = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
-    let text = String::from_utf8(output.stdout)?;
+    let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.context("rustc -vV names no host")?;
     let share = project.share();
@@ -235,6 +275,9 @@ fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
     ))
 }
 
+/// kernel.json and Cargo's configuration are UTF-8, and so must be the paths in them.
+const NOT_UTF8: &str = "the name of a folder is not UTF-8; rename it, or install elsewhere";
+
 /// The folder of torch in the virtual environment, or in the one that it builds upon.
 pub fn torch_folder(project: &Project) -> Result<PathBuf> {
     let code =
@@ -248,11 +291,10 @@ pub fn torch_folder(project: &Project) -> Result<PathBuf> {
     }
     let output = project.command(project.python()).args(["-c", code]).output();
     let output = output.context("cannot start .venv/bin/python; remove .venv and run again")?;
-    let text = String::from_utf8(output.stdout)?;
-    if !output.status.success() || text.trim().is_empty() {
+    if !output.status.success() || output.stdout.trim_ascii().is_empty() {
         bail!("torch is not installed in .venv\n  what to do: remove .venv and run again");
     }
-    Ok(PathBuf::from(text.trim()))
+    Ok(PathBuf::from(String::from_utf8(output.stdout).context(NOT_UTF8)?.trim()))
 }
 
 /// torch's version, as its own file says.
@@ -276,7 +318,10 @@ pub fn locked_version(lock: &str, package: &str) -> Option<String> {
 /// The folder of torch-sys's C++ files; Cargo fetches it if need be.
 fn torch_sys_source(project: &Project) -> Result<PathBuf> {
     let mut command = project.cargo();
-    let output = command.args(["metadata", "--format-version", "1", "--locked"]).output()?;
+    let output = command.args(["metadata", "--format-version", "1", "--locked"]).output();
+    let output = output.map_err(|error| {
+        anyhow!("cannot start cargo: {error}\n  what to do: install Rust with rustup")
+    })?;
     if !output.status.success() {
         bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -296,7 +341,8 @@ pub fn expected_version(project: &Project) -> Result<String> {
 /// The version of libtorch that torch-sys was written for.
 fn expected_torch(source: &Path) -> Result<String> {
     let file = source.with_file_name("build.rs");
-    let text = fs::read_to_string(&file)?;
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let start = text.split_once("TORCH_VERSION: &str = \"").context("build.rs names no version")?;
     Ok(start.1.split('"').next().unwrap_or_default().to_string())
 }
@@ -304,7 +350,7 @@ fn expected_torch(source: &Path) -> Result<String> {
 fn build_kernel(project: &Project, steps: &Steps) -> Result<()> {
     let files = ["Cargo.lock", "Cargo.toml", "kernel"].map(|name| project.path(name));
     let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
-    unless_done(&project.share().join("kernel.stamp"), &inputs, || {
+    unless_done(&project.share().join("kernel.stamp"), &inputs, &[project.kernel()], || {
         steps.run("Building the kernel (some minutes the first time)", |bar| {
             let mut cargo = project.cargo();
             cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
@@ -323,8 +369,7 @@ fn weights(project: &Project, steps: &Steps) -> Result<()> {
         return Ok(());
     }
     steps.run("Converting EfficientNet-Lite0's weights", |bar| {
-        quietly(project.script("convert_efficientnet.py").arg(&target), bar)?;
-        Ok(())
+        quietly(project.script("convert_efficientnet.py").arg(&target), bar)
     })
 }
 
@@ -333,14 +378,17 @@ fn weights(project: &Project, steps: &Steps) -> Result<()> {
 fn kernelspec(project: &Project) -> Result<()> {
     let folder = project.path(".venv/share/jupyter/kernels/rust-d2l");
     fs::create_dir_all(&folder)?;
-    let home = |name: &str, default: &str| {
+    let home = |name: &str, default: &str| -> Result<PathBuf> {
         let home = std::env::home_dir().unwrap_or_default();
-        std::env::var_os(name).map_or_else(|| home.join(default), PathBuf::from)
+        let folder = std::env::var_os(name).map_or_else(|| home.join(default), PathBuf::from);
+        folder.to_str().with_context(|| format!("{}: {NOT_UTF8}", folder.display()))?;
+        Ok(folder)
     };
-    let cargo_home = home("CARGO_HOME", ".cargo");
+    let cargo_home = home("CARGO_HOME", ".cargo")?;
     let toolchain = Command::new("rustc").args(["--print", "sysroot"]).output();
     let toolchain = toolchain.context("cannot start rustc")?.stdout;
-    let toolchain = PathBuf::from(String::from_utf8(toolchain)?.trim()).join("bin");
+    let toolchain = String::from_utf8(toolchain).context(NOT_UTF8)?;
+    let toolchain = PathBuf::from(toolchain.trim()).join("bin");
     // The toolchain itself comes before rustup's stand-ins, which look it up anew at each call.
     let path = [toolchain.clone(), cargo_home.join("bin")].into_iter();
     let inherited = std::env::var_os("PATH").unwrap_or_default();
@@ -363,7 +411,7 @@ fn kernelspec(project: &Project) -> Result<()> {
             variable: libraries.to_string_lossy(),
             "PATH": std::env::join_paths(unique)?.to_string_lossy(),
             "CARGO_HOME": cargo_home,
-            "RUSTUP_HOME": home("RUSTUP_HOME", ".rustup"),
+            "RUSTUP_HOME": home("RUSTUP_HOME", ".rustup")?,
             "RUSTC": toolchain.join("rustc"),
             "D2L_KERNEL_DIR": project.kernel_folders(),
             "D2L_PRETRAINED_DIR": project.share(),
@@ -403,7 +451,7 @@ fn warm_build(project: &Project, steps: &Steps) -> Result<()> {
     files.extend(["cargo.toml", "kernel.stamp"].map(|name| project.share().join(name)));
     let inputs = format!("{} {}\n{PROFILE}", digest(&files)?, rustc_version()?);
     let template = project.kernel_folders().join("template");
-    unless_done(&template.join("d2l-stamp"), &inputs, || {
+    unless_done(&template.join("d2l-stamp"), &inputs, &[], || {
         steps.run("Warming the build: compiling d2l for the notebooks' cells", |bar| {
             fs::create_dir_all(&template)?;
             let configuration = project.kernel_folders().join(".cargo");
@@ -411,8 +459,7 @@ fn warm_build(project: &Project, steps: &Steps) -> Result<()> {
             fs::write(configuration.join("config.toml"), PROFILE)?;
             // The kernel gives cells the versions that this project is tested with.
             fs::copy(project.path("Cargo.lock"), project.kernel_folders().join("pinned.lock"))?;
-            quietly(&mut project.script("warm.py"), bar)?;
-            Ok(())
+            quietly(&mut project.script("warm.py"), bar)
         })
     })
 }
@@ -424,7 +471,7 @@ pub fn is_warm(project: &Project) -> bool {
 
 fn rustc_version() -> Result<String> {
     let output = Command::new("rustc").arg("-V").output().context("cannot start rustc")?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_string())
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 
 /// One digest of files and of all files in folders.
@@ -450,9 +497,19 @@ fn digest(paths: &[PathBuf]) -> Result<String> {
 /// Free bytes on the disk of a folder; `df` knows it everywhere.
 pub fn free_space(folder: &Path) -> Option<u64> {
     let output = Command::new("df").arg("-Pk").arg(folder).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let kilobytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
-    Some(kilobytes * 1024)
+    free_bytes(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Sizes, used and free kilobytes stand before the part in use, `87%`; the names of the disk and of the
+/// folder, before and behind them, may have spaces.
+fn free_bytes(table: &str) -> Option<u64> {
+    let words: Vec<&str> = table.lines().nth(1)?.split_whitespace().collect();
+    let kilobytes = words.windows(4).find_map(|words| {
+        let numbers = words[..3].iter().map(|word| word.parse().ok());
+        let [_, _, free]: [u64; 3] = numbers.collect::<Option<Vec<_>>>()?.try_into().ok()?;
+        (words[3] == "-" || words[3].ends_with('%')).then_some(free)
+    })?;
+    kilobytes.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -464,7 +521,7 @@ mod tests {
         let stamp = std::env::temp_dir().join(format!("d2l-stamp-{}", std::process::id()));
         let mut runs = 0;
         let mut step = |inputs: &str, works: bool| {
-            unless_done(&stamp, inputs, || {
+            unless_done(&stamp, inputs, &[], || {
                 runs += 1;
                 if works { Ok(()) } else { bail!("broken") }
             })
@@ -474,6 +531,93 @@ mod tests {
         assert!(!step("c", false) && step("c", true));
         assert_eq!(runs, 4);
         fs::remove_file(stamp).unwrap();
+    }
+
+    /// What the doctor finds missing the set-up makes again: a stamp alone does not prove it is there.
+    #[test]
+    fn a_step_is_done_again_if_what_it_made_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stamp, made) = (folder.path().join("stamp"), [folder.path().join("made")]);
+        let mut runs = 0;
+        let mut step = || {
+            let work = || {
+                runs += 1;
+                Ok(fs::write(&made[0], "")?)
+            };
+            unless_done(&stamp, "a", &made, work).unwrap();
+        };
+        step();
+        step();
+        fs::remove_file(&made[0]).unwrap();
+        step();
+        assert_eq!(runs, 2);
+    }
+
+    /// The lock of a set-up that is at work is waited for.
+    #[test]
+    fn two_set_ups_go_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || fs::File::create(folder.path().join("setup.lock")).unwrap();
+        let (first, second) = (open(), open());
+        wait_for_another(&first, first.try_lock()).unwrap();
+        let looked = second.try_lock();
+        assert!(matches!(looked, Err(fs::TryLockError::WouldBlock)));
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_for_another(&second, looked).unwrap();
+                assert!(done.load(std::sync::atomic::Ordering::SeqCst), "it did not wait");
+            });
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+            first.unlock().unwrap();
+        });
+        assert!(first.try_lock().is_err(), "the second one has it now");
+    }
+
+    /// NFS without its lock service, some FUSE and 9p mounts: locking is not supported there, which is
+    /// no sign of another set-up, and waiting would fail, too.
+    #[test]
+    fn a_file_system_without_locks_is_set_up_without_one() {
+        use std::io::{Error, ErrorKind};
+        let folder = tempfile::tempdir().unwrap();
+        let file = fs::File::create(folder.path().join("setup.lock")).unwrap();
+        // Were it waited for, it would be for ever.
+        let other = fs::File::open(folder.path().join("setup.lock")).unwrap();
+        other.lock().unwrap();
+        for kind in [
+            ErrorKind::Unsupported,
+            ErrorKind::PermissionDenied,
+            ErrorKind::InvalidInput,
+            ErrorKind::StaleNetworkFileHandle,
+            ErrorKind::Other,
+        ] {
+            let looked = Err(fs::TryLockError::Error(Error::from(kind)));
+            wait_for_another(&file, looked).unwrap();
+        }
+    }
+
+    /// C28: `2.13.0` is not the beginning of a version, but the whole of it; what follows `+` is how it
+    /// was built.
+    #[test]
+    fn only_the_same_version_of_torch_goes_with_tch() {
+        for version in ["2.13.0", "2.13.0+cpu", "2.13.0+cu130", "2.13.0+git1234"] {
+            assert!(is_version(version, "2.13.0"), "{version}");
+        }
+        for version in [
+            "2.13.01",
+            "2.13.0.1",
+            "2.13.0rc1",
+            "2.13.0a0+git",
+            "2.13",
+            "2.1",
+            "2.13.1",
+            "12.13.0",
+            "",
+        ] {
+            assert!(!is_version(version, "2.13.0"), "{version}");
+        }
+        assert!(!is_version("2.13.0", "2.1"));
     }
 
     /// tch-rs#949
@@ -510,5 +654,47 @@ mod tests {
         assert_ne!(digest(std::slice::from_ref(&folder)).unwrap(), first);
         assert!(digest(&[folder.join("missing")]).is_err());
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn free_space_is_read_whatever_the_disk_is_called() {
+        let table = |row: &str| {
+            format!("Filesystem 1024-blocks Used Available Capacity Mounted on\n{row}\n")
+        };
+        for (row, expected) in [
+            ("/dev/sda1 100 40 60 40% /", Some(60)),
+            ("//server/my share 100 40 60 40% /mnt", Some(60)),
+            ("disk 7 100 40 60 40% /mnt/a folder of 3 90% 1", Some(60)),
+            ("overlay 9000000000 40 8999999960 1% /", Some(8_999_999_960)),
+            ("/dev/sda1 100 100 0 100% /", Some(0)),
+            ("none 0 0 0 - /proc", Some(0)),
+            ("/dev/sda1 100 120 -20 120% /", None),
+            ("/dev/sda1 1 1 18446744073709551615 1% /", None),
+            ("df: nothing", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                free_bytes(&table(row)),
+                expected.map(|kilobytes: u64| kilobytes * 1024),
+                "{row}"
+            );
+        }
+        assert_eq!(free_bytes(""), None);
+        // As it comes in a locale of its own
+        let table =
+            String::from_utf8_lossy(b"Syst\xe8me blocs\n/dev/sda1 100 40 60 40% /caf\xe9\n");
+        assert_eq!(free_bytes(&table), Some(60 * 1024));
+        assert!(free_space(Path::new("/")).is_some());
+        assert_eq!(free_space(Path::new("/no/such/folder")), None);
+    }
+
+    #[test]
+    fn the_compiler_is_the_one_that_is_named() {
+        assert_eq!(compiler(None), Path::new("c++"));
+        assert_eq!(compiler(Some("".into())), Path::new("c++"));
+        assert_eq!(compiler(Some("clang++".into())), Path::new("clang++"));
+        assert_eq!(compiler(Some("/opt/bin/g++".into())), Path::new("/opt/bin/g++"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(compiler(Some("bin/g++".into())), here.join("bin/g++"));
     }
 }

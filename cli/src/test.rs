@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::notebooks;
 use crate::project::Project;
-use crate::report;
 use crate::setup::install;
-use crate::steps::Steps;
+use crate::steps::{Steps, visibly};
+use crate::{report, say};
 
 const QUICK_EPOCHS: usize = 1;
 const QUICK_LIMIT: usize = 32;
@@ -53,7 +53,7 @@ pub fn test(project: &Project) -> Result<()> {
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;
     kernel_tests(project)?;
-    eprintln!("== notebooks, quick mode");
+    say::note("== notebooks, quick mode");
     // Most of it is compiling, each cell on one core: both editions at a time.
     let japanese = project.path("notebooks/ja");
     let (japanese, english): (Vec<_>, Vec<_>) =
@@ -66,7 +66,7 @@ pub fn test(project: &Project) -> Result<()> {
     lab.env("D2L_MAX_EPOCHS", QUICK_EPOCHS.to_string());
     lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
     check("JupyterLab", lab)?;
-    eprintln!("== the site");
+    say::note("== the site");
     notebooks::book(project)?;
     let mut site = project.command(project.python());
     site.arg("tests/book.py");
@@ -96,10 +96,8 @@ fn kernel_tests(project: &Project) -> Result<()> {
             let output = unittest.output().context("cannot start .venv/bin/python")?;
             let text = [output.stdout, output.stderr].concat();
             let seconds = start.elapsed().as_secs_f64();
-            eprintln!(
-                "== the kernel, {module}: {seconds:.1} s\n{}",
-                String::from_utf8_lossy(&text)
-            );
+            let text = String::from_utf8_lossy(&text);
+            say::note(format!("== the kernel, {module}: {seconds:.1} s\n{text}"));
             if !output.status.success() {
                 bail!("the kernel, {module}: failed; see above");
             }
@@ -140,12 +138,9 @@ fn same_versions(project: &Project) -> Result<()> {
 
 /// Runs a command that prints for itself.
 fn check(name: &str, mut command: Command) -> Result<()> {
-    eprintln!("== {name}");
+    say::note(format!("== {name}"));
     let start = Instant::now();
-    let status = command.status().with_context(|| format!("cannot start: {name}"))?;
-    if !status.success() {
-        bail!("{name}: failed; see above");
-    }
-    eprintln!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64());
+    visibly(&mut command, &format!("{name}: failed"))?;
+    say::note(format!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64()));
     Ok(())
 }
