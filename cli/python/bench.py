@@ -35,8 +35,8 @@ def reference():
         print("Making the reference's environment, target/bench/python ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        site = subprocess.check_output(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        site = os.fsdecode(
+            subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
         )
         # torch and Jupyter are those of .venv; the book's package would pin others.
         Path(site.strip(), "venv.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -58,6 +58,7 @@ class Side:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             cwd=ROOT,
             env={**os.environ, **self.env},
         )
@@ -119,7 +120,7 @@ def machine():
         model += "".join(f", {flag}" for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in text)
     gpu = ""
     if shutil.which("nvidia-smi"):
-        gpu = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout.strip()
+        gpu = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, errors="replace").stdout.strip()
     return f"{CORES} cores, {model}{gpu and '; ' + gpu}"
 
 
@@ -194,7 +195,7 @@ def main():
     start = time.monotonic()
     FOLDER.mkdir(parents=True, exist_ok=True)
     python = reference()
-    facts = json.loads(subprocess.check_output([OURS, "facts"], text=True, cwd=ROOT).splitlines()[-1])
+    facts = json.loads(subprocess.check_output([OURS, "facts"], text=True, errors="replace", cwd=ROOT).splitlines()[-1])
     table = Table()
     print(HEAD, flush=True)
     for part in parts:
@@ -202,4 +203,9 @@ def main():
     table.write(time.monotonic() - start)
 
 
-main()
+try:
+    main()
+except BrokenPipeError:
+    # The reader has gone, as in `cargo d2l bench | head`; Python would say so when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)

@@ -88,5 +88,9 @@ def main():
 
 try:
     main()
+except BrokenPipeError:
+    # The reader has gone, as in `cargo d2l book | head`; Python would say so when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
 except subprocess.CalledProcessError as error:
     sys.exit(f"{' '.join(map(str, error.cmd))} ended with {error.returncode}; see above")

@@ -1,9 +1,10 @@
 """Executes a notebook on the kernel "Rust (d2l)" and shows what its cells print as it comes.
 
 Called by `cargo d2l run` with the notebook and the folder for the executed notebook and its page.
-Ends with status 1 and the cell's source if a cell fails.
+Ends with status 1 and the cell's source if a cell fails, and quietly if nobody reads what it prints.
 """
 
+import os
 import shutil
 import sys
 import time
@@ -86,9 +87,27 @@ def join_streams(notebook):
             cell.outputs = joined
 
 
+def read(source):
+    """A notebook in Rust; anything else is refused."""
+    try:
+        notebook = nbformat.read(source, as_version=4)
+        cells = [cell.cell_type for cell in notebook.cells]
+        language = notebook.metadata.get("kernelspec", {}).get("language")
+    except Exception as error:  # nbformat raises all kinds of them for what is no notebook
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        todo = "take it from where it was written, or open it in JupyterLab and save it anew"
+        sys.exit(f"{source} is not a notebook that can be read: {reason}\n  what to do: {todo}")
+    if "code" not in cells:
+        sys.exit(f"{source} has no cell with code\n  what to do: name a notebook that has one")
+    if language not in (None, "", "rust"):
+        todo = "name a notebook in Rust, or choose the kernel \"Rust (d2l)\" for it in JupyterLab"
+        sys.exit(f"{source} is a notebook in {language}, not in rust\n  what to do: {todo}")
+    return notebook
+
+
 def main():
     source, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    notebook = nbformat.read(source, as_version=4)
+    notebook = read(source)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     client = Client(
         notebook,
@@ -130,4 +149,9 @@ def main():
         sys.exit(failed)
 
 
-main()
+try:
+    main()
+except BrokenPipeError:
+    # The reader has gone, as in `cargo d2l run | head`; Python would say so when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)

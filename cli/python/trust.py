@@ -7,6 +7,7 @@ was changed or put beside them is left to the reader.
 Called by `cargo d2l lab`.
 """
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def git(*arguments):
     command = ["git", *arguments, "-z", "--", "notebooks/*.ipynb"]
-    return set(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1])
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    return set(map(os.fsdecode, output.split(b"\0")[:-1]))
 
 
 def main():
