@@ -10,7 +10,9 @@ that says so, where there is no Chromium; another one can be named in CHROMIUM.
 """
 
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,8 +24,17 @@ import nbformat
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
-TOKEN = "d2l-test"
-PORT = 8931
+TOKEN = secrets.token_hex(16)
+
+
+def free_port():
+    """One that nothing listens on: a fixed one may be another JupyterLab's."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+PORT = free_port()
 URL = f"http://127.0.0.1:{PORT}"
 LIMIT = 900  # seconds for all cells
 FIGURES = 8  # at least, in fine_tuning.ipynb
@@ -190,7 +201,7 @@ def main():
     nbformat.write(cells, lesson)
     cells.cells = [nbformat.v4.new_code_cell(source) for source in TRAINING]
     nbformat.write(cells, training)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={PORT}"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={PORT}"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True"]
     log = open(ROOT / "target" / "jupyterlab.log", "w")
     # Not the user's own: JupyterLab would open what it had open last, obey the user's settings, and trust
