@@ -13,7 +13,7 @@ fn without_a_gpu_the_processor_is_taken() {
     if num_gpus() == 0 {
         assert_eq!(devices, [Device::Cpu]);
     } else {
-        println!("skipped: this machine has a GPU");
+        common::report::skipped("without_a_gpu_the_processor_is_taken", "this machine has a GPU");
     }
     assert_eq!(try_gpu(1000), Device::Cpu);
 }
@@ -55,6 +55,6 @@ fn the_cuda_half_of_libtorch_is_brought_in() {
     if std::path::Path::new(&cuda).exists() {
         assert!(libraries.contains(&cuda.as_str()), "{cuda} is not loaded");
     } else {
-        println!("skipped: this libtorch is one without CUDA");
+        common::report::skipped_here("this libtorch is one without CUDA");
     }
 }

@@ -529,7 +529,7 @@ impl SmallDisk {
         match mount.output() {
             Ok(output) if output.status.success() => Some(SmallDisk(folder)),
             _ => {
-                println!("skipped: this user cannot mount a small disk");
+                common::report::skipped_here("this user cannot mount a small disk");
                 None
             }
         }

@@ -12,7 +12,7 @@ static PRECISION: Mutex<()> = Mutex::new(());
 
 fn gpu() -> Option<Device> {
     if num_gpus() == 0 {
-        println!("skipped: this machine has no GPU that libtorch can use");
+        common::report::skipped_here("there is no GPU that libtorch can use");
     }
     (num_gpus() > 0).then_some(Device::Cuda(0))
 }

@@ -167,6 +167,6 @@ fn a_folder_without_permission_is_named() {
             let error = text.split("<<").nth(1).and_then(|rest| rest.split(">>").next()).unwrap();
             refused("a class that may not be read", "dark", &error);
         }
-        _ => println!("skipped: another user cannot run this program"),
+        _ => common::report::skipped(NAME, "another user cannot run this program"),
     }
 }

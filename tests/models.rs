@@ -145,7 +145,7 @@ fn pretrained_batch_norms_keep_their_statistics() {
 fn pretrained() -> Option<Classifier> {
     let net = efficientnet_lite0(Weights::ImageNet);
     if net.is_err() {
-        println!("skipped: EfficientNet-Lite0's weights are not here, run `cargo d2l setup`");
+        common::report::skipped_here("no weights, run `cargo d2l setup`");
     }
     net.ok()
 }

@@ -71,7 +71,7 @@ fn photographs_are_read_and_resized_as_pillow_does() {
     let mut python = std::process::Command::new(root.join(".venv/bin/python"));
     python.arg(common::reference_folder().join("photographs.py")).arg(&made).args(&paths);
     if !python.status().is_ok_and(|status| status.success()) {
-        return println!("skipped: no Python with Pillow in .venv");
+        return common::report::skipped_here("no Python with Pillow in .venv");
     }
     let theirs: std::collections::HashMap<_, _> =
         Tensor::read_safetensors(made).unwrap().into_iter().collect();

@@ -126,7 +126,7 @@ pub fn photographs() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/hotdog");
     let found = folder.join("test/hotdog").is_dir();
     if !found {
-        println!("skipped: there are no photographs at {}", folder.display());
+        report::skipped_here(&format!("there are no photographs at {}", folder.display()));
     }
     found.then_some(folder)
 }

@@ -1,4 +1,5 @@
-//! Notes for docs/correctness.md and docs/robustness.md, which `cargo d2l report` makes.
+//! Notes for docs/correctness.md and docs/robustness.md, which `cargo d2l report` makes, and of what was
+//! skipped.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,6 +63,22 @@ pub fn seen(what: &str, text: &str) {
 /// Inputs that a fuzzer has kept.
 pub fn fuzzed(target: &str, count: usize) {
     note("fuzzed", &serde_json::json!({ "what": target, "cases": count }));
+}
+
+/// A test, or a part of one, that this machine cannot run, and why not. `cargo d2l test` tells it: of a
+/// test that passes nobody sees what it prints.
+pub fn skipped(name: &str, why: &str) {
+    println!("skipped: {name}: {why}");
+    note("skipped", &serde_json::json!({ "what": name, "why": why }));
+}
+
+/// The same of the test that is running.
+pub fn skipped_here(why: &str) {
+    // With one thread for all tests, it does not have the test's name; in a child the variable has.
+    let thread = std::thread::current();
+    let name = thread.name().filter(|&name| name != "main").map(String::from);
+    let name = name.or_else(|| std::env::var("D2L_TEST_CHILD").ok());
+    skipped(&name.unwrap_or("a test".into()), why);
 }
 
 /// One line in a file of `D2L_REPORT_DIR`, if it is named; tests run side by side.
