@@ -371,7 +371,7 @@ mod tests {
         command.env("LC_ALL", "C").env("PYTHONCOERCECLOCALE", "0");
         command.arg(&path).arg(folder.path()).stdout(stdout);
         let Ok(output) = command.output() else {
-            println!("skipped: there is no .venv, run `cargo d2l setup`");
+            crate::say::note("skipped: there is no .venv, run `cargo d2l setup`");
             return None;
         };
         Some((output.status.code(), String::from_utf8(output.stderr).unwrap()))
