@@ -497,12 +497,13 @@ fn digest(paths: &[PathBuf]) -> Result<String> {
 /// Free bytes on the disk of a folder; `df` knows it everywhere.
 pub fn free_space(folder: &Path) -> Option<u64> {
     let output = Command::new("df").arg("-Pk").arg(folder).output().ok()?;
-    free_bytes(&String::from_utf8_lossy(&output.stdout))
+    free_bytes(&output.stdout)
 }
 
 /// Sizes, used and free kilobytes stand before the part in use, `87%`; the names of the disk and of the
 /// folder, before and behind them, may have spaces.
-fn free_bytes(table: &str) -> Option<u64> {
+fn free_bytes(table: &[u8]) -> Option<u64> {
+    let table = String::from_utf8_lossy(table);
     let words: Vec<&str> = table.lines().nth(1)?.split_whitespace().collect();
     let kilobytes = words.windows(4).find_map(|words| {
         let numbers = words[..3].iter().map(|word| word.parse().ok());
@@ -581,10 +582,8 @@ mod tests {
     fn a_file_system_without_locks_is_set_up_without_one() {
         use std::io::{Error, ErrorKind};
         let folder = tempfile::tempdir().unwrap();
-        let file = fs::File::create(folder.path().join("setup.lock")).unwrap();
-        // Were it waited for, it would be for ever.
-        let other = fs::File::open(folder.path().join("setup.lock")).unwrap();
-        other.lock().unwrap();
+        let open = || fs::File::create(folder.path().join("setup.lock")).unwrap();
+        let file = open();
         for kind in [
             ErrorKind::Unsupported,
             ErrorKind::PermissionDenied,
@@ -594,6 +593,7 @@ mod tests {
         ] {
             let looked = Err(fs::TryLockError::Error(Error::from(kind)));
             wait_for_another(&file, looked).unwrap();
+            open().try_lock().expect("nothing is locked");
         }
     }
 
@@ -674,16 +674,15 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(
-                free_bytes(&table(row)),
+                free_bytes(table(row).as_bytes()),
                 expected.map(|kilobytes: u64| kilobytes * 1024),
                 "{row}"
             );
         }
-        assert_eq!(free_bytes(""), None);
+        assert_eq!(free_bytes(b""), None);
         // As it comes in a locale of its own
-        let table =
-            String::from_utf8_lossy(b"Syst\xe8me blocs\n/dev/sda1 100 40 60 40% /caf\xe9\n");
-        assert_eq!(free_bytes(&table), Some(60 * 1024));
+        let table = b"Syst\xe8me blocs\n/dev/sda1 100 40 60 40% /caf\xe9\n";
+        assert_eq!(free_bytes(table), Some(60 * 1024));
         assert!(free_space(Path::new("/")).is_some());
         assert_eq!(free_space(Path::new("/no/such/folder")), None);
     }

@@ -197,6 +197,8 @@ mod tests {
         assert_eq!(message.len(), WIDTH);
         let text = told(&format!("{endless}; echo; echo the end; exit 1"));
         assert!(text.ends_with("x …\nthe end") && text.len() < 2 * WIDTH, "{}", text.len());
+        let all = collect(std::io::repeat(b'x').take(300_000), &ProgressBar::hidden());
+        assert_eq!(all.len(), KEPT);
         // By characters, not by bytes
         let text = told("yes é | head -n 2000 | tr -d '\\n'; exit 1");
         assert!(text.ends_with("é …") && text.matches('é').count() == WIDTH, "{text}");
