@@ -21,6 +21,7 @@ fn tests_that_the_documents_name_are_there() {
             (format!("tests/{file}.rs"), format!("fn {test}(")),
             (format!("tests/kernel/{file}.py"), format!("def {test}(")),
             (format!("cli/src/{file}.rs"), format!("fn {test}(")),
+            (format!("cli/tests/{file}.rs"), format!("fn {test}(")),
         ];
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let found = places.iter().any(|(path, function)| {
@@ -28,6 +29,18 @@ fn tests_that_the_documents_name_are_there() {
         });
         assert!(found, "docs/robustness.md names {file}::{test}, which is not there");
     }
+}
+
+/// C33: a text names the folder that the program uses.
+#[test]
+fn the_books_requirements_name_the_folder_they_are_installed_into() {
+    let requirements = read("docs/book/requirements.txt");
+    let named = requirements.split_whitespace().find(|word| word.starts_with("target/")).unwrap();
+    let named = named.trim_end_matches('.');
+    assert!(
+        read("cli/python/book.py").contains(&format!("Installing Sphinx into {named} ")),
+        "{named}"
+    );
 }
 
 /// What the prelude has beside the book: no section teaches it.
