@@ -4,7 +4,14 @@ mod common;
 
 use common::report::{Comparison, refused};
 use common::{difference, fill, inputs, reference, two_classes};
+use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
+
+/// C31: the precision is one for the whole process, so that each test chooses this one; those that
+/// do not are processes of their own.
+fn full_precision() {
+    set_precision(Precision::Full);
+}
 
 fn batch(step: i64) -> (Tensor, Tensor) {
     let y = (Tensor::arange(6, (Kind::Int64, Device::Cpu)) + step).remainder(2);
@@ -22,7 +29,7 @@ fn groups(net: &Classifier, rate: f64) -> SGD {
 /// tch-rs#584: two groups with rates of their own, weight decay, summed losses.
 #[test]
 fn three_steps_agree_with_the_books_function() {
-    set_precision(Precision::Full);
+    full_precision();
     let reference = reference("training");
     let net = two_classes();
     let mut trainer = groups(&net, 2e-4);
@@ -79,7 +86,7 @@ impl Module for Small {
         self.out.forward(&self.hidden.forward(&x.f_flatten(1, -1)?)?.f_tanh()?)
     }
 
-    fn visit(&self, visitor: &mut d2l::nn::Visitor) {
+    fn visit(&self, visitor: &mut Visitor) {
         visitor.child("hidden", &self.hidden);
         visitor.child("out", &self.out);
     }
@@ -93,7 +100,7 @@ impl Module for Small {
 
 #[test]
 fn two_replicas_take_the_step_of_one() {
-    set_precision(Precision::Full);
+    full_precision();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let mut nets = vec![];
     let mut results = vec![];
@@ -117,22 +124,277 @@ fn two_replicas_take_the_step_of_one() {
     }
 }
 
+/// A network with batch norm, as in make.py.
+#[derive(Debug)]
+struct Normed {
+    conv: Conv2d,
+    bn: BatchNorm2d,
+    fc: Linear,
+}
+
+impl Normed {
+    fn new() -> Normed {
+        let config = ConvConfig { padding: 1, ..Default::default() };
+        let net = Normed {
+            conv: Conv2d::new(3, 8, 3, config).unwrap(),
+            bn: BatchNorm2d::new(8, 1e-5).unwrap(),
+            fc: linear(8, 3).unwrap(),
+        };
+        fill(&net);
+        net
+    }
+}
+
+impl Module for Normed {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = self.bn.forward(&self.conv.forward(x)?)?.f_relu()?;
+        self.fc.forward(&x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.child("conv", &self.conv);
+        visitor.child("bn", &self.bn);
+        visitor.child("fc", &self.fc);
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        let (conv, bn, fc) = (self.conv.copy()?, self.bn.copy()?, self.fc.copy()?);
+        Ok(Box::new(Normed { conv, bn, fc }))
+    }
+}
+
+/// All values of a network, one after the other.
+fn values(net: &dyn Module) -> Tensor {
+    let state = net.state_dict();
+    let state: Vec<_> =
+        state.iter().map(|(_, t)| t.detach().to_kind(Kind::Float).flatten(0, -1)).collect();
+    Tensor::cat(&state, 0)
+}
+
+/// C3, F19: replicas with batch norm and frozen layers, against PyTorch's rule.
 #[test]
-fn a_net_with_batch_norm_trains_on_two_replicas() {
-    set_precision(Precision::Full);
-    let net = two_classes();
-    let before = net.fc.weight.copy();
-    let mut trainer = groups(&net, 1e-4);
-    let (x, y) = batch(0);
+fn replicas_learn_as_pytorchs_data_parallel() {
+    full_precision();
+    let reference = reference("parallel");
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let devices = [Device::Cpu, Device::Cpu];
-    let (sum, right) = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &devices).unwrap();
-    assert!(sum.is_finite() && (0. ..=6.).contains(&right));
-    assert!(difference(&before, &net.fc.weight) > 0.);
+    let mut off = Comparison::new(
+        "four steps on two and three devices with batch norm, some layers frozen or none: losses, \
+         parameters and statistics, against what `nn.DataParallel` does",
+        "of the largest",
+        1e-5,
+    );
+    for devices in [2, 3] {
+        for (case, frozen) in [("all", vec![]), ("frozen", vec!["conv.weight", "bn.bias"])] {
+            let net = Normed::new();
+            for (name, parameter) in net.named_parameters() {
+                let _ = parameter.set_requires_grad(!frozen.contains(&name.as_str()));
+            }
+            let mut trainer = SGD::new(net.parameters(), 0.05, 0.001).unwrap();
+            let mut losses = vec![];
+            for step in 0..4 {
+                let y = (Tensor::arange(7, (Kind::Int64, Device::Cpu)) + step).remainder(3);
+                let x = inputs(7, 8, 100 + step as u64);
+                let devices = vec![Device::Cpu; devices];
+                let sums = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &devices);
+                losses.push(sums.unwrap().0);
+            }
+            for (what, ours) in [("loss", Tensor::from_slice(&losses)), ("state", values(&net))] {
+                let key = format!("{case}/{devices}/{what}");
+                let theirs = &reference[&key];
+                let scale = theirs.abs().max().double_value(&[]);
+                off.add(&key, difference(&ours, theirs) / scale);
+            }
+        }
+    }
+}
+
+/// Every network of the crate, small images, and a step's batch for it.
+fn networks() -> Vec<(&'static str, Box<dyn Module>)> {
+    let classifier = |mut net: Classifier| {
+        net.fc = linear(net.fc.in_features, 2).unwrap();
+        fill(&net);
+        Box::new(net) as Box<dyn Module>
+    };
+    let book = d2l::resnet18(2, 3).unwrap();
+    fill(&book);
+    let mut layers = Sequential::new();
+    layers.push(Normed::new());
+    layers.push(linear(3, 2).unwrap());
+    vec![
+        ("ResNet-18", classifier(resnet18(Weights::Random).unwrap())),
+        ("ResNet-50", classifier(resnet50(Weights::Random).unwrap())),
+        ("EfficientNet-Lite0", classifier(efficientnet_lite0(Weights::Random).unwrap())),
+        ("the book's ResNet-18", Box::new(book)),
+        ("a sequence", Box::new(layers)),
+        ("a network of one's own", Box::new(Small::new())),
+        ("another of one's own", Box::new(Normed::new())),
+    ]
+}
+
+/// What goes into a network of `networks`: those with one fixed size take images of 3×3.
+fn batch_for(name: &str, step: u64) -> (Tensor, Tensor) {
+    let size = if name == "a network of one's own" { 3 } else { 32 };
+    (inputs(6, size, step), Tensor::from_slice(&[0i64, 1, 1, 0, 1, 0]))
+}
+
+/// F19, C4: what is frozen when a step begins stays as it is, on replicas too; the rest learns.
+#[test]
+fn frozen_layers_stay_frozen_on_replicas() {
+    full_precision();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    type Learns = fn(usize, &str) -> bool;
+    let patterns: [(&str, Learns); 4] = [
+        ("but for the last layer", |_, name| name.starts_with("fc.") || name.ends_with("1.bias")),
+        ("the first layer", |i, _| i > 0),
+        ("every other parameter", |i, _| i % 2 == 1),
+        ("weights", |_, name| name.ends_with("bias")),
+    ];
+    for (name, net) in networks() {
+        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        for (what, learns) in patterns {
+            let before: Vec<Tensor> = net.parameters().iter().map(Tensor::copy).collect();
+            let own: Vec<(String, Tensor)> = net.named_parameters();
+            let mut learning = 0;
+            for (i, (key, parameter)) in own.iter().enumerate() {
+                let last = name == "a network of one's own" && key.starts_with("out");
+                let learns = learns(i, key) || last;
+                learning += usize::from(learns);
+                let _ = parameter.set_requires_grad(learns);
+            }
+            assert!(0 < learning && learning < own.len(), "{name}, {what}");
+            let (x, y) = batch_for(name, 0);
+            let devices = [Device::Cpu, Device::Cpu];
+            train_batch_ch13(&*net, &x, &y, &loss, &mut trainer, &devices)
+                .unwrap_or_else(|error| panic!("{name}, frozen {what}: {error}"));
+            let mut moved = 0;
+            for ((key, parameter), before) in own.iter().zip(&before) {
+                let change = difference(parameter, before);
+                assert!(change == 0. || parameter.requires_grad(), "{name}, {what}: {key}");
+                assert!(change.is_finite(), "{name}, {what}: {key}");
+                moved += usize::from(change > 0.);
+            }
+            assert!(moved > 0, "{name}, frozen {what}: nothing has learned");
+        }
+    }
+}
+
+/// A part of the batch may not reach a parameter that another part reaches.
+#[derive(Debug)]
+struct Branch {
+    always: Linear,
+    only_three: Linear,
+}
+
+impl Module for Branch {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = x.f_flatten(1, -1)?;
+        let y = self.always.forward(&x)?;
+        if x.size()[0] == 3 { Ok(y.f_add(&self.only_three.forward(&x)?)?) } else { Ok(y) }
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.child("always", &self.always);
+        visitor.child("only_three", &self.only_three);
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        let (always, only_three) = (self.always.copy()?, self.only_three.copy()?);
+        Ok(Box::new(Branch { always, only_three }))
+    }
+}
+
+/// F19: a gradient may be undefined in the network and defined in a replica, and the other way
+/// round.
+#[test]
+fn gradients_that_only_one_part_has_are_summed() {
+    full_precision();
+    let loss = CrossEntropyLoss::new(Reduction::Sum);
+    // Parts of 4 and 3, of 3 and 2, of 3 and 3, of 2 and 2
+    for count in [7, 5, 6, 4] {
+        let net = Branch { always: linear(27, 2).unwrap(), only_three: linear(27, 2).unwrap() };
+        fill(&net);
+        let before = net.only_three.weight.copy();
+        let (x, y) = (inputs(count, 3, 0), Tensor::zeros([count], (Kind::Int64, Device::Cpu)));
+        let expected = Tensor::zeros_like(&before);
+        for (x, y) in x.chunk(2, 0).iter().zip(y.chunk(2, 0)) {
+            loss.forward(&net.forward(x).unwrap(), &y).unwrap().backward();
+        }
+        let gradient = net.only_three.weight.grad();
+        let expected = if gradient.defined() { gradient.copy() } else { expected };
+        let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+        let devices = [Device::Cpu, Device::Cpu];
+        train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &devices).unwrap();
+        let step = (before - &net.only_three.weight).detach();
+        assert!(difference(&step, &(expected * 0.1)) < 1e-6, "{count} images");
+    }
+}
+
+/// C3: no replica draws from the seeded random numbers, in a step or in a training.
+#[test]
+fn seeded_trainings_on_one_and_two_devices_draw_alike() {
+    const NAME: &str = "seeded_trainings_on_one_and_two_devices_draw_alike";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    full_precision();
+    let set = common::small_set(2);
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let draw = || Tensor::rand([8], (Kind::Float, Device::Cpu));
+    for i in 0..networks().len() {
+        let mut next = vec![];
+        for count in [1, 2, 3] {
+            let (name, net) = networks().swap_remove(i);
+            if name == "a network of one's own" {
+                continue; // makes its replicas by drawing
+            }
+            let mut trainer = SGD::new(net.parameters(), 1e-5, 0.).unwrap();
+            let (x, y) = batch_for(name, 0);
+            let devices = vec![Device::Cpu; count];
+            manual_seed(9);
+            train_batch_ch13(&*net, &x, &y, &loss, &mut trainer, &devices).unwrap();
+            next.push(draw());
+            if i == 3 {
+                let iters = loaders(set.path(), 4);
+                let iters = (&iters.0, &iters.1);
+                train_ch13(&*net, iters.0, iters.1, &loss, &mut trainer, 1, &devices).unwrap();
+                next.push(draw());
+            }
+        }
+        let half = next.len() / 3;
+        for k in half..next.len() {
+            assert_eq!(next[k], next[k % half], "network {i}");
+        }
+    }
+}
+
+/// C3: replicas are kept over a training, and still follow the network.
+#[test]
+fn a_training_on_two_devices_is_the_training_on_one() {
+    full_precision();
+    let set = common::small_set(4);
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let mut results = vec![];
+    for count in [1, 2] {
+        let net = Small::new();
+        let augs = compose![Resize::new([3, 3]), ToTensor];
+        let images = |part| ImageFolder::with_transform(set.path().join(part), &augs).unwrap();
+        let train_iter = DataLoader::new(images("train"), 3).unwrap();
+        let test_iter = DataLoader::new(images("test"), 3).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.05, 0.001).unwrap();
+        let devices = vec![Device::Cpu; count];
+        let summary =
+            train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 3, &devices).unwrap();
+        results.push((summary.loss, values(&net)));
+    }
+    assert!((results[0].0 - results[1].0).abs() < 1e-6);
+    assert!(difference(&results[0].1, &results[1].1) < 1e-6);
+    assert!(difference(&results[0].1, &values(&Small::new())) > 1e-3, "nothing was learned");
 }
 
 #[test]
 fn frozen_layers_stay_and_the_output_layer_learns() {
+    full_precision();
     let net = two_classes();
     net.requires_grad_(false);
     net.fc.requires_grad_(true);
@@ -159,6 +421,7 @@ fn loaders(folder: &std::path::Path, batch_size: usize) -> (DataLoader, DataLoad
 
 #[test]
 fn a_net_learns_light_from_dark() {
+    full_precision();
     manual_seed(1);
     let set = common::small_set(10);
     // Three batches of 8, 8 and 4: fewer than five, where the book's own function fails.
@@ -199,6 +462,7 @@ fn refused_training(
 
 #[test]
 fn a_loss_that_is_no_number_ends_training_before_the_step() {
+    full_precision();
     let set = common::small_set(2);
     let net = two_classes();
     let iters = loaders(set.path(), 4);
@@ -222,6 +486,7 @@ fn a_loss_that_is_no_number_ends_training_before_the_step() {
 
 #[test]
 fn labels_without_an_output_are_named() {
+    full_precision();
     let set = common::small_set(2);
     let mut net = two_classes();
     net.fc = linear(512, 1).unwrap();
@@ -235,6 +500,7 @@ fn labels_without_an_output_are_named() {
 
 #[test]
 fn other_classes_to_test_than_to_learn_are_an_error() {
+    full_precision();
     let set = common::small_set(2);
     std::fs::rename(set.path().join("test/dark"), set.path().join("test/night")).unwrap();
     let iters = loaders(set.path(), 4);
@@ -246,6 +512,7 @@ fn other_classes_to_test_than_to_learn_are_an_error() {
 /// One picture is left for the last batch, and its features have one value a channel.
 #[test]
 fn a_batch_of_one_with_batch_norm_says_what_to_do() {
+    full_precision();
     let set = common::small_set(2);
     std::fs::remove_file(set.path().join("train/dark/001.png")).unwrap();
     let iters = loaders(set.path(), 2);
@@ -270,7 +537,7 @@ impl Module for Greedy {
         self.0.forward(x)
     }
 
-    fn visit(&self, visitor: &mut d2l::nn::Visitor) {
+    fn visit(&self, visitor: &mut Visitor) {
         self.0.visit(visitor);
     }
 }
@@ -278,6 +545,7 @@ impl Module for Greedy {
 /// fastai#3082: the batch size, and half of it.
 #[test]
 fn memory_that_is_full_names_the_batch_size_and_half_of_it() {
+    full_precision();
     let net = Greedy(Small::new());
     let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
     let y = Tensor::zeros([6], (Kind::Int64, Device::Cpu));
@@ -293,6 +561,7 @@ fn memory_that_is_full_names_the_batch_size_and_half_of_it() {
 /// Two epochs in one go, or one, a checkpoint, and another in a net and an optimizer made anew.
 #[test]
 fn a_training_goes_on_from_a_checkpoint_as_if_unbroken() {
+    full_precision();
     let set = common::small_set(6);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("half-way.safetensors");
@@ -381,6 +650,7 @@ fn one_seed_gives_the_same_training_whatever_the_number_of_threads() {
 
 #[test]
 fn wrong_arguments_are_errors() {
+    full_precision();
     let net = Small::new();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
@@ -418,7 +688,7 @@ fn output_is_whole_lines() {
 
 #[test]
 fn adam_steps_as_pytorchs() {
-    set_precision(Precision::Full);
+    full_precision();
     let layer = linear(12, 3).unwrap();
     fill(&layer);
     let mut trainer = Adam::new(layer.parameters(), 0.01).unwrap();
