@@ -352,7 +352,7 @@ fn seeded_trainings_on_one_and_two_devices_draw_alike() {
             continue; // It makes its replicas by drawing.
         }
         let mut next = vec![];
-        for count in [1, 2, 3] {
+        for count in [1, 2] {
             let net = make();
             let mut trainer = SGD::new(net.parameters(), 1e-5, 0.).unwrap();
             let (x, y) = batch_for(name, 0);
@@ -1161,7 +1161,7 @@ fn wrong_labels_are_named() {
             whole(&[i64::MAX, 1, 2, 0]),
             "label 9223372036854775807",
         ),
-        ("labels from 1 on", whole(&[1, 2, 3, 1]), "label 3"),
+        ("labels from 1 on", whole(&[1, 2, 3, 1]), "(y - 1)"),
         (
             "labels that are no whole numbers",
             Tensor::from_slice(&[0f32, 1., 2., 1.]),
@@ -1273,10 +1273,10 @@ fn images_that_do_not_fit_are_named() {
         let before = bytes(&*net);
         let small = name == "a network of one's own";
         let cases: &[(&str, Tensor, &str)] = &[
-            ("images of one channel", zeros(&[2, 1, 32, 32]), "[2, 1, 32, 32]"),
+            ("images of one channel", zeros(&[2, 1, 32, 32]), "x.repeat([1, 3, 1, 1])"),
             ("images of four channels", zeros(&[2, 4, 32, 32]), "[2, 4, 32, 32]"),
-            ("images with the channels last", zeros(&[2, 32, 32, 3]), "[2, 32, 32, 3]"),
-            ("images without channels", zeros(&[2, 32, 32]), "[2, 32, 32]"),
+            ("images with the channels last", zeros(&[2, 32, 32, 3]), "x.permute([0, 3, 1, 2])"),
+            ("images without channels", zeros(&[2, 32, 32]), "x.unsqueeze(0)"),
             ("a row for each image", zeros(&[2, 3072]), "[2, 3072]"),
         ];
         for (what, x, named) in cases {
@@ -1354,7 +1354,7 @@ fn adam_steps_as_libtorchs() {
         let mut own = d2l::tch::COptimizer::adam(lr, 0.9, 0.999, 0., 1e-8, false).unwrap();
         theirs.parameters().iter().for_each(|p| own.add_parameters(p, 0).unwrap());
         for step in 0..30 {
-            let x = inputs(5, 3, step) * if step % 7 == 3 { 0. } else { 1. };
+            let x = inputs(5, 3, step) * if step % 7 == 0 { 0. } else { 1. };
             for net in [&ours, &theirs] {
                 let hidden = net.hidden.forward(&x.flatten(1, -1)).unwrap().tanh();
                 // The output layer has a gradient in two steps of three only.

@@ -12,7 +12,7 @@ use std::fmt;
 use tch::Tensor;
 
 use crate::data::transforms::{IMAGENET_MEAN, IMAGENET_STD};
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor};
+use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, make_fit};
 use crate::{Error, Result};
 
 const EPS: f64 = 1e-3;
@@ -106,11 +106,7 @@ impl fmt::Debug for Features {
 fn rescale(x: &Tensor) -> Result<Tensor> {
     let size = x.size();
     if !matches!(size[..], [_, 3, _, _]) {
-        let todo = match size[..] {
-            [_, 1, _, _] => "repeat the channel of grey images: x.repeat([1, 3, 1, 1])",
-            [_, _, _] => "one image is a batch of one: x.unsqueeze(0)",
-            _ => "give it images in red, green and blue",
-        };
+        let todo = make_fit(&size, 3);
         let found = format!("an input of shape {size:?}");
         return Err(Error::invalid("EfficientNet-Lite0", found, "3 channels: [N, 3, H, W]", todo));
     }

@@ -108,30 +108,32 @@ impl Conv2d {
         (total / 2, total - total / 2)
     }
 
-    /// The channels that do not fit, in the words of the layer.
+    /// What does not fit, in the words of the layer.
     fn explain(&self, x: &Tensor, error: tch::TchError) -> Error {
         let (shape, weight) = (x.size(), self.weight.size());
         let [_, inputs, ..] = weight[..] else { return error.into() };
         let inputs = inputs.saturating_mul(self.config.groups);
-        let (found, todo) = match shape[..] {
-            [_, found, _, _] | [found, _, _] if found == inputs => return error.into(),
-            [_, 1, _, _] => (
-                "1 channel".to_string(),
-                format!("repeat the channel of grey images: x.repeat([1, {inputs}, 1, 1])"),
-            ),
-            [_, found, _, _] => (
-                format!("{found} channels"),
-                "give it other images, or make the layer for as many channels".to_string(),
-            ),
-            _ => (
-                "no batch of images".to_string(),
-                "one image is a batch of one: \
-                x.unsqueeze(0)"
-                    .to_string(),
-            ),
-        };
-        let found = format!("an input of shape {shape:?}: {found}");
-        Error::invalid("Conv2d", found, format!("{inputs} channels: [N, {inputs}, H, W]"), todo)
+        if matches!(shape[..], [_, found, _, _] | [found, _, _] if found == inputs) {
+            return error.into();
+        }
+        let found = format!("an input of shape {shape:?}");
+        let expected = format!("{inputs} channels: [N, {inputs}, H, W]");
+        Error::invalid("Conv2d", found, expected, make_fit(&shape, inputs))
+    }
+}
+
+/// What to do with an input of this shape, where a batch of images of so many channels is needed.
+pub(crate) fn make_fit(shape: &[i64], channels: i64) -> String {
+    match shape {
+        [_, _, _, last] if *last == channels => {
+            "put the channels first: x.permute([0, 3, 1, 2])".to_string()
+        }
+        [_, 1, _, _] => {
+            format!("repeat the channel of grey images: x.repeat([1, {channels}, 1, 1])")
+        }
+        [_, found, _, _] => format!("give it images of {channels} channels; these have {found}"),
+        [_, _, _] => "one image is a batch of one: x.unsqueeze(0)".to_string(),
+        _ => "leave images as they are before it, without flattening them".to_string(),
     }
 }
 

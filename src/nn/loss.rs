@@ -105,9 +105,15 @@ pub(crate) fn check_labels(y_hat: &Tensor, y: &Tensor, range: Option<(i64, i64)>
         Some((smallest, _)) if smallest < 0 => {
             (smallest, "number the classes from 0 on".to_string())
         }
-        Some((_, largest)) if largest >= *classes => {
-            let fit = format!("linear(…, {})?", largest.saturating_add(1));
-            (largest, format!("give the net an output for each class: net.fc = {fit}"))
+        Some((smallest, largest)) if largest >= *classes => {
+            let from_one = if smallest > 0 && largest == *classes {
+                "number the classes from 0 on (y - 1), or "
+            } else {
+                ""
+            };
+            let outputs = largest.saturating_add(1);
+            let todo = "give the net an output for each class: net.fc = linear(…, ";
+            (largest, format!("{from_one}{todo}{outputs})?"))
         }
         _ => return Ok(()),
     };

@@ -12,6 +12,7 @@ mod module;
 mod sequential;
 
 pub use batch_norm::BatchNorm2d;
+pub(crate) use conv::make_fit;
 pub use conv::{Conv2d, ConvConfig};
 pub use linear::{Linear, linear};
 pub use loss::{CrossEntropyLoss, Loss};

@@ -94,11 +94,10 @@ impl Moments {
         let left = |beta: f64| 1. - beta.powi(self.steps);
         let (mean_scale, square_scale) = (left(BETAS.0), left(BETAS.1));
         let _ = self.mean.f_lerp_(gradient, 1. - BETAS.0)?;
-        let square = gradient.f_square()?.f_mul_scalar_(1. - BETAS.1)?;
-        let _ = self.square.f_mul_scalar_(BETAS.1)?.f_add_(&square)?;
-        let root = self.square.f_sqrt()?.f_div_scalar_(square_scale.sqrt())?;
-        let step = self.mean.f_div(&root.shallow_clone().f_add_scalar_(EPS)?)?;
-        let _ = parameter.f_add_(&step.shallow_clone().f_mul_scalar_(-lr / mean_scale)?)?;
+        let _ = self.square.f_lerp_(&gradient.f_square()?, 1. - BETAS.1)?;
+        let mut root = self.square.f_sqrt()?;
+        let _ = root.f_mul_scalar_(1. / square_scale.sqrt())?.f_add_scalar_(EPS)?;
+        let _ = parameter.f_addcdiv_(&self.mean.f_mul_scalar(-lr / mean_scale)?, &root)?;
         Ok(())
     }
 }

@@ -305,8 +305,8 @@ fn diverged(loss: f64, x: &Tensor) -> Result<Error> {
         "train_batch_ch13",
         found,
         "a finite loss",
-        "lower the learning rate, and start from a fresh net or a checkpoint: earlier steps have \
-         spoilt this one",
+        "lower the learning rate, and start from a fresh net or a checkpoint, as earlier steps may \
+         have spoilt this one; or look for a division by 0 in layers and losses of your own",
     ))
 }
 
