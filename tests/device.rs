@@ -2,7 +2,7 @@
 
 mod common;
 
-use d2l::device::compute_kind;
+use d2l::device::{compute_kind, multiplies_bf16};
 use d2l::prelude::*;
 
 /// d2l-en#2562: without a GPU there is one device, not none.
@@ -16,6 +16,19 @@ fn without_a_gpu_the_processor_is_taken() {
         common::report::skipped("without_a_gpu_the_processor_is_taken", "this machine has a GPU");
     }
     assert_eq!(try_gpu(1000), Device::Cpu);
+}
+
+/// C19: each GPU is asked for itself; one that is not there is no reason to fail. What the driver's
+/// tool says is read in src/device.rs, which has tests of its own.
+#[test]
+fn every_device_can_be_asked_for_bfloat16() {
+    for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(usize::MAX), Device::Mps] {
+        let kind = if multiplies_bf16(device) { Kind::BFloat16 } else { Kind::Float };
+        assert_eq!(compute_kind(device), kind, "{device:?}");
+    }
+    // C33: whoever has AMX has AVX-512 BF16, which is what is looked for.
+    #[cfg(target_arch = "x86_64")]
+    assert_eq!(multiplies_bf16(Device::Cpu), std::arch::is_x86_feature_detected!("avx512bf16"));
 }
 
 #[test]

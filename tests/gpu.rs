@@ -147,3 +147,86 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }
+
+/// C21: Adam's means follow a network to another device and back.
+#[test]
+fn adam_goes_on_where_the_network_has_moved() {
+    let Some(gpu) = gpu() else { return };
+    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    set_precision(Precision::Full);
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
+    let mut results = vec![];
+    for way in [[Device::Cpu; 4], [Device::Cpu, gpu, gpu, Device::Cpu]] {
+        let layer = linear(12, 2).unwrap();
+        common::fill(&layer);
+        let mut trainer = Adam::new(layer.parameters(), 0.01).unwrap();
+        for (step, device) in way.into_iter().enumerate() {
+            layer.to(device).unwrap();
+            let x = Tensor::from_slice(&common::noise(48, step as u64)).view([4, 12]);
+            train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &[device]).unwrap();
+        }
+        results.push(here(&layer.weight));
+    }
+    assert!(off(&results[1], &results[0]) < 1e-3);
+}
+
+/// C18: a label that no output stands for is an error on a GPU, too, which goes on.
+#[test]
+fn a_wrong_label_does_not_end_the_program() {
+    let Some(gpu) = gpu() else { return };
+    let net = two_classes_on(gpu);
+    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    for label in [-1, 2, -7, i64::MAX, i64::MIN] {
+        for device in [Device::Cpu, gpu] {
+            let y = Tensor::from_slice(&[0, label, 1, 0]).to_device(device);
+            let x = inputs(4, 64, 0);
+            let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
+            assert!(error.to_string().contains(&format!("label {label}")), "{error}");
+        }
+    }
+    let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
+    train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
+}
+
+/// The network is where the first device is, or the reader hears of it.
+#[test]
+fn a_network_on_another_device_than_its_batch_is_an_error() {
+    let Some(gpu) = gpu() else { return };
+    let net = two_classes();
+    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
+    let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
+    assert!(error.to_string().contains("net.to(Device::Cuda(0))"), "{error}");
+    // Gradients move with what they belong to.
+    train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
+    net.to(gpu).unwrap();
+    assert!(net.parameters().iter().all(|p| p.grad().device() == gpu));
+    train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
+}
+
+/// C3: a replica on a GPU of a network on the processor, and the other way round, takes the step of
+/// one device.
+#[test]
+fn replicas_on_a_gpu_take_the_step_of_one_device() {
+    let Some(gpu) = gpu() else { return };
+    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    set_precision(Precision::Full);
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let y = Tensor::from_slice(&[0i64, 1, 0, 1, 1]);
+    let mut results = vec![];
+    for devices in [vec![Device::Cpu], vec![Device::Cpu, gpu], vec![gpu, Device::Cpu]] {
+        let layer = linear(12, 2).unwrap();
+        common::fill(&layer);
+        layer.to(devices[0]).unwrap();
+        let mut trainer = SGD::new(layer.parameters(), 0.1, 0.).unwrap();
+        for step in 0..3 {
+            let x = Tensor::from_slice(&common::noise(60, step)).view([5, 12]);
+            train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &devices).unwrap();
+        }
+        results.push(here(&layer.weight));
+    }
+    assert!(results.iter().all(|weight| off(weight, &results[0]) < 1e-3));
+}

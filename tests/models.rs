@@ -2,9 +2,16 @@
 
 mod common;
 
-use common::report::Comparison;
+use common::report::{Comparison, refused};
 use common::{difference, fill, inputs, reference};
+use d2l::nn::init::{kaiming_normal_fan_out, uniform};
+use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
+
+/// C31: the precision is one for the whole process, so that each test that computes chooses this one.
+fn full_precision() {
+    set_precision(Precision::Full);
+}
 
 const NETS: [(Architecture, &str); 4] = [
     (Architecture::ResNet18, "resnet18"),
@@ -44,7 +51,7 @@ fn keys_and_shapes_are_those_of_the_reference() {
 
 #[test]
 fn outputs_agree_in_both_modes() {
-    set_precision(Precision::Full);
+    full_precision();
     let reference = reference("models");
     let mut off = Comparison::new(
         "outputs of ResNet-18, 34, 50, EfficientNet-Lite0 and the book's ResNet-18 in both modes, and \
@@ -109,6 +116,7 @@ fn initial_values_are_distributed_as_torchvisions() {
 
 #[test]
 fn a_copy_has_tensors_of_its_own() {
+    full_precision();
     let mut net = efficientnet_lite0(Weights::Random).unwrap();
     net.fc = linear(net.fc.in_features, 2).unwrap();
     let _ = net.fc.bias.set_requires_grad(false);
@@ -121,10 +129,234 @@ fn a_copy_has_tensors_of_its_own() {
     }
 }
 
+fn zeros(size: &[i64]) -> Tensor {
+    Tensor::zeros(size, (Kind::Float, Device::Cpu))
+}
+
+/// C32: whoever copies a network gets the random numbers that they would get without.
+#[test]
+fn a_copy_draws_no_random_numbers() {
+    const NAME: &str = "a_copy_draws_no_random_numbers";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    let draw = || Tensor::rand([8], (Kind::Float, Device::Cpu));
+    let classifiers = NETS.map(|(architecture, _)| Classifier::new(architecture, Weights::Random));
+    let classifiers: Vec<Classifier> = classifiers.into_iter().map(Result::unwrap).collect();
+    let book = d2l::resnet18(10, 3).unwrap();
+    let layer = linear(4, 2).unwrap();
+    manual_seed(4);
+    let expected = draw();
+    let same = |what: &str, copy: &dyn Fn()| {
+        manual_seed(4);
+        copy();
+        assert_eq!(draw(), expected, "{what}");
+    };
+    for net in &classifiers {
+        same(&net.architecture().to_string(), &|| drop(net.copy().unwrap()));
+        same("a replica", &|| drop(net.replicate().unwrap()));
+    }
+    same("the book's ResNet-18", &|| drop(book.copy().unwrap()));
+    same("its replica", &|| drop(book.replicate().unwrap()));
+    same("a layer", &|| drop(layer.copy().unwrap()));
+}
+
+/// A copy is in the mode of the original, freezes what it freezes, and computes the same.
+#[test]
+fn a_copy_is_as_the_original_is() {
+    full_precision();
+    let frozen = |net: &dyn Module| -> Vec<bool> {
+        net.parameters().iter().map(Tensor::requires_grad).collect()
+    };
+    for (name, net, _) in nets() {
+        for (i, parameter) in net.parameters().iter().enumerate() {
+            let _ = parameter.set_requires_grad(i % 3 > 0);
+        }
+        for training in [true, false] {
+            if training {
+                net.train()
+            } else {
+                net.eval()
+            }
+            let copy = net.replicate().unwrap();
+            assert_eq!(frozen(&*net), frozen(&*copy), "{name}");
+            let x = inputs(2, 64, 1);
+            let _guard = d2l::tch::no_grad_guard();
+            let (ours, theirs) = (copy.forward(&x).unwrap(), net.forward(&x).unwrap());
+            assert_eq!(difference(&ours, &theirs), 0., "{name}, training: {training}");
+            for ((key, a), (_, b)) in net.state_dict().iter().zip(copy.state_dict()) {
+                assert_eq!(difference(a, &b), 0., "{name}: {key}");
+                assert_ne!(a.data_ptr(), b.data_ptr(), "{name}: {key}");
+            }
+        }
+    }
+    // What a reader puts in the place of the features is copied by its own `replicate`.
+    #[derive(Debug)]
+    struct Flat;
+    impl Module for Flat {
+        fn forward(&self, x: &Tensor) -> Result<Tensor> {
+            Ok(x.f_flatten(1, -1)?)
+        }
+        fn visit(&self, _: &mut Visitor) {}
+        fn replicate(&self) -> Result<Box<dyn Module>> {
+            Ok(Box::new(Flat))
+        }
+    }
+    let mut net = resnet18(Weights::Random).unwrap();
+    net.features = Box::new(Flat);
+    net.fc = linear(12, 2).unwrap();
+    assert_eq!(net.copy().unwrap().forward(&zeros(&[1, 3, 2, 2])).unwrap().size(), [1, 2]);
+}
+
+/// C20: after `fc.weight = …` the weight says what the layer is.
+#[test]
+fn a_replaced_weight_is_what_counts() {
+    full_precision();
+    for rows in [1, 2, 3, 10, 2000] {
+        let mut net = resnet18(Weights::Random).unwrap();
+        net.fc.weight = zeros(&[rows, 512]);
+        let error = net.forward(&inputs(2, 64, 0)).unwrap_err();
+        refused("a weight replaced without its bias", &format!("[{rows}, 512]"), &error);
+        net.fc.bias = zeros(&[rows]);
+        let text = net.fc.to_string();
+        assert_eq!(text, format!("Linear(in_features=512, out_features={rows}, bias=True)"));
+        let copy = net.copy().unwrap();
+        assert_eq!((copy.fc.in_features, copy.fc.out_features), (512, rows));
+        assert_eq!(copy.forward(&inputs(2, 64, 0)).unwrap().size(), [2, rows]);
+    }
+    let mut book = d2l::resnet18(10, 3).unwrap();
+    (book.fc.weight, book.fc.bias) = (zeros(&[4, 512]), zeros(&[4]));
+    assert_eq!(book.replicate().unwrap().forward(&inputs(2, 32, 0)).unwrap().size(), [2, 4]);
+    // Other numbers of dimensions print, too.
+    let mut layer = linear(2, 3).unwrap();
+    layer.weight = zeros(&[4]);
+    assert!(layer.to_string().starts_with("Linear("));
+    let mut conv = Conv2d::new(3, 8, 3, ConvConfig::default()).unwrap();
+    conv.weight = zeros(&[4]);
+    assert!(conv.to_string().starts_with("Conv2d("));
+    conv.forward(&inputs(1, 8, 0)).unwrap_err();
+    conv.config.same = true;
+    conv.forward(&inputs(1, 8, 0)).unwrap_err();
+    let mut norm = BatchNorm2d::new(3, 1e-5).unwrap();
+    norm.weight = Tensor::from(1f32);
+    assert!(norm.to_string().starts_with("BatchNorm2d(1"));
+    norm.forward(&inputs(2, 8, 0)).unwrap_err();
+    assert_eq!(norm.num_batches_tracked.int64_value(&[]), 0, "a failed forward counts no batch");
+}
+
+/// C17: sizes that are none are errors, not panics.
+#[test]
+fn layers_refuse_sizes_that_are_none() {
+    let config = ConvConfig::default();
+    let most = i64::MAX;
+    let cases = [
+        ("groups of 0", 8, 8, 3, ConvConfig { groups: 0, ..config }),
+        ("groups below 0", 8, 8, 3, ConvConfig { groups: -8, ..config }),
+        ("groups that do not divide the inputs", 8, 9, 3, ConvConfig { groups: 3, ..config }),
+        ("groups that do not divide the outputs", 9, 8, 3, ConvConfig { groups: 3, ..config }),
+        ("more groups than channels", 8, 8, 3, ConvConfig { groups: 16, ..config }),
+        ("a stride of 0", 8, 8, 3, ConvConfig { stride: 0, ..config }),
+        ("a stride of 0 and `same`", 8, 8, 3, ConvConfig { stride: 0, same: true, ..config }),
+        ("a stride below 0", 8, 8, 3, ConvConfig { stride: -2, ..config }),
+        ("a padding below 0", 8, 8, 3, ConvConfig { padding: -1, ..config }),
+        ("a kernel of 0", 8, 8, 0, config),
+        ("a kernel below 0", 8, 8, -3, config),
+        ("no inputs", 0, 8, 3, config),
+        ("inputs below 0", -3, 8, 3, config),
+        (
+            "the smallest number and a group of -1",
+            i64::MIN,
+            8,
+            3,
+            ConvConfig { groups: -1, ..config },
+        ),
+        ("no outputs", 8, 0, 3, config),
+        ("outputs below 0", 8, -8, 3, ConvConfig { bias: true, ..config }),
+    ];
+    for (what, inputs, outputs, kernel, config) in cases {
+        let error = Conv2d::new(inputs, outputs, kernel, config).unwrap_err();
+        refused(&format!("a convolution with {what}"), "Conv2d", &error);
+    }
+    // More than there is memory is libtorch's to refuse.
+    for (inputs, outputs, kernel) in [(most, 1, 1), (1, most, 1), (1, 1, most), (most, most, most)]
+    {
+        Conv2d::new(inputs, outputs, kernel, ConvConfig { bias: true, ..config }).unwrap_err();
+        linear(most, outputs).unwrap_err();
+    }
+    for (inputs, outputs) in [(-1, 2), (2, -1), (i64::MIN, 2), (2, i64::MIN), (-1, -1)] {
+        let error = linear(inputs, outputs).unwrap_err();
+        refused("a layer of fewer features than none", "linear", &error);
+    }
+    // PyTorch makes such a layer, too.
+    assert_eq!(linear(0, 2).unwrap().forward(&zeros(&[3, 0])).unwrap().size(), [3, 2]);
+    for channels in [0, -1, i64::MIN] {
+        let error = BatchNorm2d::new(channels, 1e-5).unwrap_err();
+        refused("batch norm of no channels", "BatchNorm2d", &error);
+    }
+    for eps in [f64::NAN, -1e-5, f64::INFINITY] {
+        let error = BatchNorm2d::new(8, eps).unwrap_err();
+        refused("batch norm with an eps that is none", "BatchNorm2d", &error);
+    }
+    BatchNorm2d::new(most, 1e-5).unwrap_err();
+    for (classes, channels) in [(-1, 3), (10, 0), (10, -3)] {
+        d2l::resnet18(classes, channels).unwrap_err();
+    }
+    // What is changed behind the constructor's back
+    let x = inputs(1, 8, 0);
+    for same in [true, false] {
+        for stride in [0, -1, i64::MIN] {
+            let mut conv = Conv2d::new(3, 8, 3, config).unwrap();
+            conv.config = ConvConfig { stride, same, ..config };
+            conv.forward(&x).unwrap_err();
+        }
+        for groups in [0, -1, i64::MAX, 2] {
+            let mut conv = Conv2d::new(3, 8, 3, config).unwrap();
+            conv.config = ConvConfig { groups, same, ..config };
+            conv.forward(&x).unwrap_err();
+            assert!(!conv.to_string().is_empty());
+        }
+        let mut conv = Conv2d::new(3, 8, 3, config).unwrap();
+        conv.config = ConvConfig { stride: i64::MAX, same, ..config };
+        let _ = conv.forward(&x);
+    }
+    // Initial values of tensors without any, and bounds that are none
+    for empty in [zeros(&[0, 0]), zeros(&[0, 5]), zeros(&[3, 0, 1 << 40, 2])] {
+        xavier_uniform(&empty).unwrap();
+        kaiming_normal_fan_out(&empty).unwrap();
+    }
+    for bound in [-1., f64::NAN, f64::INFINITY] {
+        refused("a bound that is none", "uniform", &uniform(&zeros(&[3]), bound).unwrap_err());
+    }
+    refused("initial values of a bias", "init", &xavier_uniform(&zeros(&[3])).unwrap_err());
+}
+
+/// "SAME" pads as TensorFlow does: ⌈size / stride⌉ places, whatever the kernel.
+#[test]
+fn same_padding_keeps_the_size() {
+    full_precision();
+    for size in [1, 2, 5, 8, 13] {
+        for stride in 1..=4 {
+            for kernel in [1, 2, 3, 5, 7] {
+                let config = ConvConfig { stride, same: true, ..Default::default() };
+                let conv = Conv2d::new(3, 2, kernel, config).unwrap();
+                let y = conv.forward(&inputs(1, size, 0)).unwrap();
+                let expected = (size + stride - 1) / stride;
+                assert_eq!(y.size(), [1, 2, expected, expected], "{size}, {stride}, {kernel}");
+            }
+        }
+    }
+    // A kernel that is not square
+    let mut conv = Conv2d::new(3, 2, 3, ConvConfig { same: true, ..Default::default() }).unwrap();
+    conv.weight = zeros(&[2, 3, 1, 5]);
+    assert_eq!(conv.forward(&inputs(1, 8, 0)).unwrap().size(), [1, 2, 8, 8]);
+}
+
 /// EfficientNet-Lite0 with ImageNet's weights, and a copy of it, compute the same in training as in
 /// evaluation and keep their statistics; a net that has learned nothing does not.
 #[test]
 fn pretrained_batch_norms_keep_their_statistics() {
+    full_precision();
     let Some(pretrained) = pretrained() else { return };
     let x = Tensor::rand([4, 3, 64, 64], (Kind::Float, Device::Cpu));
     let changes = |net: &Classifier| {
@@ -152,8 +384,8 @@ fn pretrained() -> Option<Classifier> {
 
 #[test]
 fn the_source_model_computes_what_its_package_computes() {
+    full_precision();
     let Some(net) = pretrained() else { return };
-    set_precision(Precision::Full);
     net.eval();
     let _guard = d2l::tch::no_grad_guard();
     let what = "EfficientNet-Lite0 with ImageNet's weights, against its own package";

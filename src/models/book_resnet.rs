@@ -25,7 +25,7 @@ const WIDTHS: [i64; 4] = [64, 128, 256, 512];
 /// ```
 ///
 /// # Errors
-/// A negative size, or libtorch is out of memory.
+/// A size that is none, or libtorch is out of memory.
 pub fn resnet18(num_classes: i64, in_channels: i64) -> Result<BookResNet> {
     let mut inputs = WIDTHS[0];
     let mut blocks = vec![];
@@ -55,6 +55,22 @@ pub struct BookResNet {
     pub fc: Linear,
 }
 
+impl BookResNet {
+    /// A copy with tensors of its own, on the same device.
+    ///
+    /// # Errors
+    /// The device's memory is full.
+    pub fn copy(&self) -> Result<BookResNet> {
+        let blocks = self.blocks.iter().map(|[a, b]| Ok([a.copy()?, b.copy()?]));
+        Ok(BookResNet {
+            conv: self.conv.copy()?,
+            bn: self.bn.copy()?,
+            blocks: blocks.collect::<Result<_>>()?,
+            fc: self.fc.copy()?,
+        })
+    }
+}
+
 impl Module for BookResNet {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut x = self.bn.forward(&self.conv.forward(x)?)?.f_relu_()?;
@@ -77,9 +93,7 @@ impl Module for BookResNet {
     }
 
     fn replicate(&self) -> Result<Box<dyn Module>> {
-        let replica = resnet18(self.fc.out_features, self.conv.weight.size()[1])?;
-        replica.load_state_dict(&self.state_dict())?;
-        Ok(Box::new(replica))
+        Ok(Box::new(self.copy()?))
     }
 }
 
@@ -109,6 +123,14 @@ impl Residual {
         };
         let conv3 = if stride > 1 { Some(conv(inputs, outputs, 1, stride)?) } else { None };
         Ok(Residual { layers: [layer(inputs, stride)?, layer(outputs, 1)?], conv3 })
+    }
+
+    fn copy(&self) -> Result<Residual> {
+        let [(conv1, bn1), (conv2, bn2)] = &self.layers;
+        Ok(Residual {
+            layers: [(conv1.copy()?, bn1.copy()?), (conv2.copy()?, bn2.copy()?)],
+            conv3: self.conv3.as_ref().map(Conv2d::copy).transpose()?,
+        })
     }
 }
 

@@ -109,7 +109,6 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 pub struct Classifier {
     architecture: Architecture,
-    weights: Weights,
     /// The feature layers: pictures to `[N, fc.in_features]`.
     pub features: Box<dyn Module>,
     /// The output layer: replace it to learn other classes.
@@ -141,7 +140,7 @@ impl Classifier {
                 (Box::new(efficientnet_lite::Features::new(fixed_statistics)?), 1280)
             }
         };
-        Ok(Classifier { architecture, weights, features, fc: linear(in_features, 1000)? })
+        Ok(Classifier { architecture, features, fc: linear(in_features, 1000)? })
     }
 
     /// The architecture.
@@ -157,19 +156,17 @@ impl Classifier {
         Classifier::new(self.architecture, Weights::Random)
     }
 
-    /// A copy with tensors of its own, on the same device.
+    /// A copy with tensors of its own, on the same device. No random numbers are drawn for it.
     ///
     /// # Errors
-    /// The device's memory is full.
+    /// The device's memory is full, or `features` is a module of your own that does not say how it is
+    /// copied.
     pub fn copy(&self) -> Result<Classifier> {
-        let mut copy = Classifier::build(self.architecture, self.weights)?;
-        copy.fc = linear(self.fc.in_features, self.fc.out_features)?;
-        copy.to(self.device())?;
-        copy.load_state_dict(&self.state_dict())?;
-        for (own, other) in copy.parameters().iter().zip(self.parameters()) {
-            let _ = own.set_requires_grad(other.requires_grad());
-        }
-        Ok(copy)
+        Ok(Classifier {
+            architecture: self.architecture,
+            features: self.features.replicate()?,
+            fc: self.fc.copy()?,
+        })
     }
 }
 

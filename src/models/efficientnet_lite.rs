@@ -11,9 +11,9 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::Result;
 use crate::data::transforms::{IMAGENET_MEAN, IMAGENET_STD};
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor};
+use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, make_fit};
+use crate::{Error, Result};
 
 const EPS: f64 = 1e-3;
 
@@ -59,6 +59,16 @@ impl Features {
             bn1: batch_norm(1280)?,
         })
     }
+
+    fn copy(&self) -> Result<Features> {
+        Ok(Features {
+            conv_stem: self.conv_stem.copy()?,
+            bn0: self.bn0.copy()?,
+            blocks: self.blocks.copy()?,
+            conv_head: self.conv_head.copy()?,
+            bn1: self.bn1.copy()?,
+        })
+    }
 }
 
 impl Module for Features {
@@ -76,6 +86,10 @@ impl Module for Features {
         visitor.child("conv_head", &self.conv_head);
         visitor.child("bn1", &self.bn1);
     }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
+    }
 }
 
 impl fmt::Debug for Features {
@@ -87,7 +101,15 @@ impl fmt::Debug for Features {
 }
 
 /// From (p/255 - mean) / std to (p - 127) / 128, where p is a pixel from 0 to 255.
+///
+/// Images of one channel would become three here in silence, and one without a batch a batch.
 fn rescale(x: &Tensor) -> Result<Tensor> {
+    let size = x.size();
+    if !matches!(size[..], [_, 3, _, _]) {
+        let todo = make_fit(&size, 3);
+        let found = format!("an input of shape {size:?}");
+        return Err(Error::invalid("EfficientNet-Lite0", found, "3 channels: [N, 3, H, W]", todo));
+    }
     let scale = IMAGENET_STD.map(|std| 255. * std / 128.);
     let shift = IMAGENET_MEAN.map(|mean| (255. * mean - 127.) / 128.);
     let channels = |values: [f32; 3]| -> Result<Tensor> {
@@ -143,6 +165,21 @@ impl Block {
             residual: stride == 1 && inputs == outputs,
         })
     }
+
+    fn copy(&self) -> Result<Block> {
+        let expand = match &self.expand {
+            Some((conv, bn)) => Some((conv.copy()?, bn.copy()?)),
+            None => None,
+        };
+        Ok(Block {
+            expand,
+            depthwise_conv: self.depthwise_conv.copy()?,
+            bn1: self.bn1.copy()?,
+            project_conv: self.project_conv.copy()?,
+            bn2: self.bn2.copy()?,
+            residual: self.residual,
+        })
+    }
 }
 
 impl Module for Block {
@@ -165,6 +202,10 @@ impl Module for Block {
         visitor.child("bn1", &self.bn1);
         visitor.child("project_conv", &self.project_conv);
         visitor.child("bn2", &self.bn2);
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
     }
 }
 

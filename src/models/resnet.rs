@@ -40,6 +40,15 @@ impl Features {
             ],
         })
     }
+
+    fn copy(&self) -> Result<Features> {
+        let [a, b, c, d] = &self.layers;
+        Ok(Features {
+            conv1: self.conv1.copy()?,
+            bn1: self.bn1.copy()?,
+            layers: [a.copy()?, b.copy()?, c.copy()?, d.copy()?],
+        })
+    }
 }
 
 impl Module for Features {
@@ -58,6 +67,10 @@ impl Module for Features {
         for (i, layer) in self.layers.iter().enumerate() {
             visitor.child(&format!("layer{}", i + 1), layer);
         }
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
     }
 }
 
@@ -123,6 +136,12 @@ impl Block {
         }
         Ok(Block { layers, downsample })
     }
+
+    fn copy(&self) -> Result<Block> {
+        let layers = self.layers.iter().map(|(conv, bn)| Ok((conv.copy()?, bn.copy()?)));
+        let downsample = self.downsample.as_ref().map(Sequential::copy).transpose()?;
+        Ok(Block { layers: layers.collect::<Result<_>>()?, downsample })
+    }
 }
 
 impl Module for Block {
@@ -149,6 +168,10 @@ impl Module for Block {
         if let Some(downsample) = &self.downsample {
             visitor.child("downsample", downsample);
         }
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
     }
 }
 

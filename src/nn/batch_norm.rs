@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Module, Visitor, init};
+use super::{Module, Visitor, copy, init};
 use crate::{Error, Result};
 
 /// Batch normalisation over the channels of `[N, C, H, W]`, momentum 0.1.
@@ -31,8 +31,16 @@ impl BatchNorm2d {
     /// A new layer for `channels` channels; `eps` is PyTorch's 1e-5 unless a net says otherwise.
     ///
     /// # Errors
-    /// A negative size, or libtorch is out of memory.
+    /// Fewer than one channel, an `eps` that is no number from 0 up, or libtorch is out of memory.
     pub fn new(channels: i64, eps: f64) -> Result<BatchNorm2d> {
+        if channels < 1 || !eps.is_finite() || eps < 0. {
+            return Err(Error::invalid(
+                "BatchNorm2d",
+                format!("{channels} channels, an eps of {eps}"),
+                "one channel or more, and an eps from 0 up",
+                "take as many channels as the layer before it puts out, and 1e-5",
+            ));
+        }
         let options = (Kind::Float, Device::Cpu);
         Ok(BatchNorm2d {
             weight: Tensor::f_ones([channels], options)?.f_set_requires_grad(true)?,
@@ -51,9 +59,38 @@ impl BatchNorm2d {
     pub fn fixed_statistics(self, fixed: bool) -> BatchNorm2d {
         BatchNorm2d { fixed_statistics: fixed, ..self }
     }
-}
 
-impl BatchNorm2d {
+    /// A copy with tensors of its own, on the same device and in the same mode.
+    ///
+    /// # Errors
+    /// The device's memory is full.
+    pub fn copy(&self) -> Result<BatchNorm2d> {
+        Ok(BatchNorm2d {
+            weight: copy(&self.weight)?,
+            bias: copy(&self.bias)?,
+            running_mean: copy(&self.running_mean)?,
+            running_var: copy(&self.running_var)?,
+            num_batches_tracked: copy(&self.num_batches_tracked)?,
+            training: AtomicBool::new(self.training.load(Ordering::Relaxed)),
+            ..*self
+        })
+    }
+
+    /// Another number of channels, or one image without a batch around it, whose rows libtorch
+    /// would take for channels.
+    fn check_channels(&self, x: &Tensor) -> Result<()> {
+        let (size, channels) = (x.size(), self.weight.numel());
+        let todo = match size[..] {
+            [_, found, ..] if size.len() != 3 && found == channels as i64 => return Ok(()),
+            [_, _, _] => "one image is a batch of one: x.unsqueeze(0)".to_string(),
+            [_, found, ..] => {
+                format!("make the layer for its input: BatchNorm2d::new({found}, 1e-5)?")
+            }
+            _ => "give it the output of a convolution".to_string(),
+        };
+        let found = format!("an input of shape {size:?}");
+        Err(Error::invalid("BatchNorm2d", found, format!("[N, {channels}, H, W]"), todo))
+    }
     /// One value has no variance; PyTorch refuses it, too.
     fn check_spread(&self, x: &Tensor) -> Result<()> {
         let size = x.size();
@@ -74,12 +111,11 @@ impl BatchNorm2d {
 impl Module for BatchNorm2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let training = self.training.load(Ordering::Relaxed) && !self.fixed_statistics;
+        self.check_channels(x)?;
         if training {
             self.check_spread(x)?;
-            let _guard = tch::no_grad_guard();
-            let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
         }
-        Ok(x.f_batch_norm(
+        let y = x.f_batch_norm(
             Some(&self.weight),
             Some(&self.bias),
             Some(&self.running_mean),
@@ -88,7 +124,12 @@ impl Module for BatchNorm2d {
             0.1,
             self.eps,
             true,
-        )?)
+        )?;
+        if training {
+            let _guard = tch::no_grad_guard();
+            let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;
+        }
+        Ok(y)
     }
 
     fn visit(&self, visitor: &mut Visitor) {
@@ -99,11 +140,15 @@ impl Module for BatchNorm2d {
         visitor.buffer("num_batches_tracked", &self.num_batches_tracked);
         visitor.mode(&self.training);
     }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
+    }
 }
 
 impl fmt::Display for BatchNorm2d {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "BatchNorm2d({}, eps={:e})", self.weight.size()[0], self.eps)
+        write!(f, "BatchNorm2d({}, eps={:e})", self.weight.numel(), self.eps)
     }
 }
 

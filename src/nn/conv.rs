@@ -4,9 +4,9 @@ use std::fmt;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Module, Visitor, init};
-use crate::Result;
+use super::{Module, Visitor, copy, init};
 use crate::device::compute_kind;
+use crate::{Error, Result};
 
 /// What a convolution can be told; PyTorch's defaults, but without a bias.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +49,29 @@ impl Conv2d {
     /// variance 2 / fan out; a bias is uniform between ±1/√fan in, as PyTorch has it.
     ///
     /// # Errors
-    /// A negative size, or libtorch is out of memory.
+    /// Sizes below 1, a negative padding, groups that do not divide the channels, or libtorch is out
+    /// of memory.
     pub fn new(inputs: i64, outputs: i64, kernel: i64, config: ConvConfig) -> Result<Conv2d> {
+        let ConvConfig { stride, padding, groups, .. } = config;
+        if [inputs, outputs, kernel, stride, groups].iter().any(|&size| size < 1) || padding < 0 {
+            return Err(Error::invalid(
+                "Conv2d",
+                format!(
+                    "{inputs} inputs, {outputs} outputs, kernel {kernel}, stride {stride}, padding \
+                     {padding}, groups {groups}"
+                ),
+                "a padding from 0 up, and all others from 1 up",
+                "for images of three channels Conv2d::new(3, 64, 3, ConvConfig::default())? will do",
+            ));
+        }
+        if inputs % groups != 0 || outputs % groups != 0 {
+            return Err(Error::invalid(
+                "Conv2d",
+                format!("{inputs} inputs and {outputs} outputs in groups: {groups}"),
+                "inputs and outputs that the number of groups divides",
+                "take one group, or as many as there are inputs (depthwise)",
+            ));
+        }
         let weight = init::parameter(&[outputs, inputs / config.groups, kernel, kernel])?;
         init::kaiming_normal_fan_out(&weight)?;
         let mut bias = None;
@@ -67,15 +88,52 @@ impl Conv2d {
     /// backwards they take three to eight times as long as in `f32`.
     fn kind(&self, device: Device) -> Kind {
         let ConvConfig { stride, groups, .. } = self.config;
-        let slow = groups > 1 && (stride > 1 || self.weight.size()[2] > 3);
+        let slow = groups > 1 && (stride > 1 || self.weight.size().get(2).is_some_and(|&k| k > 3));
         if device == Device::Cpu && slow { Kind::Float } else { compute_kind(device) }
     }
 
-    /// Zeros before and after each dimension that "SAME" asks for, for a picture of this size.
-    fn same_padding(&self, size: i64) -> (i64, i64) {
-        let (kernel, stride) = (self.weight.size()[2], self.config.stride);
-        let total = ((size + stride - 1) / stride * stride - stride + kernel - size).max(0);
+    /// A copy with tensors of its own, on the same device.
+    ///
+    /// # Errors
+    /// The device's memory is full.
+    pub fn copy(&self) -> Result<Conv2d> {
+        let bias = self.bias.as_ref().map(copy).transpose()?;
+        Ok(Conv2d { weight: copy(&self.weight)?, bias, config: self.config })
+    }
+
+    /// Zeros before and after each dimension that "SAME" asks for, for an image of this size.
+    fn same_padding(&self, size: i64, kernel: i64) -> (i64, i64) {
+        let last = (size - 1).max(0) / self.config.stride * self.config.stride;
+        let total = kernel.saturating_add(last - size).max(0);
         (total / 2, total - total / 2)
+    }
+
+    /// What does not fit, in the words of the layer.
+    fn explain(&self, x: &Tensor, error: tch::TchError) -> Error {
+        let (shape, weight) = (x.size(), self.weight.size());
+        let [_, inputs, ..] = weight[..] else { return error.into() };
+        let inputs = inputs.saturating_mul(self.config.groups);
+        if matches!(shape[..], [_, found, _, _] | [found, _, _] if found == inputs) {
+            return error.into();
+        }
+        let found = format!("an input of shape {shape:?}");
+        let expected = format!("{inputs} channels: [N, {inputs}, H, W]");
+        Error::invalid("Conv2d", found, expected, make_fit(&shape, inputs))
+    }
+}
+
+/// What to do with an input of this shape, where a batch of images of so many channels is needed.
+pub(crate) fn make_fit(shape: &[i64], channels: i64) -> String {
+    match shape {
+        [_, _, _, last] if *last == channels => {
+            "put the channels first: x.permute([0, 3, 1, 2])".to_string()
+        }
+        [_, 1, _, _] => {
+            format!("repeat the channel of grey images: x.repeat([1, {channels}, 1, 1])")
+        }
+        [_, found, _, _] => format!("give it images of {channels} channels; these have {found}"),
+        [_, _, _] => "one image is a batch of one: x.unsqueeze(0)".to_string(),
+        _ => "leave images as they are before it, without flattening them".to_string(),
     }
 }
 
@@ -84,10 +142,17 @@ impl Module for Conv2d {
         let kind = self.kind(x.device());
         let mut x = x.f_to_kind(kind)?;
         let mut padding = [self.config.padding; 2];
-        if self.config.same {
-            let (_, _, height, width) = x.size4()?;
-            let (top, bottom) = self.same_padding(height);
-            let (left, right) = self.same_padding(width);
+        if self.config.same
+            && let ([.., height, width], [.., rows, columns]) =
+                (&x.size()[..], &self.weight.size()[..])
+        {
+            if self.config.stride < 1 {
+                let found = format!("a stride of {}", self.config.stride);
+                let todo = "set config.stride to 1 or more";
+                return Err(Error::invalid("Conv2d", found, "1 or more", todo));
+            }
+            let (top, bottom) = self.same_padding(*height, *rows);
+            let (left, right) = self.same_padding(*width, *columns);
             if top == bottom && left == right {
                 padding = [top, left];
             } else {
@@ -99,7 +164,8 @@ impl Module for Conv2d {
         let weight = self.weight.f_to_kind(kind)?;
         let groups = self.config.groups;
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
-        let y = x.f_conv2d(&weight, bias.as_ref(), stride, padding, [1, 1], groups)?;
+        let y = x.f_conv2d(&weight, bias.as_ref(), stride, padding, [1, 1], groups);
+        let y = y.map_err(|error| self.explain(&x, error))?;
         Ok(y.f_to_kind(compute_kind(y.device()))?)
     }
 
@@ -109,13 +175,22 @@ impl Module for Conv2d {
             visitor.parameter("bias", bias);
         }
     }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
+    }
 }
 
 impl fmt::Display for Conv2d {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let size = self.weight.size();
         let ConvConfig { stride, padding, groups, same, bias } = self.config;
-        write!(f, "Conv2d({}, {}, kernel_size={}", size[1] * groups, size[0], size[2])?;
+        match self.weight.size()[..] {
+            [outputs, inputs, kernel, _] => {
+                let inputs = inputs.saturating_mul(groups);
+                write!(f, "Conv2d({inputs}, {outputs}, kernel_size={kernel}")?;
+            }
+            ref size => write!(f, "Conv2d(weight {size:?}")?,
+        }
         write!(f, ", stride={stride}")?;
         match same {
             true => write!(f, ", padding=same")?,

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::Module;
-use crate::Result;
+use crate::{Error, Result};
 
 /// Uniform between ±√(6 / (fan in + fan out)), in place (PyTorch: `nn.init.xavier_uniform_`).
 ///
@@ -21,6 +21,9 @@ use crate::Result;
 /// ```
 pub fn xavier_uniform(weight: &Tensor) -> Result<()> {
     let (fan_in, fan_out) = fans(weight)?;
+    if weight.numel() == 0 {
+        return Ok(());
+    }
     uniform(weight, (6. / (fan_in + fan_out)).sqrt())
 }
 
@@ -39,8 +42,12 @@ pub fn init_cnn(net: &dyn Module) -> Result<()> {
 /// Uniform between ±`bound`, in place.
 ///
 /// # Errors
-/// libtorch refuses the tensor.
+/// A bound that is no number from 0 up, or libtorch refuses the tensor.
 pub fn uniform(tensor: &Tensor, bound: f64) -> Result<()> {
+    if !bound.is_finite() || bound < 0. {
+        let todo = "for a weight xavier_uniform finds the bound";
+        return Err(Error::invalid("uniform", format!("a bound of {bound}"), "0 or more", todo));
+    }
     let _guard = tch::no_grad_guard();
     let _ = tensor.shallow_clone().f_uniform_(-bound, bound)?;
     Ok(())
@@ -52,6 +59,9 @@ pub fn uniform(tensor: &Tensor, bound: f64) -> Result<()> {
 /// The tensor has fewer than two dimensions.
 pub fn kaiming_normal_fan_out(weight: &Tensor) -> Result<()> {
     let (_, fan_out) = fans(weight)?;
+    if weight.numel() == 0 {
+        return Ok(());
+    }
     let _guard = tch::no_grad_guard();
     let _ = weight.shallow_clone().f_normal_(0., (2. / fan_out).sqrt())?;
     Ok(())
@@ -61,10 +71,10 @@ pub fn kaiming_normal_fan_out(weight: &Tensor) -> Result<()> {
 fn fans(weight: &Tensor) -> Result<(f64, f64)> {
     match weight.size()[..] {
         [outputs, inputs, ref kernel @ ..] => {
-            let area = kernel.iter().product::<i64>() as f64;
+            let area: f64 = kernel.iter().map(|&size| size as f64).product();
             Ok((inputs as f64 * area, outputs as f64 * area))
         }
-        _ => Err(crate::Error::invalid(
+        _ => Err(Error::invalid(
             "init",
             format!("a tensor of shape {:?}", weight.size()),
             "a weight with two dimensions or more: [outputs, inputs, …]",

@@ -12,9 +12,12 @@ mod module;
 mod sequential;
 
 pub use batch_norm::BatchNorm2d;
+pub(crate) use conv::make_fit;
 pub use conv::{Conv2d, ConvConfig};
 pub use linear::{Linear, linear};
 pub use loss::{CrossEntropyLoss, Loss};
+pub(crate) use loss::{check_labels, label_range};
 pub use module::{Module, Part, Visitor};
+pub(crate) use module::{copy, memory, walk};
 pub use sequential::Sequential;
 pub use tch::Reduction;

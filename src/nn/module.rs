@@ -1,11 +1,12 @@
 //! What all layers and nets have in common (d2l: section 6.1, *Layers and Modules*).
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Tensor};
 
-use crate::{Error, Result};
+use crate::{Error, Result, device};
 
 /// One thing that a module owns.
 #[derive(Debug)]
@@ -81,11 +82,15 @@ pub trait Module: Debug + Send {
         ))
     }
 
-    /// All parameters with PyTorch's names, in PyTorch's order.
+    /// All parameters with PyTorch's names, in PyTorch's order. One that the module uses in two
+    /// places is there once, under its first name.
     fn named_parameters(&self) -> Vec<(String, Tensor)> {
         let mut parameters = vec![];
+        let mut seen = HashSet::new();
         walk(self, &mut |name, part| {
-            if let Part::Parameter(tensor) = part {
+            if let Part::Parameter(tensor) = part
+                && memory(tensor).is_none_or(|place| seen.insert(place))
+            {
                 parameters.push((name.to_string(), tensor.shallow_clone()));
             }
         });
@@ -179,17 +184,24 @@ pub trait Module: Debug + Send {
         }
     }
 
-    /// Moves all tensors to a device; optimizers that hold them follow.
+    /// Moves all tensors and their gradients to a device; optimizers that hold them follow.
     ///
     /// # Errors
-    /// The device is not there or its memory is full.
+    /// The device is not there or its memory is full. The module is then where it was.
     fn to(&self, device: Device) -> Result<()> {
+        device::check(device)?;
         let _guard = tch::no_grad_guard();
-        for (_, mut tensor) in self.state_dict() {
-            if tensor.device() != device {
-                let moved = tensor.f_to_device(device)?;
-                tensor.f_set_data(&moved)?;
-            }
+        let state = self.state_dict().into_iter().map(|(_, tensor)| tensor);
+        let gradients: Vec<Tensor> =
+            self.parameters().iter().map(Tensor::f_grad).collect::<Result<_, _>>()?;
+        let gradients = gradients.into_iter().filter(Tensor::defined);
+        let mut moves = vec![];
+        for tensor in state.chain(gradients).filter(|tensor| tensor.device() != device) {
+            let moved = tensor.f_to_device(device)?;
+            moves.push((tensor, moved));
+        }
+        for (mut tensor, moved) in moves {
+            tensor.f_set_data(&moved)?;
         }
         Ok(())
     }
@@ -200,7 +212,19 @@ pub trait Module: Debug + Send {
     }
 }
 
-fn walk<M: Module + ?Sized>(module: &M, each: &mut dyn FnMut(&str, Part)) {
+/// Where a tensor's values lie: handles of one tensor name one place. An empty one lies nowhere.
+pub(crate) fn memory(tensor: &Tensor) -> Option<usize> {
+    let lies = tensor.defined() && !tensor.is_sparse() && !tensor.is_mkldnn();
+    (lies && tensor.numel() > 0).then(|| tensor.data_ptr() as usize)
+}
+
+/// The same values in memory of their own, on the same device; they learn if the original does.
+pub(crate) fn copy(tensor: &Tensor) -> Result<Tensor> {
+    let copy = tensor.f_detach()?.f_to_device_(tensor.device(), tensor.kind(), false, true)?;
+    Ok(copy.f_set_requires_grad(tensor.requires_grad())?)
+}
+
+pub(crate) fn walk<M: Module + ?Sized>(module: &M, each: &mut dyn FnMut(&str, Part)) {
     module.visit(&mut Visitor { prefix: String::new(), each });
 }
 

@@ -23,6 +23,14 @@ impl Sequential {
     pub fn push(&mut self, module: impl Module + 'static) {
         self.0.push(Box::new(module));
     }
+
+    /// A copy with tensors of its own, on the same device.
+    ///
+    /// # Errors
+    /// A layer does not say how it is copied, or the device's memory is full.
+    pub fn copy(&self) -> Result<Sequential> {
+        Ok(Sequential(self.0.iter().map(|module| module.replicate()).collect::<Result<_>>()?))
+    }
 }
 
 impl Module for Sequential {
@@ -38,6 +46,10 @@ impl Module for Sequential {
         for (i, module) in self.0.iter().enumerate() {
             visitor.child(&i.to_string(), &**module);
         }
+    }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
     }
 }
 

@@ -1,17 +1,19 @@
 //! The training loop of the chapter (d2l: section 14.1.3, `train_ch13`).
 
+use std::collections::HashSet;
 use std::fmt;
-use std::thread;
 
 use tch::{Device, Kind, Tensor};
 
-use super::evaluate::{check_labels, evaluate, largest_label, num_correct};
+use super::evaluate::{check_device, evaluate};
+use super::gradients::{Replicas, forward_backward, on_device, split_batch};
 use super::memory::out_of_memory;
+use super::undo::Undo;
 use super::{Accumulator, Optimizer, Timer};
 use crate::data::DataLoader;
-use crate::device::compute_kind;
+use crate::device::{self, compute_kind};
 use crate::display::{Animator, Progress};
-use crate::nn::{Loss, Module};
+use crate::nn::{Loss, Module, memory};
 use crate::{Error, Result, quick};
 
 /// What a training came to.
@@ -52,8 +54,9 @@ crate::display::show_as_text!(Summary);
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
-/// Shapes that do not fit, a label out of range, a loss that is no longer a number, or a device's
-/// memory is full. No step is taken then: the net keeps its values.
+/// Shapes that do not fit, a label out of range, an optimizer of another network, a loss or a gradient
+/// that is no number, or a device's memory is full. No step is taken then: the net keeps its values,
+/// running means and all, and its mode, and has no gradients.
 pub fn train_batch_ch13(
     net: &dyn Module,
     x: &Tensor,
@@ -62,102 +65,131 @@ pub fn train_batch_ch13(
     trainer: &mut dyn Optimizer,
     devices: &[Device],
 ) -> Result<(f64, f64)> {
-    net.train();
-    trainer.zero_grad()?;
-    let sums = match devices {
-        [] => return Err(no_device()),
-        [device] => on_device(x, y, *device).and_then(|batch| forward_backward(net, &batch, loss)),
-        _ => data_parallel(net, x, y, loss, devices),
-    };
-    let (loss_sum, correct) = sums.map_err(|error| out_of_memory(error, x))?;
-    if !loss_sum.is_finite() {
-        return Err(diverged(loss_sum));
-    }
-    trainer.step()?;
-    Ok((loss_sum, correct))
+    step(net, x, y, loss, trainer, devices, &mut Replicas::default())
 }
 
-/// A batch where it is needed, and its largest label, which a GPU would not tell without waiting.
-struct Batch {
-    x: Tensor,
-    y: Tensor,
-    largest: Option<i64>,
-}
-
-fn on_device(x: &Tensor, y: &Tensor, device: Device) -> Result<Batch> {
-    let largest = largest_label(y)?;
-    // From the loader's memory a copy to a GPU goes on beside what is being computed there.
-    let send = |tensor: &Tensor| tensor.f_to_device_(device, tensor.kind(), true, false);
-    Ok(Batch { x: send(x)?, y: send(y)?, largest })
-}
-
-/// The gradients of a batch, added to those that the net has.
-fn forward_backward(net: &dyn Module, batch: &Batch, loss: &dyn Loss) -> Result<(f64, f64)> {
-    let Batch { x, y, largest } = batch;
-    let pred = net.forward(x)?;
-    check_labels(&pred, *largest)?;
-    let sum = loss.forward(&pred, y)?.f_sum(None)?;
-    sum.f_backward()?;
-    // Both in one piece: a GPU is waited for once.
-    let right = num_correct(&pred, y)?.f_to_kind(Kind::Double)?;
-    let both = Tensor::f_stack(&[sum.f_detach()?.f_to_kind(Kind::Double)?, right], 0)?;
-    let both = both.f_to_device(Device::Cpu)?;
-    Ok((both.f_double_value(&[0])?, both.f_double_value(&[1])?))
-}
-
-/// Gives each device a part of the batch and a replica of the net, and sums their gradients.
-fn data_parallel(
+fn step(
     net: &dyn Module,
     x: &Tensor,
     y: &Tensor,
     loss: &dyn Loss,
+    trainer: &mut dyn Optimizer,
     devices: &[Device],
+    replicas: &mut Replicas,
 ) -> Result<(f64, f64)> {
-    let parts = split_batch(x, y, devices)?;
-    let mut replicas = vec![];
-    for &device in &devices[1..parts.len()] {
-        let replica = net.replicate()?;
-        replica.to(device)?;
-        replica.train();
-        replicas.push(replica);
-    }
-    let mut parts = parts.into_iter();
-    let first = parts.next().ok_or_else(no_device)?;
-    let totals: Vec<Result<(f64, f64)>> = thread::scope(|scope| {
-        let threads: Vec<_> = replicas
-            .iter_mut()
-            .zip(parts)
-            .map(|(replica, part)| scope.spawn(move || forward_backward(&**replica, &part, loss)))
-            .collect();
-        let own = forward_backward(net, &first, loss);
-        let others = threads.into_iter().map(|thread| {
-            thread.join().unwrap_or_else(|_| Err(Error::Torch("a replica's thread failed".into())))
-        });
-        [own].into_iter().chain(others).collect()
-    });
-    let mut sums = (0., 0.);
-    for total in totals {
-        let (loss_sum, correct) = total?;
-        sums = (sums.0 + loss_sum, sums.1 + correct);
-    }
-    let _guard = tch::no_grad_guard();
-    for replica in &replicas {
-        for (own, other) in net.parameters().iter().zip(replica.parameters()) {
-            if other.grad().defined() {
-                let _ = own.grad().f_add_(&other.grad().f_to_device(own.device())?)?;
-            }
+    let first = check_devices(devices)?;
+    check_trainer(net, trainer)?;
+    check_batch(x, y)?;
+    check_device("train_batch_ch13", net, first)?;
+    let full = |error| out_of_memory(error, x);
+    let undo = Undo::step(net).map_err(full)?;
+    net.train();
+    trainer.zero_grad()?;
+    let sums = match devices {
+        [device] => on_device(x, y, *device).and_then(|batch| forward_backward(net, &batch, loss)),
+        _ => {
+            split_batch(x, y, devices).and_then(|parts| replicas.forward_backward(net, parts, loss))
         }
+    };
+    let sums = sums.map_err(full)?;
+    if !sums.loss.is_finite() {
+        return Err(diverged(sums.loss, x)?);
     }
-    Ok(sums)
+    if !sums.gradients.is_finite() {
+        check_gradients(net)?;
+    }
+    trainer.step().map_err(full)?;
+    undo.done();
+    Ok((sums.loss, sums.right))
 }
 
-/// Splits a batch into a part for each device; a small batch into fewer (d2l: `split_batch`).
-fn split_batch(x: &Tensor, y: &Tensor, devices: &[Device]) -> Result<Vec<Batch>> {
-    let count = devices.len() as i64;
-    let xs = x.f_chunk(count, 0)?;
-    let ys = y.f_chunk(count, 0)?;
-    let pairs = xs.iter().zip(&ys).zip(devices);
-    pairs.map(|((x, y), &device)| on_device(x, y, device)).collect()
+/// The first device, if all are there.
+fn check_devices(devices: &[Device]) -> Result<Device> {
+    let Some(&first) = devices.first() else {
+        let todo = "give it &try_all_gpus()";
+        return Err(Error::invalid("devices", "an empty list", "one device or more", todo));
+    };
+    devices.iter().try_for_each(|&device| device::check(device))?;
+    Ok(first)
+}
+
+/// What would learn nothing, or leave a part of the network out by mistake, and say nothing.
+fn check_trainer(net: &dyn Module, trainer: &dyn Optimizer) -> Result<()> {
+    let all = net.named_parameters();
+    let (learning, frozen): (Vec<_>, Vec<_>) = all.iter().partition(|(_, p)| p.requires_grad());
+    if learning.is_empty() {
+        return Err(Error::invalid(
+            "the network",
+            format!("none of its {} parameters learns", frozen.len()),
+            "one at least that is not frozen",
+            "let some learn: net.fc.requires_grad_(true), or net.requires_grad_(true) for all",
+        ));
+    }
+    let held: HashSet<usize> = trainer.parameters().iter().filter_map(memory).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let is_held = |p: &Tensor| memory(p).is_none_or(|place| held.contains(&place));
+    let left_out: Vec<&str> =
+        learning.iter().filter(|(_, p)| !is_held(p)).map(|(name, _)| name.as_str()).collect();
+    let own = all.iter().filter(|(_, p)| memory(p).is_some() && is_held(p)).count();
+    let foreign = held.len().saturating_sub(own);
+    if left_out.len() < learning.len() && (left_out.is_empty() || foreign == 0) {
+        return Ok(());
+    }
+    let found = match own {
+        0 => "it holds none of this network's parameters".to_string(),
+        _ if left_out.len() == learning.len() => {
+            "all parameters that it holds of this network are frozen".to_string()
+        }
+        _ => format!(
+            "it holds {foreign} parameters that are not this network's, and not {}",
+            left_out.join(", ")
+        ),
+    };
+    Err(Error::invalid(
+        "the optimizer",
+        found,
+        "the parameters that are to learn",
+        "make it when the network is complete, after net.fc = …: SGD::new(net.parameters(), …)?",
+    ))
+}
+
+fn check_batch(x: &Tensor, y: &Tensor) -> Result<()> {
+    let shape = |tensor: &Tensor| if tensor.defined() { tensor.size() } else { vec![] };
+    let (images, labels) = (shape(x), shape(y));
+    match (images.first(), labels.first()) {
+        (Some(a), Some(b)) if a == b && *a > 0 => Ok(()),
+        _ => Err(Error::invalid(
+            "the batch",
+            format!("images of shape {images:?}, labels of shape {labels:?}"),
+            "[N, 3, H, W] and [N], N being 1 or more",
+            "give it as many labels as images; one image is a batch of one: x.unsqueeze(0)",
+        )),
+    }
+}
+
+/// The loss is a number, but not each gradient: a root or a logarithm at 0, perhaps.
+fn check_gradients(net: &dyn Module) -> Result<()> {
+    for (name, parameter) in net.named_parameters() {
+        let gradient = parameter.f_grad()?;
+        if gradient.defined() && !all_finite(&gradient)? {
+            return Err(Error::invalid(
+                "train_batch_ch13",
+                format!(
+                    "the loss is a number, but the gradient of {name} has NaN or infinite values"
+                ),
+                "finite gradients",
+                "look for a root, a logarithm or a division at 0 in the layers and the loss, or lower \
+                 the learning rate; the network is as it was",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn all_finite(tensor: &Tensor) -> Result<bool> {
+    Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1)
 }
 
 /// Learning from a picture takes about so many times as long as testing with it.
@@ -172,7 +204,7 @@ const LEARNING: usize = 3;
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
-/// Both loaders' classes differ, a picture cannot be read, the stop button was pressed, or as
+/// There is nothing to learn from or to test on, both loaders' classes differ, a picture cannot be read, the stop button was pressed, or as
 /// [`train_batch_ch13`].
 pub fn train_ch13(
     net: &dyn Module,
@@ -183,14 +215,19 @@ pub fn train_ch13(
     num_epochs: usize,
     devices: &[Device],
 ) -> Result<Summary> {
-    let device = *devices.first().ok_or_else(no_device)?;
+    let device = check_devices(devices)?;
     let num_epochs = quick::max_epochs().map_or(num_epochs, |most| num_epochs.min(most));
     if num_epochs == 0 || train_iter.is_empty() {
         let found = format!("{num_epochs} epochs of {} batches", train_iter.len());
         let todo = "train for one epoch or more, on one picture or more";
         return Err(Error::invalid("train_ch13", found, "something to learn from", todo));
     }
+    if test_iter.is_empty() {
+        let todo = "give the test loader one picture or more";
+        return Err(Error::invalid("train_ch13", "nothing to test on", "a test loader", todo));
+    }
     same_classes(train_iter, test_iter)?;
+    check_trainer(net, trainer)?;
     println!("training on {devices:?}, computing in {}", name_of(compute_kind(device)));
     quick::notice().into_iter().for_each(|notice| println!("{notice}"));
 
@@ -199,8 +236,11 @@ pub fn train_ch13(
     let mut animator = Animator::new("epoch", &["train loss", "train acc", "test acc"])
         .xlim(0., num_epochs as f64)
         .ylim(0., 1.);
-    let examples = (num_epochs * train_iter.num_examples(), num_epochs * test_iter.num_examples());
-    let mut progress = Progress::new("training", (LEARNING * examples.0 + examples.1) as u64);
+    let examples = |iter: &DataLoader| num_epochs.saturating_mul(iter.num_examples());
+    let (learned, tested) = (examples(train_iter), examples(test_iter));
+    let all = learned.saturating_mul(LEARNING).saturating_add(tested);
+    let mut progress = Progress::new("training", all as u64);
+    let mut replicas = Replicas::default();
     let mut test_acc = 0.;
     let mut metric = Accumulator::new(3);
     for epoch in 0..num_epochs {
@@ -209,7 +249,7 @@ pub fn train_ch13(
         for (i, batch) in train_iter.iter().enumerate() {
             let (x, y) = batch?;
             timer.start();
-            let (l, acc) = train_batch_ch13(net, &x, &y, loss, trainer, devices)
+            let (l, acc) = step(net, &x, &y, loss, trainer, devices, &mut replicas)
                 .map_err(|error| error.during(format!("batch {} of epoch {}", i + 1, epoch + 1)))?;
             metric.add(&[l, acc, y.numel() as f64]);
             timer.stop();
@@ -233,7 +273,7 @@ pub fn train_ch13(
         loss: metric[0] / metric[2],
         train_acc: metric[1] / metric[2],
         test_acc,
-        examples_per_sec: examples.0 as f64 / timer.sum(),
+        examples_per_sec: learned as f64 / timer.sum(),
         devices: devices.to_vec(),
         animator,
     };
@@ -250,18 +290,24 @@ fn name_of(kind: Kind) -> &'static str {
     }
 }
 
-fn no_device() -> Error {
-    Error::invalid("devices", "an empty list", "one device or more", "give it &try_all_gpus()")
-}
-
-fn diverged(loss: f64) -> Error {
-    Error::invalid(
+/// The loss is no number: images are to blame, or the steps before.
+fn diverged(loss: f64, x: &Tensor) -> Result<Error> {
+    let mut found = format!("the loss is {loss}");
+    for i in 0..x.size().first().copied().unwrap_or(0) {
+        if !all_finite(&x.f_get(i)?)? {
+            found += &format!(": image {i} of the batch, from 0, has NaN or infinite values");
+            let todo = "look at its transforms, such as a Normalize that divides by 0; the network is \
+                        as it was";
+            return Ok(Error::invalid("train_batch_ch13", found, "a finite loss", todo));
+        }
+    }
+    Ok(Error::invalid(
         "train_batch_ch13",
-        format!("the loss is {loss}"),
+        found,
         "a finite loss",
-        "lower the learning rate, and start from a fresh net or a checkpoint: earlier steps have \
-         spoilt this one",
-    )
+        "lower the learning rate, and start from a fresh net or a checkpoint, as earlier steps may \
+         have spoilt this one; or look for a division by 0 in layers and losses of your own",
+    ))
 }
 
 /// A label means the same in both sets only if their classes are the same.

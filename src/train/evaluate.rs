@@ -3,10 +3,11 @@
 use tch::{Device, Kind, Tensor};
 
 use super::memory::out_of_memory;
+use super::undo::Undo;
 use crate::data::DataLoader;
 use crate::display::Progress;
-use crate::nn::Module;
-use crate::{Error, Result};
+use crate::nn::{Module, check_labels, label_range};
+use crate::{Error, Result, device};
 
 /// The number of right answers: scores `[N, classes, …]`, labels `[N, …]` (d2l: `accuracy`).
 ///
@@ -15,6 +16,7 @@ use crate::{Error, Result};
 /// # Errors
 /// The shapes do not fit.
 pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
+    check_labels(y_hat, y, None)?;
     Ok(num_correct(y_hat, y)?.f_int64_value(&[])? as f64)
 }
 
@@ -24,7 +26,8 @@ pub(super) fn num_correct(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
 }
 
 /// The part of right answers over a loader, from 0 to 1, in evaluation mode (d2l:
-/// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode.
+/// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode; after
+/// an error it is in the mode in which it was.
 ///
 /// The book: [*Convolutional Neural Networks (LeNet)*](https://d2l.ai/chapter_convolutional-neural-networks/lenet.html).
 ///
@@ -40,29 +43,6 @@ pub fn evaluate_accuracy_gpu(
     evaluate(net, data_iter, device, &mut progress)
 }
 
-/// The largest label of a batch that is not on a GPU yet; `None` where there is none to ask for.
-pub(super) fn largest_label(y: &Tensor) -> Result<Option<i64>> {
-    let is_here = y.device() == Device::Cpu && y.numel() > 0;
-    Ok(if is_here { Some(y.f_max()?.f_int64_value(&[])?) } else { None })
-}
-
-/// An error if a label is no class of the net's.
-pub(super) fn check_labels(pred: &Tensor, largest: Option<i64>) -> Result<()> {
-    let classes = pred.size().get(1).copied().unwrap_or(0);
-    match largest {
-        Some(label) if label >= classes => Err(Error::invalid(
-            "labels",
-            format!(
-                "label {label}; the net has {classes} output{}",
-                if classes == 1 { "" } else { "s" }
-            ),
-            "labels from 0 to the number of outputs less one",
-            format!("give the net an output for each class: net.fc = linear(…, {})?", label + 1),
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// As above, as a part of longer work.
 pub(super) fn evaluate(
     net: &dyn Module,
@@ -71,6 +51,8 @@ pub(super) fn evaluate(
     progress: &mut Progress,
 ) -> Result<f64> {
     let device = device.unwrap_or_else(|| net.device());
+    check_device("evaluate_accuracy_gpu", net, device)?;
+    let undo = Undo::test(net);
     net.eval();
     let _guard = tch::no_grad_guard();
     // Summed up on the device and read once
@@ -78,10 +60,10 @@ pub(super) fn evaluate(
     let mut count = 0;
     for batch in data_iter.iter() {
         let (x, y) = batch?;
-        let largest = largest_label(&y)?;
+        let range = label_range(&y)?;
         let test = || -> Result<Tensor> {
             let pred = net.forward(&x.f_to_device(device)?)?;
-            check_labels(&pred, largest)?;
+            check_labels(&pred, &y, range)?;
             num_correct(&pred, &y.f_to_device(device)?)
         };
         right = right.f_add(&test().map_err(|error| out_of_memory(error, &x))?)?;
@@ -92,5 +74,22 @@ pub(super) fn evaluate(
         let todo = "check the folder that the loader was given";
         return Err(Error::invalid("evaluate_accuracy_gpu", "no pictures", "one or more", todo));
     }
-    Ok(right.f_int64_value(&[])? as f64 / count as f64)
+    let right = right.f_int64_value(&[])? as f64;
+    undo.done();
+    Ok(right / count as f64)
+}
+
+/// An error for a device that is not there, or on which the network is not.
+pub(super) fn check_device(subject: &str, net: &dyn Module, device: Device) -> Result<()> {
+    device::check(device)?;
+    let own = net.device();
+    if own == device || net.parameters().is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        subject,
+        format!("the network is on {own:?}, the images go to {device:?}"),
+        "both on one device",
+        format!("move the network: net.to(Device::{device:?})?"),
+    ))
 }

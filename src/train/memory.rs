@@ -6,8 +6,11 @@ use crate::Error;
 
 /// What libtorch says in many lines when memory is full, in the reader's terms.
 pub(super) fn out_of_memory(error: Error, x: &Tensor) -> Error {
-    let is_full =
-        |text: &str| text.contains("out of memory") || text.contains("can't allocate memory");
+    let is_full = |text: &str| {
+        ["out of memory", "can't allocate memory", "not enough memory"]
+            .iter()
+            .any(|words| text.contains(words))
+    };
     match error {
         Error::Torch(text) if is_full(&text) => {
             let count = x.size().first().copied().unwrap_or(0);

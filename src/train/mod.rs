@@ -5,10 +5,12 @@ mod adam;
 mod ch13;
 mod checkpoint;
 mod evaluate;
+mod gradients;
 mod memory;
 mod optimizer;
 mod sgd;
 mod timer;
+mod undo;
 
 pub use accumulator::Accumulator;
 pub use adam::Adam;

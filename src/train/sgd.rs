@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tch::{COptimizer, Tensor};
 
 use super::Optimizer;
+use super::optimizer::check_parameters;
 use crate::{Error, Result};
 
 /// Parameters that share a learning rate.
@@ -34,6 +35,9 @@ impl ParamGroup {
 /// The book: [*Stochastic Gradient Descent*](https://d2l.ai/chapter_optimization/sgd.html).
 pub struct SGD {
     optimizer: COptimizer,
+    parameters: Vec<Tensor>,
+    /// The groups that libtorch has: up to the last with parameters.
+    groups: usize,
     rates: Vec<f64>,
     weight_decay: f64,
 }
@@ -42,19 +46,20 @@ impl SGD {
     /// One group of parameters. Frozen ones may be among them: they stay as they are.
     ///
     /// # Errors
-    /// No parameters, or a learning rate or weight decay that is no number from 0 up.
+    /// No parameters, one of them twice, or a learning rate or weight decay that is no number from 0
+    /// up.
     pub fn new(params: Vec<Tensor>, lr: f64, weight_decay: f64) -> Result<SGD> {
         SGD::with_groups(vec![ParamGroup::new(params)], lr, weight_decay)
     }
 
-    /// Several groups; those without a learning rate of their own take `lr`.
+    /// Several groups; those without a learning rate of their own take `lr`. One without parameters
+    /// is kept and changes nothing, as in PyTorch.
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_groups(groups: Vec<ParamGroup>, lr: f64, weight_decay: f64) -> Result<SGD> {
         let rates: Vec<f64> = groups.iter().map(|group| group.lr.unwrap_or(lr)).collect();
-        let valid = |x: f64| x.is_finite() && x >= 0.;
-        if !rates.iter().all(|&rate| valid(rate)) || !valid(weight_decay) {
+        if !valid(&rates, weight_decay) {
             return Err(Error::invalid(
                 "SGD",
                 format!("learning rates {rates:?}, weight decay {weight_decay}"),
@@ -66,13 +71,17 @@ impl SGD {
             let todo = "give it net.parameters()";
             return Err(Error::invalid("SGD", "no parameters", "one parameter or more", todo));
         }
+        check_parameters("SGD", groups.iter().map(|group| &group.params[..]))?;
         let mut optimizer = COptimizer::sgd(lr, 0., 0., weight_decay, false)?;
-        for (i, group) in groups.iter().enumerate() {
-            for tensor in &group.params {
-                optimizer.add_parameters(tensor, i)?;
+        let (mut parameters, mut made) = (vec![], 0);
+        for (i, group) in groups.into_iter().enumerate() {
+            for tensor in group.params {
+                optimizer.add_parameters(&tensor, i)?;
+                parameters.push(tensor);
+                made = i + 1;
             }
         }
-        let mut trainer = SGD { optimizer, rates: vec![], weight_decay };
+        let mut trainer = SGD { optimizer, parameters, groups: made, rates: vec![], weight_decay };
         trainer.set_state((rates, weight_decay))?;
         Ok(trainer)
     }
@@ -86,6 +95,14 @@ impl Optimizer for SGD {
     fn step(&mut self) -> Result<()> {
         Ok(self.optimizer.step()?)
     }
+
+    fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+}
+
+fn valid(rates: &[f64], weight_decay: f64) -> bool {
+    rates.iter().chain([&weight_decay]).all(|x| x.is_finite() && *x >= 0.)
 }
 
 /// What a checkpoint keeps: each group's learning rate, and the weight decay.
@@ -102,6 +119,9 @@ impl SGD {
         let rates = state["learning_rates"].as_array().into_iter().flatten();
         let rates: Option<Vec<f64>> = rates.map(Value::as_f64).collect();
         match (rates, state["weight_decay"].as_f64()) {
+            (Some(rates), Some(decay)) if !valid(&rates, decay) => {
+                Err((format!("an optimizer with {state}"), "numbers from 0 up".to_string()))
+            }
             (Some(rates), Some(decay)) if rates.len() == self.rates.len() => Ok((rates, decay)),
             _ => Err((
                 format!("an optimizer with {state}"),
@@ -111,7 +131,7 @@ impl SGD {
     }
 
     pub(super) fn set_state(&mut self, (rates, weight_decay): State) -> Result<()> {
-        for (i, &rate) in rates.iter().enumerate() {
+        for (i, &rate) in rates.iter().enumerate().take(self.groups) {
             self.optimizer.set_learning_rate_group(i, rate)?;
             self.optimizer.set_weight_decay_group(i, weight_decay)?;
         }

@@ -10,6 +10,7 @@ beside itself.
 """
 
 import ast
+import copy
 import importlib.metadata
 import io
 import math
@@ -395,7 +396,47 @@ def training():
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "training.safetensors")
 
 
-MAKERS = [transforms, pictures, weight_files, models, training]
+def parallel():
+    """What `nn.DataParallel` does, which itself needs GPUs: parts by `chunk`, the module takes the first and
+    copies of it the others; gradients are added up, and what the copies' batch norms saw is lost."""
+    values = {}
+    for devices in (2, 3):
+        for case, frozen in (("all", ()), ("frozen", ("conv.weight", "bn.bias"))):
+            net = torch.nn.Sequential()
+            net.add_module("conv", torch.nn.Conv2d(3, 8, 3, padding=1, bias=False))
+            net.add_module("bn", torch.nn.BatchNorm2d(8))
+            net.add_module("relu", torch.nn.ReLU())
+            net.add_module("pool", torch.nn.AdaptiveAvgPool2d(1))
+            net.add_module("flatten", torch.nn.Flatten())
+            net.add_module("fc", torch.nn.Linear(8, 3))
+            fill(net)
+            for name, parameter in net.named_parameters():
+                parameter.requires_grad = name not in frozen
+            trainer = torch.optim.SGD(net.parameters(), lr=0.05, weight_decay=0.001)
+            losses = []
+            for step in range(4):
+                trainer.zero_grad()
+                x, y = inputs(7, 8, 100 + step), (torch.arange(7) + step) % 3
+                parts = list(zip(x.chunk(devices), y.chunk(devices)))
+                replicas = [net] + [copy.deepcopy(net) for _ in parts[1:]]
+                total = 0.0
+                for replica, (images, labels) in zip(replicas, parts):
+                    loss = torch.nn.functional.cross_entropy(replica(images), labels, reduction="sum")
+                    loss.backward()
+                    total += loss.item()
+                for replica in replicas[1:]:
+                    for own, other in zip(net.parameters(), replica.parameters()):
+                        if other.grad is not None:
+                            own.grad += other.grad
+                trainer.step()
+                losses.append(total)
+            values[f"{case}/{devices}/loss"] = torch.tensor(losses, dtype=torch.float64)
+            state = [value.detach().float().flatten() for value in net.state_dict().values()]
+            values[f"{case}/{devices}/state"] = torch.cat(state)
+    save_file(values, FOLDER / "parallel.safetensors")
+
+
+MAKERS = [transforms, pictures, weight_files, models, training, parallel]
 
 
 def load(path):
