@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -334,7 +334,6 @@ fn chunked(status: &str, line: &str, body: &[u8], end: &str) -> Vec<u8> {
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
-    use std::io::Write;
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
     gzip.write_all(content).unwrap();
     gzip.finish().unwrap()
@@ -496,20 +495,19 @@ fn another_address_begins_anew_without_a_checksum() {
         assert!(fs::read(path).unwrap() == body(100_000));
         return;
     }
-    let (whole, mirrored) = (body(100_000), other(&body(100_000)));
-    let mirror = Server::start(move |request| {
-        let mut answer = part_with(&mirrored, None, TAG);
+    let (whole, cut) = (body(100_000), other(&body(100_000)));
+    let server = Server::start(move |request| {
+        let mut answer = part_with(&cut, None, TAG);
         answer.truncate(answer.len() - 50_000);
         vec![Step::Send(if request.number == 0 { answer } else { self::answer("410 Gone", b"") })]
     });
-    let server =
+    // Mirrors come last where nothing tells that they have the same file.
+    let mirror =
         Server::start(move |request| vec![Step::Send(part_with(&whole, request.start, TAG))]);
     let (url, address) = (server.url("set.zip"), mirror.url(""));
-    common::run_in_child(
-        NAME,
-        &[("D2L_MIRROR", Path::new(&address)), ("TEST_URL", Path::new(&url))],
-    );
-    assert_eq!((mirror.starts(), server.starts()), (vec![None, Some(50_000)], vec![None]));
+    let variables = [("D2L_MIRROR", address.as_str()), ("TEST_URL", &url)];
+    common::run_in_child(NAME, &variables.map(|(name, value)| (name, Path::new(value))));
+    assert_eq!((server.starts(), mirror.starts()), (vec![None, Some(50_000)], vec![None]));
 }
 
 /// F3: what the server said of the file is kept beside the part, for the next call.
@@ -1130,6 +1128,31 @@ fn certificates_of_ones_own_are_trusted() {
     }
 }
 
+/// Where no thread can be started, the download is an error, and the program goes on.
+#[test]
+fn no_thread_is_an_error() {
+    const NAME: &str = "no_thread_is_an_error";
+    const USER: &str = "54321";
+    if common::in_child(NAME) {
+        let folder = tempfile::tempdir().unwrap();
+        let error = download_url("http://127.0.0.1:9/set.zip", folder.path(), None).unwrap_err();
+        refused("a limit of threads", "no thread can be started", &error);
+        return println!("it was an error");
+    }
+    // As a user that may have one thread, and has it
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "prlimit", "--nproc=1"]);
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--exact", NAME, "--nocapture", "--test-threads=1"]);
+    command.env("D2L_TEST_CHILD", NAME).env_remove("D2L_REPORT_DIR").env("OMP_NUM_THREADS", "1");
+    let output = match command.output() {
+        Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("setpriv:") => output,
+        _ => return println!("skipped: this user cannot become another"),
+    };
+    let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
+    assert!(output.status.success() && text.contains("it was an error"), "{text}");
+}
+
 /// Without locks, as on some network disks, each program has a part and a folder of its own.
 #[test]
 fn without_locks_two_programs_do_not_spoil_each_others_work() {
@@ -1176,4 +1199,28 @@ fn without_locks_two_programs_do_not_spoil_each_others_work() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(names(work.path()), ["many", "many.tar", "set.zip"]);
+}
+
+/// F10: a server that speaks no encryption, or an old one, is told from a network that is down.
+#[test]
+fn what_is_no_encrypted_connection_is_called_that() {
+    let cases: [(&str, &[u8]); 3] = [
+        ("https to a server of http", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+        ("no common encryption", b"\x15\x03\x03\0\x02\x02\x28"),
+        ("https to a server of another kind", b"SSH-2.0-x\r\n"),
+    ];
+    for (what, answer) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/set.zip", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // All that is said has to be heard, or the answer is lost.
+            let _ = stream.read(&mut [0; 4096]);
+            stream.write_all(answer).unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let error = download_url(&url, folder.path(), None).unwrap_err();
+        refused(what, "no encrypted connection can be made", &error);
+    }
 }

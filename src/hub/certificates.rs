@@ -44,14 +44,21 @@ pub(super) fn none() -> RootCerts {
     RootCerts::from([])
 }
 
-/// What an error about a certificate means; `None` for any other.
+/// What an error of an encrypted connection means; `None` for any other.
 pub(super) fn explain(error: &ureq::Error) -> Option<Explained> {
     let error = match error {
         ureq::Error::Rustls(error) => error,
         ureq::Error::Io(error) => error.get_ref()?.downcast_ref()?,
         _ => return None,
     };
-    let rustls::Error::InvalidCertificate(error) = error else { return None };
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return Some((
+            format!("no encrypted connection can be made ({error})"),
+            "check the address (http: or https:?) and https_proxy; the server, or a proxy before it, \
+             does not speak the encryption (TLS 1.2 or 1.3) that is spoken here"
+                .into(),
+        ));
+    };
     let (found, todo) = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
             "the server's certificate has expired",

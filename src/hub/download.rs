@@ -58,7 +58,7 @@ pub fn download(name: &str) -> Result<PathBuf> {
 ///
 /// The proxy variables (`https_proxy`, `no_proxy`, …) count, and `SSL_CERT_FILE` and `SSL_CERT_DIR`
 /// where they name certificates to be trusted in place of the system's. `D2L_MIRROR` names addresses
-/// of folders that are asked first, and `D2L_TIMEOUT` the seconds without a byte after which a server
+/// of folders that are asked first (where no checksum is known, last), and `D2L_TIMEOUT` the seconds without a byte after which a server
 /// is given up (30). A server that does not say how much will come may send as much as half of what
 /// is free on the disk.
 ///
@@ -102,7 +102,7 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
         return Ok(target);
     }
     let (mut reasons, mut todo) = (vec![], vec![]);
-    for address in addresses(url, &name) {
+    for address in addresses(url, &name, checksum) {
         let Some(problem) = part.fetch(&address, folder)? else {
             part.become_whole(&target)?;
             return Ok(target);
@@ -122,12 +122,14 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
     })
 }
 
-/// Where to ask: the mirrors, then the address itself.
-fn addresses(url: &str, name: &str) -> Vec<String> {
+/// Where to ask: the mirrors, then the address itself. Without a checksum the address comes first:
+/// what has the same name on a mirror may be another file.
+fn addresses(url: &str, name: &str, checksum: Checksum) -> Vec<String> {
     let mirrors = std::env::var("D2L_MIRROR").unwrap_or_default();
     let mirrors = mirrors.split([',', ' ']).filter(|mirror| !mirror.is_empty());
     let mirrors = mirrors.map(|mirror| format!("{}/{name}", mirror.trim_end_matches('/')));
-    mirrors.chain([url.to_string()]).collect()
+    let (mirrors, address) = (mirrors.collect(), vec![url.to_string()]);
+    if checksum.is_known() { [mirrors, address].concat() } else { [address, mirrors].concat() }
 }
 
 /// Where the beginning of a file came from.
