@@ -50,6 +50,13 @@ def main():
     write("archive", "links.tar", b"\1" + tar([("a", link), ("b", hard)])[:3072])
     write("archive", "good.tar.gz", b"\2" + gzip.compress(tar(good), mtime=0))
     write("archive", "outside.tar.gz", b"\2" + gzip.compress(tar([("../a", file)]), mtime=0))
+    # The kind, how many files, then what each number and name is taken from: see `Heads` in targets.rs.
+    for kind, name in enumerate(["zip", "tar", "tar.gz"]):
+        write("archive_headers", f"right_{name}", bytes([kind, 3]))
+        for i in range(4):
+            write("archive_headers", f"{name}_{i}", bytes([kind, 1 + i]) + bytes((7 * i + 31 * j) % 211 for j in range(90)))
+            odd = bytes(0xf0 + (3 * i + 5 * j) % 16 if j % 11 == i else 0 for j in range(120))
+            write("archive_headers", f"{name}_odd_{i}", bytes([kind, 1 + i]) + odd)
     for path in (REFERENCE / "weights").iterdir():
         write("weights", path.name, b"\0" + path.read_bytes())
         if zipfile.is_zipfile(path):

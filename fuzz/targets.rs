@@ -46,10 +46,15 @@ pub fn picture(input: &[u8]) {
 /// outside its folder, and nothing at all where it is an error.
 pub fn archive(input: &[u8]) {
     let Some((kind, content)) = input.split_first() else { return };
+    unpack(*kind, content);
+}
+
+/// The same, and whether it was unpacked.
+fn unpack(kind: u8, content: &[u8]) -> bool {
     let around = folder();
     let inner = around.path().join("inner");
     fs::create_dir(&inner).unwrap();
-    let name = ["set.zip", "set.tar", "set.tar.gz"][usize::from(*kind) % 3];
+    let name = ["set.zip", "set.tar", "set.tar.gz"][usize::from(kind) % 3];
     let path = inner.join(name);
     fs::write(&path, content).unwrap();
     let result = extract(&path, None);
@@ -57,13 +62,14 @@ pub fn archive(input: &[u8]) {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     };
     assert_eq!(names(around.path()), ["inner"]);
-    match result {
+    match &result {
         Ok(unpacked) => assert!(unpacked.starts_with(&inner)),
         Err(error) => {
             assert!(error.to_string().contains("set."), "{error}");
             assert_eq!(names(&inner), [name], "{error}");
         }
     }
+    result.is_ok()
 }
 
 /// A file that is perhaps one of weights, or with an odd first byte a pickle in a whole zip: an error
@@ -123,4 +129,216 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Item> {
         }
     }
     merged
+}
+
+/// An archive whose heads are built from the input, most of their numbers as they should be: what
+/// holds for [`archive`], and one in which all are right is unpacked.
+pub fn archive_headers(input: &[u8]) {
+    let mut heads = Heads { input, are_right: true };
+    let kind = heads.byte() % 3;
+    let content = if kind == 0 { heads.zip() } else { heads.tar() };
+    let content = if kind == 2 { gzip(&content) } else { content };
+    assert!(unpack(kind, &content) || !heads.are_right, "an archive in which all is right");
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    gzip.write_all(content).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// Takes what it needs from the input; at its end all is as it should be.
+struct Heads<'a> {
+    input: &'a [u8],
+    are_right: bool,
+}
+
+impl Heads<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((byte, rest)) = self.input.split_first() else { return 0 };
+        self.input = rest;
+        *byte
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_le_bytes([(); 8].map(|()| self.byte()))
+    }
+
+    /// The first of these, which is right, now and then another one.
+    fn one_of<T: Copy + PartialEq>(&mut self, choices: &[T]) -> T {
+        let byte = usize::from(self.byte());
+        let choice = choices[if byte < 0xe0 { 0 } else { byte % choices.len() }];
+        self.are_right &= choice == choices[0];
+        choice
+    }
+
+    /// The number, now and then another one.
+    fn mostly(&mut self, right: u64) -> u64 {
+        let number = match self.byte() {
+            0xf0..=0xf7 => self.number(),
+            0xf8 => right.wrapping_add(1),
+            0xf9 => right.wrapping_sub(1),
+            0xfa => u64::MAX,
+            0xfb => 0,
+            _ => right,
+        };
+        self.are_right &= number == right;
+        number
+    }
+
+    /// A name that no other entry has, now and then one from the input.
+    fn name(&mut self, i: usize) -> Vec<u8> {
+        let length = self.byte();
+        if length < 0xe0 {
+            let folder = if length % 2 == 0 { "" } else { "set/" };
+            return format!("{folder}{i}{}", "n".repeat(usize::from(length) % 70)).into_bytes();
+        }
+        self.are_right = false;
+        match length {
+            0xff => b"../a".to_vec(),
+            0xfe => b"/a".to_vec(),
+            0xfd => b"a/".to_vec(),
+            0xfc => b"a".to_vec(),
+            _ => (0xe0..length).map(|_| self.byte()).collect(),
+        }
+    }
+
+    fn zip(&mut self) -> Vec<u8> {
+        let (mut zip, mut list) = (vec![], vec![]);
+        let count = self.byte() % 5;
+        for i in 0..count {
+            let (name, content) = (self.name(usize::from(i)), vec![b'd'; 40 * usize::from(i)]);
+            let mut crc = flate2::Crc::new();
+            crc.update(&content);
+            let mut deflate =
+                flate2::write::DeflateEncoder::new(vec![], flate2::Compression::fast());
+            deflate.write_all(&content).unwrap();
+            let is_deflated = self.byte() % 2 == 1;
+            let stored = if is_deflated { deflate.finish().unwrap() } else { content.clone() };
+            let method = self.one_of(&[if is_deflated { 8 } else { 0 }, 9, 12, 14, 93, 99, 1]);
+            let flags = self.one_of(&[0x800_u16, 1, 8, 0x41, 0x2000]);
+            let extra: Vec<u8> = match self.byte() {
+                0xf0.. => {
+                    self.are_right = false;
+                    [&1_u16.to_le_bytes()[..], &16_u16.to_le_bytes(), &self.number().to_le_bytes()]
+                        .concat()
+                }
+                _ => vec![],
+            };
+            let place = zip.len() as u64;
+            for (mark, is_list) in [(b"PK\x03\x04", false), (b"PK\x01\x02", true)] {
+                let mut head = mark.to_vec();
+                if is_list {
+                    head.extend(0x314_u16.to_le_bytes());
+                }
+                head.extend([20, flags, method, 0, 0x5a00].map(u16::to_le_bytes).concat());
+                for number in [crc.sum().into(), stored.len() as u64, content.len() as u64] {
+                    head.extend((self.mostly(number) as u32).to_le_bytes());
+                }
+                for length in [name.len(), extra.len()] {
+                    head.extend((self.mostly(length as u64) as u16).to_le_bytes());
+                }
+                if is_list {
+                    head.extend([0; 6]);
+                    let mode = self.one_of(&[0o100_644_u32, 0o120_777, 0o040_755, 0o010_644]);
+                    head.extend((mode << 16).to_le_bytes());
+                    head.extend((self.mostly(place) as u32).to_le_bytes());
+                }
+                head.extend([&name[..], &extra].concat());
+                if is_list {
+                    list.extend(head);
+                } else {
+                    zip.extend(head);
+                    zip.extend(&stored);
+                }
+            }
+        }
+        let (start, length) = (zip.len() as u64, list.len() as u64);
+        zip.extend(list);
+        let is_zip64 = self.byte() % 2 == 1;
+        let end = zip.len() as u64;
+        if is_zip64 {
+            zip.extend(b"PK\x06\x06");
+            zip.extend(self.mostly(44).to_le_bytes());
+            zip.extend([45, 0, 45, 0]);
+            zip.extend((self.mostly(0)).to_le_bytes());
+            for number in [count.into(), count.into(), length, start] {
+                zip.extend(self.mostly(number).to_le_bytes());
+            }
+            zip.extend(b"PK\x06\x07\0\0\0\0");
+            zip.extend(self.mostly(end).to_le_bytes());
+            zip.extend((self.mostly(1) as u32).to_le_bytes());
+        }
+        let most = |number: u64| if is_zip64 { u64::MAX } else { number };
+        zip.extend(b"PK\x05\x06");
+        for number in [0, 0, most(count.into()), most(count.into())] {
+            zip.extend((self.mostly(number) as u16).to_le_bytes());
+        }
+        for number in [most(length), most(start)] {
+            zip.extend((self.mostly(number) as u32).to_le_bytes());
+        }
+        let comment = vec![b'c'; usize::from(self.byte())];
+        zip.extend((self.mostly(comment.len() as u64) as u16).to_le_bytes());
+        zip.extend(comment);
+        zip
+    }
+
+    fn tar(&mut self) -> Vec<u8> {
+        let mut tar = vec![];
+        for i in 0..usize::from(self.byte() % 5) {
+            let name = self.name(i);
+            let mut short = &name[..name.len().min(100)];
+            match self.byte() % 4 {
+                1 => {
+                    self.entry(&mut tar, b"././@LongLink", b'L', &[&name[..], b"\0"].concat());
+                    short = b"short";
+                }
+                2 => {
+                    let note = [b" path=", &name[..], b"\n"].concat();
+                    let length = note.len() + if note.len() < 98 { 2 } else { 3 };
+                    let length = self.mostly(length as u64).to_string();
+                    let mut note = [length.as_bytes(), &note].concat();
+                    if self.byte() >= 0xf0 {
+                        self.are_right = false;
+                        note.extend(format!("12 size={}\n", self.number() % 1000).as_bytes());
+                    }
+                    self.entry(&mut tar, b"pax", b'x', &note);
+                    short = b"short";
+                }
+                3 => self.entry(&mut tar, b"pax_global_header", b'g', b"11 a=bcdef\n"),
+                _ => {}
+            }
+            let kind = self.one_of(b"05123467SKLMDVXxg");
+            let content = vec![b'd'; 300 * i];
+            self.entry(&mut tar, short, kind, &content);
+        }
+        let end = self.one_of(&[1024, 512, 0, 10_240]);
+        tar.extend(vec![0; end]);
+        // A tar without any entry is good only compressed.
+        self.are_right &= tar.len() > end;
+        tar
+    }
+
+    /// A head and its content, filled up to whole blocks.
+    fn entry(&mut self, tar: &mut Vec<u8>, name: &[u8], kind: u8, content: &[u8]) {
+        let is_ustar = self.byte() % 2 == 1;
+        let mut header = if is_ustar { tar::Header::new_ustar() } else { tar::Header::new_gnu() };
+        let bytes = header.as_mut_bytes();
+        bytes[..name.len()].copy_from_slice(name);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::new(kind));
+        header.set_size(self.mostly(content.len() as u64) & 0o77_777_777_777);
+        if kind == b'S' {
+            for place in 386..495 {
+                header.as_mut_bytes()[place] = b'0' + self.byte() % 8;
+            }
+        }
+        header.set_cksum();
+        let sum = u64::from(header.cksum().unwrap());
+        let digits = format!("{:06o}\0 ", self.mostly(sum) & 0o777_777);
+        header.as_mut_bytes()[148..156].copy_from_slice(digits.as_bytes());
+        tar.extend(header.as_bytes());
+        tar.extend(content);
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
 }

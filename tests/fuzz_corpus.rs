@@ -35,6 +35,11 @@ fn archive() {
 }
 
 #[test]
+fn archive_headers() {
+    run("archive_headers", targets::archive_headers);
+}
+
+#[test]
 fn weights() {
     run("weights", targets::weights);
 }

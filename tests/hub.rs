@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use common::report::seen;
+use common::report::{refused, seen};
 use common::server::Server;
 use common::{names, sha1};
 use d2l::prelude::*;
@@ -45,6 +45,117 @@ fn the_hub_finds_folders_then_archives_then_the_network() {
     assert_eq!(fs::read(folder.join("train/a/1.png")).unwrap(), b"a picture");
     let error = download_extract("unknown").unwrap_err().to_string();
     assert!(error.contains("hotdog, packed, ready, remote"), "{error}");
+}
+
+/// C13: an archive of one's own with another checksum is left as it is, and said to be there, with
+/// both checksums; the right one goes into the cache folder. What is damaged there is replaced.
+#[test]
+fn an_archive_of_ones_own_is_not_replaced() {
+    const NAME: &str = "an_archive_of_ones_own_is_not_replaced";
+    let own = b"a re-packed archive of one's own";
+    if common::in_child(NAME) {
+        let cache = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
+        fs::create_dir_all(&cache).unwrap();
+        fs::write(cache.join("set.zip"), "damaged").unwrap();
+        let body = archive();
+        let server = Server::file(body.clone());
+        DATA_HUB.insert("remote", (server.url("set.zip"), sha1(&body)));
+        assert_eq!(download("remote").unwrap(), cache.join("set.zip"));
+        assert_eq!(fs::read(cache.join("set.zip")).unwrap(), body);
+        assert_eq!(download_extract("remote").unwrap(), cache.join("set"));
+        assert_eq!(server.starts().len(), 1);
+        return;
+    }
+    let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = data.path().join("set.zip");
+    fs::write(&path, own).unwrap();
+    let text = common::run_with_data(NAME, "0", data.path(), cache.path());
+    assert_eq!(
+        (names(data.path()), fs::read(&path).unwrap()),
+        (vec!["set.zip".into()], own.into())
+    );
+    let start = text.find(&path.display().to_string()).unwrap_or_else(|| panic!("{text}"));
+    let note: Vec<_> = text[start..].lines().take(2).collect();
+    let note = note.join("\n");
+    for said in [&sha1(own), &sha1(&archive()), "left as it is", "unpack it"] {
+        assert!(note.contains(said), "{note}");
+    }
+    seen("an archive of one's own with another checksum", &note);
+}
+
+/// C13: without a network, too, the notice says what is there.
+#[test]
+fn the_notice_tells_of_an_archive_with_another_checksum() {
+    const NAME: &str = "the_notice_tells_of_an_archive_with_another_checksum";
+    if common::in_child(NAME) {
+        let folder = download_extract("cifar10").unwrap();
+        assert!(folder.join("test_batch.bin").is_file());
+        return;
+    }
+    let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = data.path().join("cifar-10-binary.tar.gz");
+    fs::write(&path, "re-packed").unwrap();
+    let text = common::run_with_data(NAME, "1", data.path(), cache.path());
+    assert!(text.contains("nor the right cifar-10-binary.tar.gz in"), "{text}");
+    assert!(text.contains("is not the file of \"cifar10\""), "{text}");
+    assert_eq!(fs::read(&path).unwrap(), b"re-packed");
+    assert_eq!(names(data.path()), ["cifar-10-binary.tar.gz"]);
+}
+
+/// A user without a home has a cache folder that nobody else can have filled: not one that others
+/// made below the folder for temporary files.
+#[test]
+fn a_cache_folder_of_others_is_not_trusted() {
+    const NAME: &str = "a_cache_folder_of_others_is_not_trusted";
+    const USER: &str = "54321";
+    if common::in_child(NAME) {
+        let body = archive();
+        DATA_HUB.insert("set", (Server::file(body.clone()).url("set.zip"), sha1(&body)));
+        match (download_extract("set"), std::env::var_os("TEST_IS_OWN").is_some()) {
+            (Ok(folder), true) => {
+                assert_eq!(fs::read(folder.join("train/a/1.png")).unwrap(), b"a picture");
+            }
+            (Err(error), false) => {
+                refused("a cache folder that others made", "d2l-54321", &error);
+            }
+            (result, _) => panic!("{result:?}"),
+        }
+        return;
+    }
+    // As a user without a home, in a folder where everybody may make files
+    let child = |folder: &std::path::Path, variables: &[(&str, &str)]| {
+        let this = std::env::current_exe().unwrap();
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(this);
+        command.args(["--exact", NAME, "--nocapture", "--test-threads=1"]).env("TMPDIR", folder);
+        for variable in ["HOME", "XDG_CACHE_HOME", "D2L_DATA_DIR", "D2L_REPORT_DIR", "D2L_OFFLINE"]
+        {
+            command.env_remove(variable);
+        }
+        command.env("D2L_TEST_CHILD", NAME).envs(variables.iter().copied()).output()
+    };
+    let temporary = || {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        folder
+    };
+    let theirs = temporary();
+    fs::create_dir_all(theirs.path().join("d2l-54321/set/train/a")).unwrap();
+    fs::write(theirs.path().join("d2l-54321/set/train/a/1.png"), "planted").unwrap();
+    let output = match child(theirs.path(), &[]) {
+        Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("setpriv:") => output,
+        _ => return println!("skipped: this user cannot become another"),
+    };
+    let text = |output: &std::process::Output| {
+        [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()
+    };
+    assert!(output.status.success(), "{}", text(&output));
+    let own = temporary();
+    let output = child(own.path(), &[("TEST_IS_OWN", "1")]).unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(names(own.path()), ["d2l-54321"]);
+    assert_eq!(names(&own.path().join("d2l-54321")), ["set", "set.zip"]);
 }
 
 #[test]

@@ -3,21 +3,21 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::{cache_dir, folders};
+use super::{folders, usable_cache_dir};
 use crate::data::builtin;
 use crate::{Error, Result};
 
 /// Draws hot dogs and other things, if that has not been done, and says why.
 pub(super) fn hotdog(error: &Error) -> Result<PathBuf> {
     say("photographs of hot dogs", "hotdog", "hotdog.zip", "the book's photographs", error);
-    builtin::hotdog_drawings(&cache_dir())
+    builtin::hotdog_drawings(&usable_cache_dir()?)
 }
 
 /// Draws ten kinds of things, if that has not been done, and says why.
 pub(super) fn cifar10(error: &Error) -> Result<PathBuf> {
     let archive = "cifar-10-binary.tar.gz";
     say("CIFAR-10", "cifar-10-batches-bin", archive, "the photographs", error);
-    builtin::cifar10_drawings(&cache_dir())
+    builtin::cifar10_drawings(&usable_cache_dir()?)
 }
 
 /// Says what is missing, once for each set.
@@ -29,7 +29,11 @@ fn say(what: &'static str, folder: &str, archive: &str, photographs: &str, error
     }
     said.push(what);
     let searched: Vec<_> = folders().iter().map(|folder| folder.display().to_string()).collect();
-    println!("No {what}: neither {folder}/ nor {archive} in {},", searched.join(", "));
+    // One that is there has another checksum, as was said before.
+    let is_there = folders().iter().any(|folder| folder.join(archive).is_file());
+    let archive_wanted = if is_there { "the right " } else { "" };
+    let searched = searched.join(", ");
+    println!("No {what}: neither {folder}/ nor {archive_wanted}{archive} in {searched},");
     println!("and {}", error.summary());
     println!("Using drawings made by this crate instead. For {photographs} unpack {archive}");
     println!("into a folder and name that folder in D2L_DATA_DIR.");

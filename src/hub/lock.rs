@@ -1,6 +1,6 @@
 //! Two programs that make the same file: the second one waits.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::{Error, Result};
 
 /// Opens `path` with `open`, and locks it until the answer is dropped; the system unlocks it when a
 /// program is killed. Waits for a program that has it, and begins anew if that one has moved or
-/// removed it in the meantime.
-pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Result<File> {
+/// removed it in the meantime. `None` on a file system that knows no locks.
+pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Result<Option<File>> {
     let mut told = false;
     loop {
         // What is written here must not end up elsewhere.
@@ -20,11 +20,10 @@ pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Res
         }
         let file = open().map_err(Error::io("write", path))?;
         match file.try_lock() {
-            Ok(()) if is_at(&file, path) => return Ok(file),
+            Ok(()) if is_at(&file, path) => return Ok(Some(file)),
             Ok(()) => continue,
             Err(std::fs::TryLockError::WouldBlock) => {}
-            // A file system without locks: go on without.
-            Err(std::fs::TryLockError::Error(_)) => return Ok(file),
+            Err(std::fs::TryLockError::Error(_)) => return Ok(None),
         }
         if !std::mem::replace(&mut told, true) {
             println!("Waiting for another program that is at work on {} ...", path.display());
@@ -34,12 +33,24 @@ pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Res
     }
 }
 
+/// Opens no link, should one be put there between the look and the opening.
+#[cfg(unix)]
+pub(super) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+}
+
+#[cfg(not(unix))]
+pub(super) fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
 /// Whether the open file is the one that the path names now.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |data: std::io::Result<std::fs::Metadata>| data.ok().map(|d| (d.dev(), d.ino()));
-    id(file.metadata()).is_some_and(|id_of_file| Some(id_of_file) == id(path.metadata()))
+    id(file.metadata()).is_some_and(|id_of_file| Some(id_of_file) == id(path.symlink_metadata()))
 }
 
 #[cfg(not(unix))]

@@ -5,6 +5,8 @@
 //! downloads go to the first of the two that can be written. With `D2L_OFFLINE=1` nothing is asked
 //! of the network.
 
+mod certificates;
+mod content;
 pub(crate) mod digest;
 mod download;
 mod drawings;
@@ -123,28 +125,74 @@ fn archive_stem(file: &str) -> String {
     }
 }
 
-/// The user's cache folder for this crate.
+/// The user's cache folder for this crate; for a user without a home one below the folder for
+/// temporary files, with the user's number in its name.
 fn cache_dir() -> PathBuf {
-    dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("d2l")
+    dirs::cache_dir().map_or_else(temporary_cache_dir, |folder| folder.join("d2l"))
+}
+
+#[cfg(unix)]
+fn temporary_cache_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("d2l-{}", rustix::process::getuid().as_raw()))
+}
+
+#[cfg(not(unix))]
+fn temporary_cache_dir() -> PathBuf {
+    std::env::temp_dir().join("d2l")
+}
+
+/// The cache folder, if what lies there can only have come from this user: in the folder for
+/// temporary files, anybody may have made it first.
+fn usable_cache_dir() -> Result<PathBuf> {
+    let folder = cache_dir();
+    #[cfg(unix)]
+    if dirs::cache_dir().is_none() {
+        use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Error::io("make the folder", folder)(error));
+            }
+            _ => {}
+        }
+        let data = std::fs::symlink_metadata(&folder).map_err(Error::io("read", &folder))?;
+        let is_own = data.is_dir() && data.uid() == rustix::process::getuid().as_raw();
+        if !is_own || data.mode() & 0o022 != 0 {
+            return Err(Error::file(
+                &folder,
+                "others can write to it, or made it",
+                "a folder of this user alone",
+                "set HOME or XDG_CACHE_HOME, or name a folder of your own in D2L_DATA_DIR",
+            ));
+        }
+    }
+    Ok(folder)
+}
+
+/// The folder that `D2L_DATA_DIR` names.
+fn data_dir() -> Option<PathBuf> {
+    let named = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty());
+    named.map(PathBuf::from)
 }
 
 /// The folders in which data is looked for, in order.
 fn folders() -> Vec<PathBuf> {
-    let named = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty());
-    named.map(PathBuf::from).into_iter().chain([cache_dir()]).collect()
+    data_dir().into_iter().chain(usable_cache_dir().ok()).collect()
 }
 
 /// The first folder that can be written to, made if need be.
 fn writable_folder() -> Result<PathBuf> {
-    let mut last = None;
-    for folder in folders() {
-        match ensure_writable(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) => last = Some(Error::io("write to the folder", folder)(error)),
-        }
+    if let Some(folder) = data_dir().filter(|folder| ensure_writable(folder).is_ok()) {
+        return Ok(folder);
     }
-    // `folders` names the cache folder always, so there was an error.
-    Err(last.unwrap_or_else(|| Error::Torch("no folder".into())))
+    let folder = usable_cache_dir()?;
+    ensure_writable(&folder).map_err(Error::io("write to the folder", &folder))?;
+    Ok(folder)
+}
+
+/// Waits until a new name in a folder is on the disk, where the system can say so.
+fn sync_folder(folder: &Path) {
+    // Some file systems know no such thing; the file itself is whole without it.
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 /// An empty file beside `path`, which may take its place; it is gone if it is dropped before.

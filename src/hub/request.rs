@@ -5,42 +5,89 @@ use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use flate2::read::MultiGzDecoder;
+use ureq::http::HeaderMap;
+
+use super::certificates;
 use crate::Result;
 use crate::interrupt::check_interrupt;
 
 /// What a server has sent.
 pub(super) enum News {
     /// The head of its answer.
-    Head {
-        status: u16,
-        /// The bytes that will follow, if it says so.
-        length: Option<u64>,
-        /// A page for people, not a file.
-        is_page: bool,
-    },
+    Head(Head),
     /// A piece of the body.
     Bytes(Vec<u8>),
     /// The body is whole, as far as the server's own words tell.
     End,
-    /// It went wrong. `passing`: a server was there, and it may go well a moment later.
-    Failed { reason: String, passing: bool },
+    /// It went wrong.
+    Failed(Problem),
+}
+
+/// The head of a server's answer.
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// The bytes that will follow, if it says so.
+    pub(super) length: Option<u64>,
+    /// A page for people, not a file.
+    pub(super) is_page: bool,
+    /// Which bytes of the file they are, in the server's own words.
+    pub(super) range: Option<String>,
+    /// What changes when the file does: a strong `ETag`, else `Last-Modified`.
+    pub(super) validator: Option<String>,
+    /// The bytes on the way are not those of the file, which is unpacked here.
+    pub(super) packed: bool,
+    /// It is encoded in a way that was not asked for and is not known here.
+    pub(super) unknown_encoding: Option<String>,
+}
+
+/// Why no answer, or not all of it, could be had.
+pub(super) struct Problem {
+    pub(super) reason: String,
+    /// A server was there, and it may go well a moment later.
+    pub(super) passing: bool,
+    /// What to do, where that is not the usual.
+    pub(super) todo: Option<String>,
+}
+
+impl Problem {
+    /// It will be the same again.
+    pub(super) fn lasting(reason: impl Into<String>) -> Problem {
+        Problem { reason: reason.into(), passing: false, todo: None }
+    }
+
+    /// It may be otherwise a moment later.
+    pub(super) fn passing(reason: impl Into<String>) -> Problem {
+        Problem { reason: reason.into(), passing: true, todo: None }
+    }
 }
 
 /// A request on its way.
 pub(super) struct Request(Receiver<News>);
 
 impl Request {
-    /// Asks for a file from byte `start` on.
-    pub(super) fn new(url: &str, start: u64) -> Request {
+    /// Asks for a file from byte `start` on, if it is still the one of the `validator`.
+    pub(super) fn new(url: &str, start: u64, validator: Option<&str>) -> Request {
         // A few pieces ahead of the disk, so that memory is bounded.
         let (sender, receiver) = sync_channel(16);
-        let url = url.to_string();
-        std::thread::spawn(move || {
-            if let Err(error) = read(&url, start, &sender) {
+        let (url, validator) = (url.to_string(), validator.map(String::from));
+        let news = sender.clone();
+        let thread = std::thread::Builder::new().name("d2l-download".into()).spawn(move || {
+            if let Err(problem) = read(&url, start, validator.as_deref(), &news) {
                 // Nobody may be waiting any more.
-                let _ = sender.send(failed(error));
+                let _ = news.send(News::Failed(problem));
             }
         });
+        if let Err(error) = thread {
+            let problem = Problem {
+                todo: Some(
+                    "end other programs, or raise the limit of processes (`ulimit -u`)".into(),
+                ),
+                ..Problem::lasting(format!("no thread can be started: {error}"))
+            };
+            // The channel is empty, and its other end is here.
+            let _ = sender.send(News::Failed(problem));
+        }
         Request(receiver)
     }
 
@@ -49,19 +96,15 @@ impl Request {
         let (silence, start) = (longest_silence(), Instant::now());
         loop {
             check_interrupt()?;
-            match self.0.recv_timeout(Duration::from_millis(50)) {
+            let reason = match self.0.recv_timeout(Duration::from_millis(50)) {
                 Ok(news) => return Ok(news),
-                Err(RecvTimeoutError::Timeout) if start.elapsed() < silence => {}
+                Err(RecvTimeoutError::Timeout) if start.elapsed() < silence => continue,
                 Err(RecvTimeoutError::Timeout) => {
-                    let seconds = silence.as_secs_f64();
-                    let reason = format!("nothing came for {seconds} s");
-                    return Ok(News::Failed { reason, passing: false });
+                    format!("nothing came for {} s", silence.as_secs_f64())
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    let reason = "the connection's thread ended".into();
-                    return Ok(News::Failed { reason, passing: false });
-                }
-            }
+                Err(RecvTimeoutError::Disconnected) => "the connection's thread ended".into(),
+            };
+            return Ok(News::Failed(Problem::lasting(reason)));
         }
     }
 }
@@ -75,50 +118,104 @@ fn longest_silence() -> Duration {
 
 /// What went wrong, without the library's name for the kind of it. Where nobody can be reached, a
 /// reader without a network is not to wait for it again and again.
-fn failed(error: ureq::Error) -> News {
+fn problem(error: ureq::Error) -> Problem {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Some((reason, todo)) = certificates::explain(&error) {
+        return Problem { reason, passing: false, todo: Some(todo) };
+    }
     match error {
-        ureq::Error::Io(error) => News::Failed {
+        ureq::Error::Io(error) => Problem {
             passing: matches!(
                 error.kind(),
                 BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
             ),
-            reason: error.to_string(),
+            ..Problem::lasting(error.to_string())
         },
-        other => News::Failed { reason: other.to_string(), passing: false },
+        other => Problem::lasting(other.to_string()),
     }
 }
 
 /// Sends all news but a failure. An answer of `Ok` says that nobody listens, or that it has ended.
-fn read(url: &str, start: u64, news: &SyncSender<News>) -> std::result::Result<(), ureq::Error> {
+fn read(
+    url: &str,
+    start: u64,
+    validator: Option<&str>,
+    news: &SyncSender<News>,
+) -> std::result::Result<(), Problem> {
+    let certificates = match certificates::trusted() {
+        Ok(certificates) => certificates,
+        // Who asks for no encryption needs none, unless the server sends it elsewhere.
+        Err(_) if !url.to_lowercase().starts_with("https:") => certificates::none(),
+        Err((reason, todo)) => {
+            return Err(Problem { todo: Some(todo), ..Problem::lasting(reason) });
+        }
+    };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
+        .tls_config(ureq::tls::TlsConfig::builder().root_certs(certificates).build())
         .build()
         .into();
     // A compressed answer could not be gone on with.
     let mut request = agent.get(url).header("Accept-Encoding", "identity");
     if start > 0 {
         request = request.header("Range", format!("bytes={start}-"));
+        if let Some(validator) = validator {
+            request = request.header("If-Range", validator);
+        }
     }
-    let response = request.call()?;
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let head = News::Head {
+    let response = request.call().map_err(problem)?;
+    let headers = response.headers();
+    let encoding = header(headers, "content-encoding").unwrap_or_default().to_lowercase();
+    let encoding = encoding.trim();
+    let is_gzip = matches!(encoding, "gzip" | "x-gzip");
+    // Servers say it of a .tar.gz too, and mean the file itself: browsers do the same here.
+    let packed = is_gzip && !is_gzip_by_name(url);
+    let is_known = is_gzip || matches!(encoding, "" | "identity");
+    let kind = header(headers, "content-type").unwrap_or_default().to_lowercase();
+    let head = Head {
         status: response.status().as_u16(),
-        length: response.body().content_length(),
-        is_page: header("content-type").is_some_and(|kind| kind.starts_with("text/html")),
+        length: response.body().content_length().filter(|_| !packed),
+        is_page: kind.starts_with("text/html") || kind.starts_with("application/xhtml"),
+        range: header(headers, "content-range").map(String::from),
+        validator: strong_validator(headers),
+        packed,
+        unknown_encoding: (!is_known).then(|| encoding.to_string()),
     };
-    if news.send(head).is_err() {
+    if news.send(News::Head(head)).is_err() {
         return Ok(());
     }
-    let mut body = response.into_body().into_reader();
+    let body = response.into_body().into_reader();
+    let mut body: Box<dyn Read> =
+        if packed { Box::new(MultiGzDecoder::new(body)) } else { Box::new(body) };
     loop {
         let mut piece = vec![0; 1 << 16];
-        let count = body.read(&mut piece)?;
+        let count = body.read(&mut piece).map_err(|error| problem(error.into()))?;
         piece.truncate(count);
         let next = if count == 0 { News::End } else { News::Bytes(piece) };
         if news.send(next).is_err() || count == 0 {
             return Ok(());
         }
     }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What is another if one byte of the file is: an `ETag` that is not weak, else the time of its last
+/// change, if the answer was given in a later second.
+fn strong_validator(headers: &HeaderMap) -> Option<String> {
+    let tag = header(headers, "etag").map(str::trim);
+    if let Some(tag) = tag.filter(|tag| tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'))
+    {
+        return Some(tag.to_string());
+    }
+    let (changed, now) = (header(headers, "last-modified")?, header(headers, "date")?);
+    (changed.trim() != now.trim()).then(|| changed.trim().to_string())
+}
+
+fn is_gzip_by_name(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or(url).to_lowercase();
+    path.ends_with(".gz") || path.ends_with(".tgz")
 }

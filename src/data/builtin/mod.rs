@@ -101,6 +101,7 @@ fn make(
     }
     let drawn = work.path().join(name);
     fill(&drawn, &target)?;
+    work.sync()?;
     std::fs::rename(drawn, &target).map_err(Error::io(action, &target))?;
     Ok(target)
 }
@@ -129,11 +130,16 @@ fn draw<T: Send>(
     };
     let mut all = thread::scope(|scope| -> Result<Vec<(usize, T)>> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        let mut all = vec![];
+        // This thread draws too: there may be no other, where their number is limited.
+        let start = || thread::Builder::new().spawn_scoped(scope, work).ok();
+        let threads: Vec<_> = (1..cores).map_while(|_| start()).collect();
+        let mut all = work()?;
         for thread in threads {
-            let failed = |_| Err(Error::Torch("a drawing thread failed".into()));
-            all.extend(thread.join().unwrap_or_else(failed)?);
+            let ended = |_| {
+                let found = "a drawing thread ended by a panic";
+                Err(Error::invalid("drawing", found, "all drawings", "report this"))
+            };
+            all.extend(thread.join().unwrap_or_else(ended)?);
         }
         Ok(all)
     })?;
