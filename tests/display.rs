@@ -3,8 +3,13 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use common::picture;
+use common::report::refused;
 use d2l::prelude::*;
 
 /// Runs the test again with a folder for figures and answers the one figure.
@@ -113,4 +118,465 @@ fn apply_shows_what_a_transform_makes_several_times() {
         return apply(&picture(60, 40).into(), &RandomVerticalFlip::new(0.5), 2, 4, 1.5).unwrap();
     };
     assert!(svg.contains("<title>8 pictures in a grid</title>"));
+}
+
+type Point = (f64, f64);
+
+/// An animator of five curves, of which `curve` has these points.
+fn animator(xlim: Point, ylim: Point, curve: usize, points: &[Point]) -> Animator {
+    let mut animator = Animator::new("x", &["0", "1", "2", "3", "4"]);
+    animator = animator.xlim(xlim.0, xlim.1).ylim(ylim.0, ylim.1);
+    for &(x, y) in points {
+        let mut values = [None; 5];
+        values[curve] = Some(y);
+        animator.add(x, &values);
+    }
+    animator
+}
+
+/// The lines of the curves, in pixels: those above the legend's box.
+fn lines(svg: &str) -> Vec<Vec<Point>> {
+    let curves = svg.split(r#"opacity="0.85""#).next().unwrap();
+    let polylines = curves.split("<polyline").skip(1).filter(|line| line.contains(r#"width="2""#));
+    let points = |line: &str| {
+        let text = line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().to_string();
+        text.split_whitespace()
+            .map(|pair| pair.split_once(',').unwrap())
+            .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
+            .collect()
+    };
+    polylines.map(points).collect()
+}
+
+/// What stands in the figure, and where.
+fn texts(svg: &str) -> Vec<(Point, String)> {
+    let number = |tag: &str, name: &str| -> f64 {
+        tag.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+    };
+    let text = |part: &str| {
+        let (tag, rest) = part.split_once('>').unwrap();
+        let text = rest.split("</text>").next().unwrap().trim().to_string();
+        ((number(tag, " x"), number(tag, " y")), text)
+    };
+    svg.split("<text").skip(1).map(text).collect()
+}
+
+/// The plot's left, bottom, right and top, in pixels, with labels of three letters on the axes.
+const PLOT: [f64; 4] = [52., 251., 403., 10.];
+
+/// Where a point of the plot should be.
+fn pixel((x, y): Point, xlim: Point, ylim: Point) -> Point {
+    let [left, bottom, right, top] = PLOT;
+    (
+        left + (x - xlim.0) / (xlim.1 - xlim.0) * (right - left),
+        bottom + (y - ylim.0) / (ylim.1 - ylim.0) * (top - bottom),
+    )
+}
+
+/// How far a point is from a line.
+fn distance((x, y): Point, (from, to): (Point, Point)) -> f64 {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = dx * dx + dy * dy;
+    let part = ((x - from.0) * dx + (y - from.1) * dy) / length.max(1e-9);
+    let part = part.clamp(0., 1.);
+    (from.0 + part * dx - x).hypot(from.1 + part * dy - y)
+}
+
+/// What a curve is and what of it is to be seen, worked out by hand.
+type Clipped = (&'static str, Point, Point, &'static [Point], &'static [&'static [Point]]);
+
+const CLIPPED: &[Clipped] = &[
+    ("begins above", (0., 2.), (0., 1.), &[(0., 2.3), (2., 0.3)], &[&[(1.3, 1.), (2., 0.3)]]),
+    ("ends below", (0., 2.), (0., 1.), &[(0., 0.5), (2., -0.5)], &[&[(0., 0.5), (1., 0.)]]),
+    (
+        "leaves, crosses and comes back",
+        (0., 4.),
+        (0., 1.),
+        &[(0., 0.5), (1., 2.5), (3., -1.5), (4., 0.5)],
+        &[&[(0., 0.5), (0.25, 1.)], &[(1.75, 1.), (2.25, 0.)], &[(3.75, 0.), (4., 0.5)]],
+    ),
+    ("left and right", (1., 3.), (0., 1.), &[(0., 0.), (4., 1.)], &[&[(1., 0.25), (3., 0.75)]]),
+    ("both axes", (0., 2.), (0., 1.), &[(-1., -1.), (3., 3.)], &[&[(0., 0.), (1., 1.)]]),
+    ("passes by a corner", (0., 1.), (0., 1.), &[(-1., 0.5), (0.5, 2.)], &[]),
+    ("is above", (0., 1.), (0., 1.), &[(0., 2.), (0.5, 1.5), (1., 3.)], &[]),
+    ("is to the right", (0., 1.), (0., 1.), &[(2., 0.2), (3., 0.8)], &[]),
+    ("goes straight up", (0., 1.), (0., 1.), &[(0.5, -1.), (0.5, 7.)], &[&[(0.5, 0.), (0.5, 1.)]]),
+    ("lies on the edge", (0., 1.), (0., 1.), &[(0., 1.), (1., 1.)], &[&[(0., 1.), (1., 1.)]]),
+    (
+        "is within",
+        (0., 1.),
+        (0., 1.),
+        &[(0., 0.), (0.5, 1.), (1., 0.)],
+        &[&[(0., 0.), (0.5, 1.), (1., 0.)]],
+    ),
+    ("goes back in time", (0., 2.), (0., 1.), &[(2., 0.3), (0., 2.3)], &[&[(2., 0.3), (1.3, 1.)]]),
+    (
+        "comes from far away",
+        (0., 1.),
+        (0., 1.),
+        &[(-1e17, 0.25), (1e17, 0.75)],
+        &[&[(0., 0.5), (1., 0.5)]],
+    ),
+    (
+        "comes from the ends of the numbers",
+        (0., 1.),
+        (0., 1.),
+        &[(f64::MIN, 0.25), (f64::MAX, 0.25)],
+        &[&[(0., 0.25), (1., 0.25)]],
+    ),
+    ("is mirrored", (2., 0.), (1., 0.), &[(0., 2.3), (2., 0.3)], &[&[(1.3, 1.), (2., 0.3)]]),
+    (
+        "is a training's loss of 2.136",
+        (0., 5.),
+        (0., 1.),
+        &[(0.2, 2.136), (1.2, 0.136), (5., 0.136)],
+        &[&[(0.768, 1.), (1.2, 0.136), (5., 0.136)]],
+    ),
+];
+
+/// F2: a curve is cut where it leaves the plot, and keeps its slope; solid ones and dashed ones.
+#[test]
+fn curves_are_clipped_and_keep_their_slope() {
+    for &(name, xlim, ylim, points, expected) in CLIPPED {
+        let expected: Vec<Vec<Point>> = expected
+            .iter()
+            .map(|piece| piece.iter().map(|&point| pixel(point, xlim, ylim)).collect())
+            .collect();
+        let near = |a: Point, b: Point| (a.0 - b.0).hypot(a.1 - b.1) <= 1.;
+        // Number 4 is solid, too; the others have their dashes.
+        for curve in 0..5 {
+            let drawn = lines(animator(xlim, ylim, curve, points).figure().unwrap().svg());
+            let what = format!("curve {curve} that {name}: {drawn:?}, not {expected:?}");
+            if curve % 4 == 0 {
+                assert_eq!(drawn.len(), expected.len(), "{what}");
+                for (piece, expected) in drawn.iter().zip(&expected) {
+                    assert_eq!(piece.len(), expected.len(), "{what}");
+                    assert!(piece.iter().zip(expected).all(|(&a, &b)| near(a, b)), "{what}");
+                }
+                continue;
+            }
+            let segments = || expected.iter().flat_map(|piece| piece.windows(2));
+            let is_on_curve =
+                |&point: &Point| segments().any(|ends| distance(point, (ends[0], ends[1])) <= 1.5);
+            assert!(drawn.iter().flatten().all(is_on_curve), "{what}");
+            // A dash is at most 12 pixels long, a gap 4.
+            let ends = expected.iter().flat_map(|piece| [piece[0], *piece.last().unwrap()]);
+            let is_reached = |end: Point| {
+                drawn.iter().flatten().any(|&point| (point.0 - end.0).hypot(point.1 - end.1) < 6.)
+            };
+            assert!(ends.into_iter().all(is_reached), "{what}");
+        }
+    }
+}
+
+/// F2: several curves in one figure, and a curve that has no value at some places.
+#[test]
+fn each_of_several_curves_is_clipped() {
+    let mut both = Animator::new("x", &["0", "1", "2", "3", "4"]).xlim(0., 2.).ylim(0., 1.);
+    both.add(0., &[Some(2.3), None, None, None, Some(-1.)]);
+    both.add(1., &[None, None, None, None, None]);
+    both.add(2., &[Some(0.3), None, None, None, Some(1.)]);
+    let at = |x, y| pixel((x, y), (0., 2.), (0., 1.));
+    let drawn = lines(both.figure().unwrap().svg());
+    let expected = [[at(1.3, 1.), at(2., 0.3)], [at(1., 0.), at(2., 1.)]];
+    assert_eq!(drawn.len(), 2, "{drawn:?}");
+    for (line, expected) in drawn.iter().zip(expected) {
+        let off = |(a, b): (&Point, Point)| (a.0 - b.0).hypot(a.1 - b.1);
+        assert!(line.iter().zip(expected).all(|pair| off(pair) <= 1.), "{drawn:?}");
+    }
+}
+
+/// F2: a dot is where its point is, or nowhere.
+#[test]
+fn a_dot_outside_of_the_plot_is_not_drawn() {
+    let figure = |points: &[Point]| {
+        let animator = animator((0., 2.), (0., 1.), 1, points);
+        animator.figure().unwrap().svg().to_string()
+    };
+    for outside in [(2.1, 0.5), (-0.1, 0.5), (1., 1.1), (1., -0.1), (1e308, -1e308)] {
+        assert!(!figure(&[outside]).contains("<circle"), "{outside:?}");
+    }
+    for inside in [(0., 0.), (2., 1.), (0.5, 0.25), (0., 1.)] {
+        let (x, y) = pixel(inside, (0., 2.), (0., 1.));
+        let circle = format!(r#"cx="{}" cy="{}""#, x.round(), y.round());
+        assert!(figure(&[inside]).contains(&circle), "{inside:?}: no {circle}");
+    }
+    assert!(figure(&[(1., 0.5), (1., 0.5)]).contains("<circle"), "two points in one place");
+}
+
+/// What `make` answers, unless it takes too long.
+fn in_time<T: Send + 'static>(what: &str, make: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(make()));
+    let result = receiver.recv_timeout(Duration::from_secs(20));
+    result.unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+/// F11: ends that are not finite are an error, of either axis, with points or without.
+#[test]
+fn axes_without_an_end_are_errors() {
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    let ends = [(0., inf), (nan, 1.), (0., nan), (-inf, 0.), (-inf, inf), (inf, inf), (nan, nan)];
+    for (low, high) in ends {
+        for points in [&[][..], &[(inf, 0.5)], &[(nan, nan)], &[(0.5, 0.5), (1., 1.)]] {
+            for axis in ["xlim", "ylim"] {
+                let what = format!("{axis}({low}, {high})");
+                let points = points.to_vec();
+                let error = in_time(&what, move || {
+                    let (x, y) = if axis == "xlim" {
+                        ((low, high), (0., 1.))
+                    } else {
+                        ((0., 1.), (low, high))
+                    };
+                    animator(x, y, 0, &points).figure().err()
+                });
+                let error = error.unwrap_or_else(|| panic!("{what}"));
+                refused(&format!("an axis from {low} to {high}"), axis, &error);
+            }
+        }
+    }
+}
+
+/// F11: all other ends make a figure at once, with marks that can be told apart, also where they are
+/// huge, tiny, equal or nearly so.
+#[test]
+fn axes_of_every_length_have_marks() {
+    let cases: &[(f64, f64, &[&str])] = &[
+        (0., 1., &["0.0", "0.5", "1.0"]),
+        (1., 5., &["1.0", "2.0", "3.0", "4.0", "5.0"]),
+        (5., 1., &["5.0", "4.0", "3.0", "2.0", "1.0"]),
+        (1., 1., &["0.6", "0.8", "1.0", "1.2", "1.4"]),
+        (0., -0., &["-0.4", "-0.2", "0.0", "0.2", "0.4"]),
+        (-0., 1., &["0.0", "0.5", "1.0"]),
+        (-100., -100., &["-104.0", "-102.0", "-100.0", "-98.0", "-96.0"]),
+        (f64::MIN, f64::MAX, &["-1e308", "0", "1e308"]),
+        (1e308, -1e308, &["1.0e308", "5e307", "0", "-5e307", "-1.0e308"]),
+        (0., 1e-300, &["0", "5e-301", "1.0e-300"]),
+        (0., 5e-324, &["-0.4", "-0.2", "0.0", "0.2", "0.4"]),
+        (1e-310, -3e-310, &["-0.4", "-0.2", "0.0", "0.2", "0.4"]),
+        (5., 5. + 1e-16, &["4.6", "4.8", "5.0", "5.2", "5.4"]),
+        (5., 5.000_000_000_000_002, &["4.6", "4.8", "5.0", "5.2", "5.4"]),
+        (0., 3e6, &["0", "1e6", "2e6", "3e6"]),
+        (0., 0.000_04, &["0.00000", "0.00001", "0.00002", "0.00003", "0.00004"]),
+        (0., 0.3, &["0.0", "0.1", "0.2", "0.3"]),
+    ];
+    for &(low, high, expected) in cases {
+        let what = format!("xlim({low:e}, {high:e})");
+        let svg = in_time(&what, move || {
+            let animator = animator((low, high), (0., 1.), 0, &[(low, 0.), (high, 1.)]);
+            animator.figure().unwrap().svg().to_string()
+        });
+        well_formed(&svg);
+        let mut marks: Vec<_> =
+            texts(&svg).into_iter().filter(|((_, y), _)| *y > 255. && *y < 280.).collect();
+        marks.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+        let marks: Vec<&str> = marks.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(marks, expected, "{what}");
+        // The other axis has room for as wide a text.
+        let svg = in_time(&what, move || {
+            animator((0., 1.), (low, high), 0, &[]).figure().unwrap().svg().to_string()
+        });
+        assert!(!texts(&svg).is_empty(), "{what}");
+    }
+    for (low, high) in [(1e16, 1e16 + 2.), (f64::MAX, f64::MAX), (f64::MIN, 0.), (1e-5, 1.1e-5)] {
+        in_time(&format!("{low:e} to {high:e}"), move || {
+            animator((low, high), (high, low), 0, &[(low, high)]).figure().unwrap();
+        });
+    }
+}
+
+/// F11: points that are not finite are left out; axes that follow points bear all that are.
+#[test]
+fn axes_follow_points_of_every_size() {
+    const NAN: f64 = f64::NAN;
+    const INF: f64 = f64::INFINITY;
+    let cases: &[(&[Point], usize)] = &[
+        (&[], 0),
+        (&[(NAN, NAN), (NAN, 1.), (1., NAN)], 0),
+        (&[(INF, 1.), (-INF, 1.), (1., INF), (1., -INF)], 0),
+        (&[(3., 4.)], 1),
+        (&[(3., 4.), (3., 4.), (3., 4.)], 3),
+        (&[(0., 0.), (INF, INF), (1., 1.)], 2),
+        (&[(5e-324, 5e-324)], 1),
+        (&[(0., 5e-324), (5e-324, 0.)], 2),
+        (&[(1e-300, 2e-300), (2e-300, 1e-300)], 2),
+        (&[(f64::MIN, f64::MAX), (f64::MAX, f64::MIN)], 2),
+        (&[(f64::MAX, f64::MAX)], 1),
+        (&[(1e308, -1e308), (-1e308, 1e308), (0., 0.)], 3),
+        (&[(5., 5.), (5. + 1e-15, 5. - 1e-15)], 2),
+        (&[(-0., 0.), (0., -0.)], 2),
+    ];
+    for &(points, kept) in cases {
+        let what = format!("{points:?}");
+        let (svg, count) = in_time(&what, move || {
+            let mut animator = Animator::new("x", &["y"]);
+            points.iter().for_each(|&(x, y)| animator.add(x, &[Some(y)]));
+            (animator.figure().unwrap().svg().to_string(), animator.curve("y").len())
+        });
+        well_formed(&svg);
+        assert_eq!(count, kept, "{what}");
+        let is_seen = svg.contains("<circle") || !lines(&svg).is_empty();
+        assert_eq!(is_seen, kept > 0, "{what}: {svg}");
+    }
+}
+
+#[test]
+fn many_points_are_drawn_quickly() {
+    for (xlim, curve) in [((0., 1e5), 0), ((0., 1e5), 1), ((4e4, 5e4), 2)] {
+        let points: Vec<Point> = (0..100_000).map(|i| (f64::from(i), f64::from(i).sin())).collect();
+        let animator = animator(xlim, (-0.5, 0.5), curve, &points);
+        let start = Instant::now();
+        animator.figure().unwrap();
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        println!("{xlim:?}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn figures_have_bounds() {
+    let size = |width, height| {
+        let figure = Animator::new("x", &["y"]).figsize(width, height).figure().unwrap();
+        figure.svg().split("width=").nth(1).unwrap()[..15].to_string()
+    };
+    assert!(size(0, 0).starts_with(r#""200" heig"#), "{}", size(0, 0));
+    assert!(size(u32::MAX, u32::MAX).starts_with(r#""10000" he"#), "{}", size(u32::MAX, u32::MAX));
+}
+
+#[test]
+fn a_curve_that_is_not_there_has_no_points() {
+    assert!(Animator::new("x", &["test acc"]).curve("test_acc").is_empty());
+}
+
+/// Holds text to XML's rules: tags that are closed, attributes in quotes, known entities, characters
+/// that may be.
+fn well_formed(svg: &str) {
+    let may_be =
+        |c: char| matches!(c, '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    assert!(svg.chars().all(may_be), "{svg:?}");
+    for entity in svg.split('&').skip(1) {
+        let known = ["amp;", "lt;", "gt;", "quot;", "apos;"];
+        assert!(known.iter().any(|name| entity.starts_with(name)), "&{entity}");
+    }
+    let mut open = vec![];
+    for part in svg.split('<').skip(1) {
+        let (tag, _) = part.split_once('>').unwrap_or_else(|| panic!("<{part}"));
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "{svg}");
+        } else if !tag.ends_with('/') {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?} in {svg}");
+}
+
+#[test]
+fn text_of_every_kind_makes_whole_figures() {
+    let long = "very long ".repeat(500);
+    let names = [
+        "a < b & c > \"d\" 'e'",
+        "\u{0}\u{1}\u{7f}\u{85}\u{fffe}\u{ffff}",
+        "two\nlines\rand\ttabs",
+        "👩‍🔬 ホットドッグ",
+        "]]> <!-- -->",
+        "&#0; &amp;",
+        "EVCXR_END_CONTENT\nEVCXR_END_CONTENT",
+        "",
+        &long,
+    ];
+    let mut animator = Animator::new(names[0], &names).title(names[1]);
+    animator.add(0., &[Some(1.); 9]);
+    well_formed(animator.figure().unwrap().svg());
+    for name in names {
+        let mut animator = Animator::new(name, &[name]).title(name);
+        animator.add(0., &[Some(1.)]);
+        let figure = animator.figure().unwrap();
+        well_formed(figure.svg());
+        assert!(!figure.svg().lines().any(|line| line == "EVCXR_END_CONTENT"), "{name:?}");
+        assert_eq!(animator.curve(name), [(0., 1.)]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    const NAME: &str = "text_of_every_kind_makes_whole_figures";
+    if common::in_child(NAME) {
+        let images: Vec<Image> = names.iter().map(|_| picture(8, 8).into()).collect();
+        return show_images_with_titles(&images, 3, 3, &names, 1.).unwrap();
+    }
+    common::run_in_child(NAME, &[("D2L_FIGURE_DIR", folder.path())]);
+    well_formed(&fs::read_to_string(folder.path().join("figure-1.svg")).unwrap());
+}
+
+/// C17: grids that no memory holds, and numbers that do not fit into one.
+#[test]
+fn grids_that_cannot_be_are_errors() {
+    let images: Vec<Image> = (0..5).map(|_| picture(8, 8).into()).collect();
+    let show = |rows, columns, scale| {
+        in_time("a grid", {
+            let images = images.clone();
+            move || show_images(&images, rows, columns, scale)
+        })
+    };
+    let max = usize::MAX;
+    for (rows, columns, scale) in
+        [(1000, 10_000, 1.5), (max, 2, 1.5), (1 << 63, 2, 1.), (max, max, 1.), (1, 1 << 32, 1.)]
+    {
+        let error = show(rows, columns, scale).unwrap_err();
+        refused("a grid of more images than memory holds", "show_images", &error);
+    }
+    for (rows, columns) in [(0, 0), (0, max), (max, 0), (1, 4)] {
+        refused("a grid without places", "show_images", &show(rows, columns, 1.5).unwrap_err());
+    }
+    for scale in [0., -0., -1., 1e-3, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 500.] {
+        refused("a scale that cannot be", "show_images", &show(1, 5, scale).unwrap_err());
+    }
+    let error = in_time("apply", || {
+        apply(&picture(8, 8).into(), &RandomVerticalFlip::new(0.5), 1000, 10_000, 1.5).unwrap_err()
+    });
+    refused("a transform, shown ten million times", "show_images", &error);
+    let error =
+        apply(&picture(8, 8).into(), &RandomVerticalFlip::new(0.5), max, 3, 1.5).unwrap_err();
+    refused("a transform, shown without end", "show_images", &error);
+    let nothing = Image::from(d2l::image::RgbImage::new(0, 0));
+    let error = show_images(&[nothing], 1, 1, 1.).unwrap_err();
+    refused("an image without pixels, shown", "0×0", &error);
+}
+
+/// Images of a line of pixels; and no image at all.
+#[test]
+fn odd_images_are_shown() {
+    let Some(svg) = figure("odd_images_are_shown") else {
+        let images: Vec<Image> = vec![picture(5000, 1).into(), picture(1, 5000).into()];
+        show_images(&images, 1, 2, 1.).unwrap();
+        return show_images(&[] as &[Image], 1, 1, 1.).unwrap();
+    };
+    well_formed(&svg);
+    assert_eq!(decode(&svg).dimensions(), (2 * 152, 152));
+}
+
+/// Nobody reads any more, as in `program | head`: what is printed is lost, and nothing else.
+#[test]
+fn a_closed_pipe_does_not_end_the_work() {
+    const NAME: &str = "a_closed_pipe_does_not_end_the_work";
+    let mut progress = Progress::new("work", 3);
+    if common::in_child(NAME) {
+        progress.println("ready");
+        std::thread::sleep(Duration::from_secs(1));
+        progress.advance(3);
+        progress.println("more");
+        let mut animator = Animator::new("x", &["y"]);
+        animator.add(1., &[Some(1.)]);
+        animator.show().unwrap();
+        animator.evcxr_display();
+        let folder = std::env::var_os("D2L_FIGURE_DIR").unwrap();
+        return fs::write(std::path::Path::new(&folder).join("done"), "").unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = common::child(NAME);
+    command.env("D2L_FIGURE_DIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    assert!(output.lines().any(|line| line.unwrap().contains("ready")));
+    // The test's own report fails then.
+    child.wait().unwrap();
+    assert_eq!(common::names(folder.path()), ["done", "figure-1.svg"]);
 }

@@ -74,8 +74,11 @@ fn batches_lie_in_pinned_memory() {
     let set = small_set(6);
     let augs = compose![Resize::new([32, 32]), ToTensor];
     let images = || ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
+    let loader = || DataLoader::new(images(), 4).unwrap();
+    let (x, _) = loader().iter().next().unwrap().unwrap();
+    assert!(!x.is_pinned(gpu), "C27: not where nobody has asked for it");
     let mut count = 0;
-    for batch in DataLoader::new(images(), 4).unwrap().iter() {
+    for batch in loader().pin_memory(true).iter() {
         let (x, y) = batch.unwrap();
         assert!(x.is_pinned(gpu) && y.is_pinned(gpu));
         assert_eq!(x.stride(), [3 * 32 * 32, 1, 3 * 32, 3], "channels last");

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use common::server::{Server, Step, part};
 use d2l::Error;
@@ -91,6 +92,47 @@ fn loaders_testing_and_training_stop_and_go_on() {
     };
     assert_interrupted(train(1));
     assert_eq!(train(1).unwrap().animator.curve("train loss").len(), 3);
+}
+
+/// C6: the button works while a batch is waited for, as from a slow disk.
+#[test]
+fn a_loader_stops_while_it_waits() {
+    if in_live_kernel("a_loader_stops_while_it_waits").is_some() {
+        return;
+    }
+    #[derive(Debug)]
+    struct Slow;
+    impl Dataset for Slow {
+        fn len(&self) -> usize {
+            100
+        }
+        fn classes(&self) -> &[String] {
+            &[]
+        }
+        fn name(&self, index: usize) -> String {
+            index.to_string()
+        }
+        fn open(&self, index: usize) -> Result<(Image, i64)> {
+            if index > 3 {
+                std::thread::sleep(Duration::from_secs(60));
+            }
+            let pixel = d2l::data::FloatImage::new(1, 1, vec![[0.; 3]])?;
+            Ok((Image::Float(pixel), 0))
+        }
+    }
+    for workers in [1, 3] {
+        let loader = DataLoader::new(Slow, 4).unwrap().num_workers(workers);
+        let mut batches = loader.iter();
+        assert!(batches.next().unwrap().is_ok());
+        std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            press();
+        });
+        let start = Instant::now();
+        assert_interrupted(batches.next().unwrap());
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(batches.next().is_none());
+    }
 }
 
 #[test]

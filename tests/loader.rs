@@ -2,7 +2,17 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use common::report::refused;
 use common::{difference, small_set};
+use d2l::data::FloatImage;
 use d2l::prelude::*;
 
 fn folder(set: &tempfile::TempDir) -> ImageFolder {
@@ -163,17 +173,324 @@ fn a_folder_without_to_tensor_is_an_error() {
     assert!(DataLoader::new(folder, 0).is_err());
 }
 
+/// A data set of the reader's own: each image is one pixel, its place in the set.
+#[derive(Debug)]
+struct Own {
+    len: usize,
+    name: fn(usize) -> String,
+    open: fn(usize) -> Result<(Image, i64)>,
+}
+
+impl Dataset for Own {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    fn name(&self, index: usize) -> String {
+        (self.name)(index)
+    }
+
+    fn open(&self, index: usize) -> Result<(Image, i64)> {
+        (self.open)(index)
+    }
+}
+
+fn pixel(index: usize) -> Image {
+    Image::Float(FloatImage::new(1, 1, vec![[index as f32; 3]]).unwrap())
+}
+
+fn own(len: usize, open: fn(usize) -> Result<(Image, i64)>) -> Own {
+    Own { len, name: |index| format!("number {index}"), open }
+}
+
+/// What a loader's first epoch ends with, unless it does not end.
+fn last(loader: DataLoader) -> Option<Result<(Tensor, Tensor)>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(loader.iter().last()));
+    receiver.recv_timeout(Duration::from_secs(20)).expect("the epoch does not end")
+}
+
+fn labels(batches: &[(Tensor, Tensor)]) -> Vec<i64> {
+    batches.iter().flat_map(|(_, y)| Vec::<i64>::try_from(y).unwrap()).collect()
+}
+
+#[test]
+fn a_data_set_of_the_readers_own() {
+    let open = |index| Ok((pixel(index), -100 - index as i64));
+    for workers in [0, 1, 3, 1_000_000, usize::MAX] {
+        let loader = DataLoader::new(own(7, open), 3).unwrap().num_workers(workers);
+        let batches = epoch(&loader);
+        // Labels are the data set's own affair: -100 is one that losses pass over.
+        assert_eq!(labels(&batches), [-100, -101, -102, -103, -104, -105, -106], "{workers}");
+        let pixels = |(x, _): &(Tensor, Tensor)| Vec::<f32>::try_from(x.flatten(0, -1)).unwrap();
+        assert_eq!(pixels(&batches[2]), [6.; 3]);
+    }
+    let whole = DataLoader::new(own(7, open), usize::MAX).unwrap();
+    assert_eq!((whole.len(), epoch(&whole)[0].0.size()), (1, vec![7, 3, 1, 1]));
+    let empty = DataLoader::new(own(0, open), 3).unwrap();
+    assert!(empty.is_empty() && empty.iter().next().is_none());
+    let without_pixels =
+        |_| FloatImage::new(0, 0, vec![]).map(|numbers| (Image::Float(numbers), 0));
+    let nothing = DataLoader::new(own(2, without_pixels), 2).unwrap();
+    assert_eq!(epoch(&nothing)[0].0.size(), [2, 3, 0, 0]);
+}
+
+/// C5: whatever of a data set panics, its batch is an error; no thread dies that others wait for.
+#[test]
+fn a_data_set_that_panics_does_not_stop_the_epoch_for_ever() {
+    type Open = fn(usize) -> Result<(Image, i64)>;
+    let bad = |_| -> String { panic!("a name, on purpose") };
+    let cases: [(&str, &str, Open); 5] = [
+        ("images that are still pixels", "still pixels", |index| match index {
+            5 => Ok((common::picture(1, 1).into(), 0)),
+            _ => Ok((pixel(index), 0)),
+        }),
+        ("images of two sizes", "2×1 pixels", |index| match index {
+            5 => Ok((Image::Float(FloatImage::new(1, 2, vec![[0.; 3]; 2])?), 0)),
+            _ => Ok((pixel(index), 0)),
+        }),
+        ("a panic", "panicked", |index| match index {
+            5 => panic!("an image, on purpose"),
+            _ => Ok((pixel(index), 0)),
+        }),
+        ("an index out of range", "panicked", |index| Ok((pixel([0, 1, 2, 3, 4][index]), 0))),
+        ("an error", "cannot read", |index| match index {
+            5 => Image::open("/no/such.png").map(|image| (image, 0)),
+            _ => Ok((pixel(index), 0)),
+        }),
+    ];
+    for (what, found, open) in cases {
+        for workers in [1, 2, 3, 8] {
+            let loader = |name| {
+                let dataset = Own { len: 8, name, open };
+                DataLoader::new(dataset, 3).unwrap().num_workers(workers)
+            };
+            let named = last(loader(|index| format!("number {index}"))).unwrap().unwrap_err();
+            let unnamed = last(loader(bad)).unwrap().unwrap_err();
+            assert!(unnamed.to_string().contains(found), "{what}: {unnamed}");
+            if found != "cannot read" {
+                refused(&format!("a data set of one's own with {what}"), "number 5", &named);
+                refused(&format!("the same, whose names fail: {what}"), "image 5", &unnamed);
+            }
+        }
+    }
+}
+
+/// C5: a transform's error names its image; that name may panic as well.
+#[test]
+fn a_transform_that_fails_in_a_set_whose_names_panic_is_an_error() {
+    #[derive(Debug)]
+    struct Unnamed(Compose);
+    impl Dataset for Unnamed {
+        fn len(&self) -> usize {
+            6
+        }
+        fn classes(&self) -> &[String] {
+            &[]
+        }
+        fn name(&self, _: usize) -> String {
+            panic!("a name, on purpose")
+        }
+        fn open(&self, index: usize) -> Result<(Image, i64)> {
+            Ok((pixel(index), 0))
+        }
+        fn transform(&self) -> Option<&Compose> {
+            Some(&self.0)
+        }
+    }
+    for workers in [1, 4] {
+        let dataset = Unnamed(compose![Resize::new([2, 2])]);
+        let loader = DataLoader::new(dataset, 2).unwrap().num_workers(workers);
+        let error = last(loader).unwrap().unwrap_err();
+        assert!(error.to_string().contains("image 0"), "{error}");
+    }
+}
+
+/// C5: a panic in the reader's own thread passes; the loader is as it was.
+#[test]
+fn a_loader_outlives_a_data_set_that_panics_when_it_is_asked() {
+    struct Moody(Arc<AtomicBool>);
+    impl Moody {
+        fn ask(&self) {
+            assert!(!self.0.load(Ordering::Relaxed), "on purpose");
+        }
+    }
+    impl std::fmt::Debug for Moody {
+        fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            self.ask();
+            f.write_str("Moody")
+        }
+    }
+    impl Dataset for Moody {
+        fn len(&self) -> usize {
+            self.ask();
+            5
+        }
+        fn classes(&self) -> &[String] {
+            self.ask();
+            &[]
+        }
+        fn name(&self, _: usize) -> String {
+            String::new()
+        }
+        fn open(&self, index: usize) -> Result<(Image, i64)> {
+            Ok((pixel(index), index as i64))
+        }
+    }
+    let mood = Arc::new(AtomicBool::new(true));
+    let loader = DataLoader::new(Moody(mood.clone()), 2).unwrap();
+    let panics = |ask: &dyn Fn()| catch_unwind(AssertUnwindSafe(ask)).is_err();
+    assert!(
+        panics(&|| drop(loader.iter()))
+            && panics(&|| {
+                let _ = loader.len();
+            })
+    );
+    assert!(panics(&|| drop(format!("{loader:?}"))));
+    assert!(panics(&|| drop(loader.dataset().classes().to_vec())));
+    mood.store(false, Ordering::Relaxed);
+    let mut batches = loader.iter();
+    mood.store(true, Ordering::Relaxed);
+    let rest: Result<Vec<_>> = batches.by_ref().collect();
+    assert_eq!(labels(&rest.unwrap()), [0, 1, 2, 3, 4]);
+}
+
+/// An epoch that is left ends its work: each thread finishes its image, and that is all.
+#[test]
+fn nothing_is_made_for_an_epoch_that_was_left() {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let slow = own(10_000, |index| {
+        MADE.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(20));
+        Ok((pixel(index), 0))
+    });
+    let loader = DataLoader::new(slow, 100).unwrap().num_workers(2);
+    let batches = loader.iter();
+    thread::sleep(Duration::from_millis(200));
+    drop(batches);
+    let before = MADE.load(Ordering::Relaxed);
+    thread::sleep(Duration::from_millis(500));
+    let after = MADE.load(Ordering::Relaxed);
+    assert!(before > 0 && after <= before + 2, "{before}, then {after}");
+}
+
+/// An epoch takes memory for the batches on their way, not for all.
+#[test]
+fn a_large_data_set_takes_little_memory() {
+    const NAME: &str = "a_large_data_set_takes_little_memory";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    let Ok(before) = memory() else { return println!("skipped: no /proc/self/status") };
+    let large = own(10_000_000, |index| Ok((pixel(index), 0)));
+    let mut batches = DataLoader::new(large, 32).unwrap().shuffle(true).iter();
+    assert!(batches.next().unwrap().is_ok());
+    let more = memory().unwrap() - before;
+    // Eight bytes an image are its place in the order.
+    assert!(more < 200_000, "{more} KB");
+}
+
+/// The most memory that this process has had so far, in KB.
+fn memory() -> std::io::Result<usize> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    Ok(line.split_whitespace().nth(1).unwrap().parse().unwrap())
+}
+
+/// Threads whose stacks no memory holds: the system starts none.
+#[test]
+fn a_system_that_starts_no_thread_is_an_error() {
+    const NAME: &str = "a_system_that_starts_no_thread_is_an_error";
+    if !common::in_child(NAME) {
+        let stack = (1usize << 46).to_string();
+        let text = common::run_in_child(NAME, &[("RUST_MIN_STACK", Path::new(&stack))]);
+        assert!(text.contains("1 passed"), "{text}");
+        return;
+    }
+    let open = |index| Ok((pixel(index), 0));
+    let loader = DataLoader::new(own(9, open), 2).unwrap().num_workers(4);
+    let mut batches = loader.iter();
+    let error = batches.next().unwrap().unwrap_err();
+    refused("a system that starts no thread", "no thread", &error);
+    assert!(batches.next().is_none());
+}
+
+/// C27: memory that a GPU can copy from is for those who ask for it, and for training on a GPU.
+#[test]
+fn batches_can_be_asked_for_in_pinned_memory_anywhere() {
+    for pin in [true, false] {
+        let set = own(5, |index| Ok((pixel(index), index as i64)));
+        let loader = DataLoader::new(set, 2).unwrap().pin_memory(pin);
+        assert_eq!(labels(&epoch(&loader)), [0, 1, 2, 3, 4]);
+    }
+}
+
+/// `D2L_DATASET_LIMIT` takes the same images each time, and leaves no class out, however the classes
+/// lie in the set.
 #[test]
 fn the_limit_keeps_all_classes() {
     const NAME: &str = "the_limit_keeps_all_classes";
     if !common::in_child(NAME) {
-        let limit = [("D2L_DATASET_LIMIT", std::path::Path::new("6"))];
-        common::run_in_child(NAME, &limit);
+        for limit in ["1", "6", "32", "64", "200", "100000000000"] {
+            common::run_in_child(NAME, &[("D2L_DATASET_LIMIT", Path::new(limit))]);
+        }
         return;
+    }
+    let limit = d2l::quick::dataset_limit().unwrap();
+    // The label of an image, by its place: in turn, by threes, by eights, and class by class.
+    type Label = fn(usize) -> i64;
+    let sets: [(&str, usize, i64, Label); 6] = [
+        ("alternating", 256, 2, |i| i as i64 % 2),
+        ("threes", 600, 3, |i| i as i64 % 3),
+        ("eights", 1600, 8, |i| i as i64 % 8),
+        ("training drawings", 1200, 2, |i| i as i64 / 600),
+        ("test drawings", 400, 2, |i| i as i64 / 200),
+        ("training photographs", 2000, 2, |i| i as i64 / 1000),
+    ];
+    for (what, len, classes, label) in sets {
+        let loader = |batch_size| {
+            let set = own(len, |index| Ok((pixel(index), index as i64)));
+            DataLoader::new(set, batch_size).unwrap()
+        };
+        let indices = loader(4).indices();
+        assert_eq!(indices.len(), limit.min(len), "{what}");
+        assert_eq!(indices.len(), loader(4).num_examples(), "{what}");
+        assert_eq!(indices.len().div_ceil(4), loader(4).len(), "{what}");
+        // Each once, in the set's order.
+        assert!(indices.is_sorted_by(|a, b| a < b) && indices.iter().all(|&i| i < len), "{what}");
+        d2l::data::manual_seed(17);
+        let other = loader(7).shuffle(true);
+        assert_eq!(other.indices(), indices, "{what}: another seed");
+        // They are what the batches hold, in this order or shuffled.
+        let all: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
+        assert_eq!(labels(&epoch(&loader(4))), all, "{what}");
+        let shuffled: BTreeSet<i64> = labels(&epoch(&other)).into_iter().collect();
+        assert_eq!(shuffled.into_iter().collect::<Vec<_>>(), all, "{what}");
+        if limit > len {
+            assert_eq!(indices, (0..len).collect::<Vec<_>>(), "{what}");
+        }
+        for class in 0..classes {
+            let count = indices.iter().filter(|&&index| label(index) == class).count() as i64;
+            let share = indices.len() as i64 / classes;
+            if what.contains("drawings") || what.contains("photographs") {
+                assert!((count - share).abs() <= 1, "{what}, class {class}: {count} of {share}");
+            } else if limit >= 32 {
+                assert!(
+                    count > if classes == 8 { 0 } else { share / 3 },
+                    "{what}, class {class}: {count} of {share}"
+                );
+            }
+        }
     }
     let set = small_set(9);
     let loader = DataLoader::new(folder(&set), 4).unwrap();
-    assert_eq!((loader.len(), loader.num_examples()), (2, 6));
-    let labels: i64 = epoch(&loader).iter().map(|(_, y)| y.sum(Kind::Int64).int64_value(&[])).sum();
-    assert_eq!(labels, 3);
+    assert_eq!(loader.num_examples(), limit.min(18));
+    if limit > 1 {
+        assert_eq!(labels(&epoch(&loader)).iter().sum::<i64>(), limit.min(18) as i64 / 2);
+    }
 }

@@ -25,15 +25,17 @@ impl Kept {
         index: usize,
         decode: impl FnOnce() -> Result<RgbImage>,
     ) -> Result<RgbImage> {
-        if let Some(picture) = self.pictures[index].get() {
+        let Some(place) = self.pictures.get(index) else { return decode() };
+        if let Some(picture) = place.get() {
             return Ok(picture.clone());
         }
         let picture = decode()?;
         let size = picture.as_raw().len();
         let take = |free: usize| free.checked_sub(size);
-        if self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-            // Another thread may have been faster; the room is then taken twice, until the end.
-            let _ = self.pictures[index].set(picture.clone());
+        let has_room = self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        // Another thread may have been faster: its copy stays.
+        if has_room && place.set(picture.clone()).is_err() {
+            self.free.fetch_add(size, Ordering::Relaxed);
         }
         Ok(picture)
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
+use rand::RngExt;
 use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
@@ -29,6 +31,7 @@ pub struct DataLoader {
     batch_size: usize,
     shuffle: bool,
     num_workers: usize,
+    pin_memory: Option<bool>,
     seed: u64,
     epoch: AtomicU64,
 }
@@ -49,6 +52,7 @@ impl DataLoader {
             batch_size,
             shuffle: false,
             num_workers: cores.min(16),
+            pin_memory: None,
             seed: global_seed(),
             epoch: AtomicU64::new(0),
         })
@@ -59,9 +63,18 @@ impl DataLoader {
         DataLoader { shuffle, ..self }
     }
 
-    /// The number of threads, 1 at least.
+    /// The number of threads, from 1 to 256. Where the system starts fewer, these do the work.
     pub fn num_workers(self, num_workers: usize) -> DataLoader {
-        DataLoader { num_workers: num_workers.max(1), ..self }
+        DataLoader { num_workers: num_workers.clamp(1, 256), ..self }
+    }
+
+    /// Whether batches lie in memory that a GPU can copy from by itself, if there is a GPU and enough of
+    /// such memory (PyTorch: `pin_memory`). Without this, only those that
+    /// [`train_ch13`](crate::train::train_ch13) and
+    /// [`evaluate_accuracy_gpu`](crate::train::evaluate_accuracy_gpu) send to a GPU do: pinning takes
+    /// hundreds of megabytes of a GPU, also of one that nobody trains on.
+    pub fn pin_memory(self, pin_memory: bool) -> DataLoader {
+        DataLoader { pin_memory: Some(pin_memory), ..self }
     }
 
     /// Sets the epoch that [`iter`](Self::iter) starts next, from 0: a training that goes on after
@@ -92,19 +105,33 @@ impl DataLoader {
 
     /// Starts the next epoch: pictures `[N, 3, H, W]` (`f32`) and labels `[N]` (`i64`).
     pub fn iter(&self) -> Batches {
+        self.iter_for(Device::Cpu)
+    }
+
+    /// As [`iter`](Self::iter), for a loop that sends the batches to `device`.
+    pub(crate) fn iter_for(&self, device: Device) -> Batches {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
         let mut order = self.indices();
         if self.shuffle {
             order.shuffle(&mut generator(self.seed, epoch, u64::MAX));
         }
-        Batches::start(self, epoch, order)
+        Batches::start(self, epoch, order, self.pin_memory.unwrap_or(device.is_cuda()))
     }
 
     /// The places in the data set of an epoch's pictures, before they are shuffled: all, unless
-    /// `D2L_DATASET_LIMIT` bounds them, which takes them at even steps, so that all classes stay.
+    /// `D2L_DATASET_LIMIT` bounds them.
+    ///
+    /// The limit cuts the data set into as many parts of one length and takes a picture of each by
+    /// chance: the same ones each time, whatever the seed. So a class that lies together, as in an
+    /// [`ImageFolder`](super::ImageFolder), has its share to within one picture, and one whose pictures
+    /// lie at even steps has its share on average.
     pub fn indices(&self) -> Vec<usize> {
-        let (all, count) = (self.dataset.len(), self.num_examples());
-        (0..count).map(|i| i * all / count).collect()
+        let all = self.dataset.len();
+        let count = quick::dataset_limit().map_or(all, |limit| limit.min(all));
+        let mut rng = generator(0, 0, all as u64);
+        // In 128 bits, where the product has room.
+        let start = |part: usize| (part as u128 * all as u128 / count as u128) as usize;
+        (0..count).map(|part| rng.random_range(start(part)..start(part + 1))).collect()
     }
 }
 
@@ -123,26 +150,134 @@ type Batch = Result<(Tensor, Tensor)>;
 struct Parts {
     place: usize,
     indices: Vec<usize>,
-    samples: Mutex<Vec<Option<Sample>>>,
+    samples: Mutex<Samples>,
+}
+
+/// The pictures of a batch, and how many are missing.
+struct Samples {
+    made: Vec<Option<Sample>>,
+    missing: usize,
 }
 
 impl Parts {
+    fn new(place: usize, indices: Vec<usize>) -> Parts {
+        let made = indices.iter().map(|_| None).collect();
+        let samples = Mutex::new(Samples { made, missing: indices.len() });
+        Parts { place, indices, samples }
+    }
+
     /// Keeps a picture; whoever brings the last one gets all.
     fn put(&self, slot: usize, sample: Sample) -> Option<Vec<Sample>> {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        samples[slot] = Some(sample);
-        let is_whole = samples.iter().all(Option::is_some);
-        is_whole.then(|| std::mem::take(&mut *samples).into_iter().flatten().collect())
+        samples.made[slot] = Some(sample);
+        samples.missing -= 1;
+        let is_whole = samples.missing == 0;
+        is_whole.then(|| std::mem::take(&mut samples.made).into_iter().flatten().collect())
     }
 }
 
 /// The picture for one slot of a batch.
 type Job = (Arc<Parts>, usize);
 
-/// The batches of one epoch, in order. After an error there are no more; the stop button is one.
+/// What the threads of an epoch share.
+struct Shared {
+    dataset: Arc<dyn Dataset>,
+    seed: u64,
+    epoch: u64,
+    pin_memory: bool,
+    jobs: Mutex<mpsc::Receiver<Job>>,
+    /// Nobody waits for the batches any more.
+    is_left: AtomicBool,
+}
+
+impl Shared {
+    /// What a thread does. It must outlive every panic of the data set: a batch without an end would be
+    /// waited for.
+    fn work(&self, results: &mpsc::Sender<(usize, Batch)>) {
+        loop {
+            // The lock is held while waiting: the next idle thread gets the next job.
+            let job = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((parts, slot)) = job else { return };
+            if self.is_left.load(Ordering::Relaxed) {
+                return;
+            }
+            let sample = self.make_sample(parts.indices[slot]);
+            if let Some(samples) = parts.put(slot, sample) {
+                let collate = || self.collate(&parts.indices, samples);
+                let batch = catch_unwind(AssertUnwindSafe(collate))
+                    .unwrap_or_else(|_| Err(panicked("a panic while the batch was put together")));
+                if results.send((parts.place, batch)).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn make_sample(&self, index: usize) -> Sample {
+        let rng = &mut generator(self.seed, self.epoch, index as u64);
+        let make = || self.dataset.sample(index, rng);
+        catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
+            Err(panicked("the data set or a transform panicked").during(self.name(index)))
+        })
+    }
+
+    /// What messages call a picture, even where the data set's own name for it fails.
+    fn name(&self, index: usize) -> String {
+        catch_unwind(AssertUnwindSafe(|| self.dataset.name(index)))
+            .unwrap_or_else(|_| format!("image {index}"))
+    }
+
+    /// Pictures `[N, 3, H, W]` and labels `[N]`.
+    fn collate(&self, indices: &[usize], samples: Vec<Sample>) -> Batch {
+        let (mut pictures, mut labels) = (vec![], vec![]);
+        for (&index, sample) in indices.iter().zip(samples) {
+            let (image, label) = sample?;
+            let Image::Float(numbers) = image else {
+                let todo = "put ToTensor at the end of the transform given to the data set";
+                let name = self.name(index);
+                return Err(Error::invalid(name, "still pixels", "numbers for the net", todo));
+            };
+            let first = pictures.first().unwrap_or(&numbers);
+            let size = |numbers: &FloatImage| (numbers.width(), numbers.height());
+            if size(&numbers) != size(first) {
+                return Err(Error::invalid(
+                    self.name(index),
+                    format!("{}×{} pixels after the transform", numbers.width(), numbers.height()),
+                    format!("{}×{}, as the batch's first picture", first.width(), first.height()),
+                    "make all pictures one size with RandomResizedCrop, or Resize([256, 256])",
+                ));
+            }
+            pictures.push(numbers);
+            labels.push(label);
+        }
+        let (height, width) =
+            pictures.first().map_or((0, 0), |first| (first.height(), first.width()));
+        let x = memory::pixels([pictures.len(), height, width], |places| {
+            let mut places = places.iter_mut();
+            for picture in &pictures {
+                picture.each(|pixel| {
+                    if let Some(place) = places.next() {
+                        place.write(pixel);
+                    }
+                });
+            }
+        })?;
+        // Channels lie side by side in memory: libtorch's channels-last layout.
+        let (x, y) = (x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&labels)?);
+        let is_pinned = self.pin_memory && num_gpus() > 0;
+        Ok(if is_pinned { (pinned(x), pinned(y)) } else { (x, y) })
+    }
+}
+
+/// The batches of one epoch, in order. After an error there are no more; the stop button is one, also
+/// while a batch is waited for.
 pub struct Batches {
+    shared: Arc<Shared>,
     jobs: Option<mpsc::Sender<Job>>,
-    waiting: std::vec::IntoIter<Arc<Parts>>,
+    /// What has not been handed out.
+    waiting: std::vec::IntoIter<usize>,
+    batch_size: usize,
+    handed_out: usize,
     results: mpsc::Receiver<(usize, Batch)>,
     /// Batches that came before their turn.
     early: BTreeMap<usize, Batch>,
@@ -151,72 +286,80 @@ pub struct Batches {
 }
 
 impl Batches {
-    fn start(loader: &DataLoader, epoch: u64, order: Vec<usize>) -> Batches {
-        let chunks = order.chunks(loader.batch_size).map(<[usize]>::to_vec);
-        let batches: Vec<_> = (0..)
-            .zip(chunks)
-            .map(|(place, indices)| {
-                let samples = Mutex::new(indices.iter().map(|_| None).collect());
-                Arc::new(Parts { place, indices, samples })
-            })
-            .collect();
-        let count = batches.len();
-        let (job_sender, job_receiver) = mpsc::channel::<Job>();
+    fn start(loader: &DataLoader, epoch: u64, order: Vec<usize>, pin_memory: bool) -> Batches {
+        let (job_sender, job_receiver) = mpsc::channel();
         let (result_sender, results) = mpsc::channel();
-        let job_receiver = Arc::new(Mutex::new(job_receiver));
+        let shared = Arc::new(Shared {
+            dataset: loader.dataset.clone(),
+            seed: loader.seed,
+            epoch,
+            pin_memory,
+            jobs: Mutex::new(job_receiver),
+            is_left: AtomicBool::new(false),
+        });
+        let mut num_workers = 0;
         for _ in 0..loader.num_workers.min(order.len()) {
-            let (jobs, results) = (job_receiver.clone(), result_sender.clone());
-            let (dataset, seed) = (loader.dataset.clone(), loader.seed);
-            thread::spawn(move || {
-                loop {
-                    // The lock is held while waiting: the next idle thread gets the next job.
-                    let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok((parts, slot)) = job else { break };
-                    let sample = make_sample(&*dataset, seed, epoch, parts.indices[slot]);
-                    if let Some(samples) = parts.put(slot, sample) {
-                        let batch = collate(&*dataset, &parts.indices, samples);
-                        if results.send((parts.place, batch)).is_err() {
-                            break;
-                        }
-                    }
+            let (shared, results) = (shared.clone(), result_sender.clone());
+            match thread::Builder::new().spawn(move || shared.work(&results)) {
+                Ok(_) => num_workers += 1,
+                Err(error) if num_workers == 0 => {
+                    let _ = result_sender.send((0, Err(no_thread(&error))));
+                    break;
                 }
-            });
+                Err(_) => break,
+            }
         }
         let mut batches = Batches {
+            shared,
             jobs: Some(job_sender),
-            waiting: batches.into_iter(),
+            count: order.len().div_ceil(loader.batch_size),
+            waiting: order.into_iter(),
+            batch_size: loader.batch_size,
+            handed_out: 0,
             results,
             early: BTreeMap::new(),
             next: 0,
-            count,
         };
         // While the net learns from one, another is ready and a third in the making; more of them
         // where threads are many, as each puts a batch together by itself, or batches are small.
-        for _ in 0..2 + loader.num_workers / loader.batch_size.min(8) {
+        for _ in 0..2 + num_workers / loader.batch_size.min(8) {
             batches.hand_out();
         }
         batches
     }
 
     fn hand_out(&mut self) {
-        if let (Some(jobs), Some(parts)) = (&self.jobs, self.waiting.next()) {
-            for slot in 0..parts.indices.len() {
-                // Only fails when all threads are gone; `receive` says so then.
-                let _ = jobs.send((parts.clone(), slot));
-            }
+        let indices: Vec<usize> = self.waiting.by_ref().take(self.batch_size).collect();
+        let (Some(jobs), false) = (&self.jobs, indices.is_empty()) else { return };
+        let parts = Arc::new(Parts::new(self.handed_out, indices));
+        self.handed_out += 1;
+        for slot in 0..parts.indices.len() {
+            // Only fails when all threads are gone; `receive` says so then.
+            let _ = jobs.send((parts.clone(), slot));
         }
     }
 
     fn receive(&mut self) -> Batch {
         loop {
+            check_interrupt()?;
             if let Some(batch) = self.early.remove(&self.next) {
                 return batch;
             }
-            match self.results.recv() {
-                Ok((place, batch)) => self.early.insert(place, batch),
-                Err(_) => return Err(broken("a thread of the loader ended")),
-            };
+            match self.results.recv_timeout(Duration::from_millis(50)) {
+                Ok((place, batch)) => drop(self.early.insert(place, batch)),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(panicked("all threads of the loader ended"));
+                }
+            }
         }
+    }
+
+    /// Ends the work of the threads: each finishes its picture, and takes no other.
+    fn stop(&mut self) {
+        self.next = self.count;
+        self.jobs = None;
+        self.shared.is_left.store(true, Ordering::Relaxed);
     }
 }
 
@@ -227,72 +370,36 @@ impl Iterator for Batches {
         if self.next == self.count {
             return None;
         }
-        let batch = check_interrupt().and_then(|()| self.receive());
+        let batch = self.receive();
         if batch.is_ok() {
             self.next += 1;
             self.hand_out();
         } else {
-            self.next = self.count;
-            self.jobs = None;
+            self.stop();
         }
         Some(batch)
     }
 }
 
-fn make_sample(dataset: &dyn Dataset, seed: u64, epoch: u64, index: usize) -> Sample {
-    // A transform that panics would leave its batch without an end.
-    let make = || dataset.sample(index, &mut generator(seed, epoch, index as u64));
-    catch_unwind(AssertUnwindSafe(make))
-        .unwrap_or_else(|_| Err(broken("a transform panicked").during(dataset.name(index))))
-}
-
-fn broken(found: &str) -> Error {
-    let todo = "look for a panic in the output above";
-    Error::invalid("DataLoader", found, "transforms that return errors", todo)
-}
-
-/// Pictures `[N, 3, H, W]` and labels `[N]`.
-fn collate(dataset: &dyn Dataset, indices: &[usize], samples: Vec<Sample>) -> Batch {
-    let (mut pictures, mut labels) = (vec![], vec![]);
-    for (&index, sample) in indices.iter().zip(samples) {
-        let (image, label) = sample?;
-        let name = dataset.name(index);
-        let Image::Float(numbers) = image else {
-            let todo = "put ToTensor at the end of the transform given to the data set";
-            return Err(Error::invalid(&name, "still pixels", "numbers for the net", todo));
-        };
-        let first = pictures.first().unwrap_or(&numbers);
-        let size = |numbers: &FloatImage| (numbers.width(), numbers.height());
-        if size(&numbers) != size(first) {
-            return Err(Error::invalid(
-                &name,
-                format!("{}×{} pixels after the transform", numbers.width(), numbers.height()),
-                format!("{}×{}, as the batch's first picture", first.width(), first.height()),
-                "make all pictures one size with RandomResizedCrop, or Resize([256, 256])",
-            ));
-        }
-        pictures.push(numbers);
-        labels.push(label);
+impl Drop for Batches {
+    fn drop(&mut self) {
+        self.stop();
     }
-    let (height, width) = pictures.first().map_or((0, 0), |first| (first.height(), first.width()));
-    let x = memory::pixels([pictures.len(), height, width], |places| {
-        let mut places = places.iter_mut();
-        for picture in &pictures {
-            picture.each(|pixel| {
-                if let Some(place) = places.next() {
-                    place.write(pixel);
-                }
-            });
-        }
-    })?;
-    // Channels lie side by side in memory: libtorch's channels-last layout.
-    let (x, y) = (x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&labels)?);
-    Ok((for_the_gpu(x), for_the_gpu(y)))
 }
 
-/// Where there is a GPU: memory that it can copy from by itself, if there is enough of it.
-fn for_the_gpu(tensor: Tensor) -> Tensor {
+fn panicked(found: &str) -> Error {
+    let todo = "look for a panic in the output above";
+    Error::invalid("DataLoader", found, "data sets and transforms that return errors", todo)
+}
+
+fn no_thread(error: &std::io::Error) -> Error {
+    let found = format!("the system starts no thread: {error}");
+    let todo = "close other programs, or raise the limit of processes (ulimit -u)";
+    Error::invalid("DataLoader", found, "one thread or more", todo)
+}
+
+/// The tensor in memory that a GPU can copy from by itself, if there is enough of it.
+fn pinned(tensor: Tensor) -> Tensor {
     // tch's `pin_memory` names a device, of which libtorch warns each time.
-    let pinned = (num_gpus() > 0).then(|| tensor.f_internal_pin_memory(Device::Cuda(0)));
-    pinned.and_then(Result::ok).unwrap_or(tensor)
+    tensor.f_internal_pin_memory(Device::Cuda(0)).unwrap_or(tensor)
 }

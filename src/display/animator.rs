@@ -1,13 +1,14 @@
 //! Curves that grow while a net trains (d2l: appendix, `Animator`).
 
-use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
-use super::figure::{FONTS, Figure, escape};
+use super::axis::Axis;
+use super::clip::{contains, visible};
+use super::figure::{FONTS, Figure, escape, plain};
 use super::jupyter::{self, INTERVAL, Place};
 use crate::{Error, Result};
 
@@ -90,28 +91,32 @@ impl Animator {
         self
     }
 
-    /// The ends of the horizontal axis; without this they follow the points.
+    /// The ends of the horizontal axis; without this they follow the points. Curves are cut where they
+    /// leave the plot. With `low` above `high` the axis is mirrored; ends that cannot be told apart are
+    /// moved apart; ends that are not finite are an error of [`figure`](Self::figure).
     pub fn xlim(mut self, low: f64, high: f64) -> Animator {
         self.xlim = Some((low, high));
         self
     }
 
-    /// The ends of the vertical axis; without this they follow the points.
+    /// The ends of the vertical axis, as those of the horizontal one ([`xlim`](Self::xlim)).
     pub fn ylim(mut self, low: f64, high: f64) -> Animator {
         self.ylim = Some((low, high));
         self
     }
 
-    /// The figure's width and height in screen pixels.
+    /// The figure's width and height in screen pixels, from 200 and 150 to 10,000.
     pub fn figsize(mut self, width: u32, height: u32) -> Animator {
-        self.size = (width.max(200), height.max(150));
+        self.size = (width.clamp(200, 10_000), height.clamp(150, 10_000));
         self
     }
 
-    /// Adds a point at `x` to each curve that has a value.
+    /// Adds a point at `x` to each curve that has a value. A point that is not finite is left out; the
+    /// curve goes on from the one before it.
     pub fn add(&mut self, x: f64, values: &[Option<f64>]) {
         for (curve, value) in self.curves.iter_mut().zip(values) {
-            curve.extend(value.filter(|y| y.is_finite()).map(|y| (x, y)));
+            let point = value.map(|y| (x, y)).filter(|(x, y)| x.is_finite() && y.is_finite());
+            curve.extend(point);
         }
         if jupyter::is_live() {
             let mut state = self.state();
@@ -143,21 +148,37 @@ impl Animator {
         std::mem::take(&mut *state).place.is_some()
     }
 
-    /// The points of a curve; none if the legend does not have this name.
+    /// The points of a curve. If the legend does not have this name, there are none, and a line on
+    /// standard error says which names it has.
     pub fn curve(&self, name: &str) -> &[(f64, f64)] {
-        let place = self.legend.iter().position(|other| other == name);
-        place.map_or(&[], |i| &self.curves[i])
+        match self.legend.iter().zip(&self.curves).find(|(other, _)| *other == name) {
+            Some((_, curve)) => curve,
+            None => {
+                let names = self.legend.join(", ");
+                super::complain(format_args!("no curve is named {name:?}; there are: {names}"));
+                &[]
+            }
+        }
     }
 
     /// Draws what is there.
     ///
     /// # Errors
-    /// The axes have no length.
+    /// An end given to [`xlim`](Self::xlim) or [`ylim`](Self::ylim) is not finite.
     pub fn figure(&self) -> Result<Figure> {
+        let points = self.curves.iter().flatten();
+        let x = match self.xlim {
+            Some(ends) => Axis::new("xlim", ends, 5)?,
+            None => Axis::around(points.clone().map(|point| point.0), 5),
+        };
+        let y = match self.ylim {
+            Some(ends) => Axis::new("ylim", ends, 6)?,
+            None => Axis::around(points.map(|point| point.1), 6),
+        };
         let mut svg = String::new();
-        self.draw(&mut svg).map_err(|error| {
-            let todo = "give xlim and ylim a low end below the high end";
-            Error::invalid("Animator", error.to_string(), "axes with a length", todo)
+        self.draw(x, y, &mut svg).map_err(|error| {
+            let todo = "please report this";
+            Error::invalid("Animator", error.to_string(), "a figure", todo)
         })?;
         let names = escape(&self.legend.join(", "));
         let role = format!(r#"<svg role="img" aria-label="curves: {names}" "#);
@@ -173,23 +194,27 @@ impl Animator {
         if self.complete() { Ok(()) } else { figure.show() }
     }
 
-    fn draw(&self, svg: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
+    fn draw(
+        &self,
+        x: Axis,
+        y: Axis,
+        svg: &mut String,
+    ) -> std::result::Result<(), Box<dyn std::error::Error>> {
         let area = SVGBackend::with_string(svg, self.size).into_drawing_area();
         area.fill(&WHITE)?;
         let font = (FONTS, 13);
+        let longest = y.labels().map(|label| label.len()).max().unwrap_or(0) as u32;
+        let label_width = (12 + 7 * longest).clamp(42, self.size.0 / 2);
         let mut builder = ChartBuilder::on(&area);
-        builder.margin(10).margin_right(16).x_label_area_size(38).y_label_area_size(42);
+        builder.margin(10).margin_right(16).x_label_area_size(38).y_label_area_size(label_width);
         if !self.title.is_empty() {
-            builder.caption(&self.title, (FONTS, 15));
+            builder.caption(plain(&self.title), (FONTS, 15));
         }
-        let x_range = self.range(self.xlim, |&(x, _)| x);
-        let y_range = self.range(self.ylim, |&(_, y)| y);
-        let mut chart = builder.build_cartesian_2d(x_range, y_range)?;
+        let (x_limits, y_limits) = (x.limits(), y.limits());
+        let mut chart = builder.build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
-            .x_desc(&self.xlabel)
-            .x_labels(5)
-            .y_labels(6)
+            .x_desc(plain(&self.xlabel))
             .label_style(font)
             .axis_desc_style(font)
             .light_line_style(TRANSPARENT)
@@ -198,13 +223,14 @@ impl Animator {
         for (i, (points, name)) in self.curves.iter().zip(&self.legend).enumerate() {
             let style = COLOURS[i % COLOURS.len()].stroke_width(2);
             let (dash, gap) = DASHES[i % DASHES.len()];
-            let line: Vec<_> = points.to_vec();
+            let pieces = visible(points, x_limits, y_limits).into_iter();
             let series = if dash == 0 {
-                chart.draw_series(LineSeries::new(line, style))?
+                chart.draw_series(pieces.map(|piece| PathElement::new(piece, style)))?
             } else {
-                chart.draw_series(DashedLineSeries::new(line, dash, gap, style))?
+                let dashed = |piece| DashedPathElement::new(piece, dash, gap, style);
+                chart.draw_series(pieces.map(dashed))?
             };
-            series.label(name).legend(move |(x, y)| {
+            series.label(plain(name)).legend(move |(x, y)| {
                 let ends = [(x, y), (x + 24, y)];
                 if dash == 0 {
                     PathElement::new(ends.to_vec(), style).into_dyn()
@@ -213,8 +239,11 @@ impl Animator {
                 }
             });
             // A single point makes no line.
-            if let [point] = points[..] {
-                chart.draw_series([Circle::new(point, 3, style.filled())])?;
+            if let Some((&first, others)) = points.split_first()
+                && others.iter().all(|&other| other == first)
+                && contains(first, x_limits, y_limits)
+            {
+                chart.draw_series([Circle::new(first, 3, style.filled())])?;
             }
         }
         chart
@@ -229,21 +258,6 @@ impl Animator {
         Ok(())
     }
 
-    /// The axis's ends: those given, else those of the points with a little room.
-    fn range(&self, limits: Option<(f64, f64)>, pick: impl Fn(&(f64, f64)) -> f64) -> Range<f64> {
-        if let Some((low, high)) = limits {
-            return low..if high > low { high } else { low + 1. };
-        }
-        let values = || self.curves.iter().flatten().map(&pick);
-        let low = values().fold(f64::INFINITY, f64::min);
-        let high = values().fold(f64::NEG_INFINITY, f64::max);
-        match high - low {
-            span if span > 0. => low - span * 0.05..high + span * 0.05,
-            _ if low.is_finite() => low - 0.5..low + 0.5,
-            _ => 0. ..1.,
-        }
-    }
-
     /// Shows the figure as the last expression of a cell.
     pub fn evcxr_display(&self) {
         if self.complete() {
@@ -251,7 +265,7 @@ impl Animator {
         }
         match self.figure() {
             Ok(figure) => figure.evcxr_display(),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => super::complain(error),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Figure {
         }
         let path = next_path()?;
         self.save(&path)?;
-        println!("figure: {}", path.display());
+        super::say(format_args!("figure: {}", path.display()));
         Ok(())
     }
 
@@ -76,7 +76,17 @@ fn next_path() -> Result<PathBuf> {
 
 /// Text for an SVG's content or attribute.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    plain(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// Text on one line, of characters that XML can hold.
+pub(super) fn plain(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if is_plain(c) { c } else { ' ' }).collect()
 }
 
 /// Fonts that have Latin letters and kana and kanji, on whatever system shows the figure.

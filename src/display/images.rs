@@ -18,6 +18,9 @@ const UNIT: f64 = 72.;
 const DENSITY: f64 = 2.;
 const GAP: u32 = 8;
 const TITLE: u32 = 20;
+/// What a JPEG file can be, and what a page can hold.
+const MAX_SIDE: u64 = 65_535;
+const MAX_PIXELS: u64 = 100_000_000;
 
 /// Shows pictures in a grid, row by row, each with its own ratio of width to height (d2l:
 /// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide.
@@ -25,7 +28,8 @@ const TITLE: u32 = 20;
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 ///
 /// # Errors
-/// No rows or no columns, or fewer places than pictures.
+/// No rows or no columns, fewer places than pictures, a scale that makes a cell smaller than a pixel or
+/// larger than 4,000, or a grid of more than 100 million pixels.
 pub fn show_images(
     images: &[impl std::borrow::Borrow<Image>],
     num_rows: usize,
@@ -66,9 +70,59 @@ pub fn apply(
     num_cols: usize,
     scale: f64,
 ) -> Result<()> {
+    let places = Grid::new(1, num_rows, num_cols, scale, false)?.places;
     let each = |i| aug.apply(image.clone(), &mut generator(global_seed(), 0, i));
-    let images = (0..(num_rows * num_cols) as u64).map(each).collect::<Result<Vec<Image>>>()?;
+    let images = (0..places).map(each).collect::<Result<Vec<Image>>>()?;
     show_images(&images, num_rows, num_cols, scale)
+}
+
+/// Sizes in pixels of the picture.
+struct Grid {
+    places: u64,
+    columns: u64,
+    /// Width and height of a cell, without its title.
+    cell: u32,
+    title: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Grid {
+    fn new(
+        count: usize,
+        num_rows: usize,
+        num_cols: usize,
+        scale: f64,
+        has_titles: bool,
+    ) -> Result<Grid> {
+        let refused = |expected: &str, todo: &str| {
+            let found = format!("{count} pictures, {num_rows} × {num_cols} places, scale {scale}");
+            Err(Error::invalid("show_images", found, expected, todo))
+        };
+        let cell = (scale * UNIT).round();
+        if !(1. ..=4000.).contains(&cell) {
+            let expected = "a scale at which a cell is 1 to 4000 pixels wide";
+            return refused(expected, "give a scale of about 1.5");
+        }
+        let (rows, columns) = (num_rows as u64, num_cols as u64);
+        let places = rows.saturating_mul(columns);
+        if places < count.max(1) as u64 {
+            return refused("a place for each picture", "give more rows or columns");
+        }
+        let cell = (cell * DENSITY) as u32;
+        let title = if has_titles { TITLE * DENSITY as u32 } else { 0 };
+        let width = columns.saturating_mul((cell + GAP).into());
+        let height = rows.saturating_mul((cell + GAP + title).into());
+        if width.max(height) > MAX_SIDE || width.saturating_mul(height) > MAX_PIXELS {
+            let expected = "at most 65535 pixels either way and 100 million in all";
+            let found =
+                format!("{num_rows} × {num_cols} places at scale {scale}: {width}×{height} pixels");
+            let todo = "show fewer images, or give a smaller scale";
+            return Err(Error::invalid("show_images", found, expected, todo));
+        }
+        // Both are at most MAX_SIDE.
+        Ok(Grid { places, columns, cell, title, width: width as u32, height: height as u32 })
+    }
 }
 
 fn grid(
@@ -78,31 +132,21 @@ fn grid(
     titles: &[&str],
     scale: f64,
 ) -> Result<Figure> {
-    let cell = (scale * UNIT).round();
-    if num_rows * num_cols < images.len().max(1) || !(1. ..=4000.).contains(&cell) {
-        return Err(Error::invalid(
-            "show_images",
-            format!("{} pictures, {num_rows} × {num_cols} places, scale {scale}", images.len()),
-            "a place for each picture, and a scale of about 1.5",
-            "give more rows or columns",
-        ));
-    }
-    let pixels = (cell * DENSITY) as u32;
-    let title = if titles.is_empty() { 0 } else { TITLE * DENSITY as u32 };
-    let (step_x, step_y) = (pixels + GAP, pixels + GAP + title);
-    let (width, height) = (num_cols as u32 * step_x, num_rows as u32 * step_y);
+    let Grid { columns, cell, title, width, height, .. } =
+        Grid::new(images.len(), num_rows, num_cols, scale, !titles.is_empty())?;
     let mut canvas = RgbImage::from_pixel(width, height, Rgb([255; 3]));
     let mut labels = String::new();
-    for (i, image) in images.iter().enumerate() {
-        let picture = fit(&image.borrow().to_pixels(), pixels)?;
-        let (x, y) = ((i % num_cols) as u32 * step_x, (i / num_cols) as u32 * step_y);
-        let left = x + (pixels - picture.width()) / 2;
-        let top = y + title + (pixels - picture.height()) / 2;
+    for (i, image) in (0u64..).zip(images) {
+        let picture = fit(&image.borrow().to_pixels(), cell)?;
+        let x = (i % columns) as u32 * (cell + GAP);
+        let y = (i / columns) as u32 * (cell + GAP + title);
+        let left = x + (cell - picture.width()) / 2;
+        let top = y + title + (cell - picture.height()) / 2;
         replace(&mut canvas, &picture, left.into(), top.into());
-        if let Some(text) = titles.get(i) {
+        if let Some(text) = titles.get(i as usize) {
             labels += &format!(
                 r#"<text x="{}" y="{}" text-anchor="middle">{}</text>"#,
-                f64::from(x + pixels / 2) / DENSITY,
+                f64::from(x + cell / 2) / DENSITY,
                 f64::from(y + title) / DENSITY - 6.,
                 escape(text)
             );

@@ -28,7 +28,7 @@ pub(crate) fn is_live() -> bool {
 
 /// Sends a line to the kernel. Only for a live one: others would show it.
 pub(crate) fn send(kind: &str, content: &Value) {
-    println!("\u{1e}jupyter/1 {kind} {content}");
+    super::say(format_args!("\u{1e}jupyter/1 {kind} {content}"));
 }
 
 /// What a page can show: contents by MIME type, of which it takes the best that it knows.
@@ -53,7 +53,7 @@ pub(crate) fn show(data: &Data) {
 /// Shows content as what the cell is worth. Its lines must not start as evcxr's marks do.
 pub(crate) fn show_as_result(data: &Data) {
     for (mime_type, text) in data {
-        println!("EVCXR_BEGIN_CONTENT {mime_type}\n{text}\nEVCXR_END_CONTENT");
+        super::say(format_args!("EVCXR_BEGIN_CONTENT {mime_type}\n{text}\nEVCXR_END_CONTENT"));
     }
 }
 

@@ -5,10 +5,15 @@
 //! are; in a program it becomes a file, and a line names it.
 
 mod animator;
+mod axis;
+mod clip;
 mod figure;
 mod images;
 pub(crate) mod jupyter;
 mod progress;
+
+use std::fmt::Display;
+use std::io::{self, Write};
 
 pub use animator::Animator;
 pub use figure::Figure;
@@ -16,12 +21,23 @@ pub use images::{apply, show_images, show_images_with_titles};
 pub use jupyter::clear_output;
 pub use progress::Progress;
 
+/// Prints a line as `println!` does, which panics when nobody reads any more, as in `program | head`.
+/// The work whose progress is told goes on then.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// The same on standard error.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
 /// Shows text: what a cell's last expression is worth.
 pub(crate) fn show_text(text: &str) {
     if jupyter::in_notebook() {
         jupyter::show_as_result(&[("text/plain", text.to_string())]);
     } else {
-        println!("{text}");
+        say(text);
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::jupyter::{self, INTERVAL, Place};
+use super::say;
 
 /// What takes less than this shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -68,7 +69,7 @@ impl Progress {
 
     /// So many parts more are done.
     pub fn advance(&mut self, parts: u64) {
-        self.done += parts;
+        self.done = self.done.saturating_add(parts);
         let interval = if matches!(self.output, Output::Lines) { LINE_INTERVAL } else { INTERVAL };
         let due = match self.drawn {
             None if matches!(self.output, Output::Lines) => self.start.elapsed() > LINE_INTERVAL,
@@ -85,11 +86,11 @@ impl Progress {
         self.note = note.into();
     }
 
-    /// Prints a line above a terminal's bar; elsewhere as `println!` does.
+    /// Prints a line, above a terminal's bar; without a panic where nobody reads it.
     pub fn println(&self, line: &str) {
         match &self.output {
-            Output::Terminal(bar) => bar.suspend(|| println!("{line}")),
-            Output::Page(_) | Output::Lines => println!("{line}"),
+            Output::Terminal(bar) => bar.suspend(|| say(line)),
+            Output::Page(_) | Output::Lines => say(line),
         }
     }
 
@@ -113,7 +114,7 @@ impl Progress {
                 bar.set_length(self.total.max(1));
                 bar.set_position(self.done);
             }
-            Output::Lines => println!("  {text}"),
+            Output::Lines => say(format_args!("  {text}")),
         }
     }
 

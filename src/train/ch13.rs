@@ -246,7 +246,7 @@ pub fn train_ch13(
     for epoch in 0..num_epochs {
         // Sums of the loss, of right answers, of examples
         metric.reset();
-        for (i, batch) in train_iter.iter().enumerate() {
+        for (i, batch) in train_iter.iter_for(device).enumerate() {
             let (x, y) = batch?;
             timer.start();
             let (l, acc) = step(net, &x, &y, loss, trainer, devices, &mut replicas)

@@ -58,7 +58,7 @@ pub(super) fn evaluate(
     // Summed up on the device and read once
     let mut right = Tensor::f_zeros([0i64; 0], (Kind::Int64, device))?;
     let mut count = 0;
-    for batch in data_iter.iter() {
+    for batch in data_iter.iter_for(device) {
         let (x, y) = batch?;
         let range = label_range(&y)?;
         let test = || -> Result<Tensor> {

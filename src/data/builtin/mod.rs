@@ -18,7 +18,7 @@ use image::codecs::jpeg::JpegEncoder;
 use rand::RngExt;
 
 use super::rng::generator;
-use crate::display::Progress;
+use crate::display::{Progress, say};
 use crate::hub::WorkFolder;
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
@@ -112,7 +112,7 @@ fn draw<T: Send>(
     target: &Path,
     each: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    println!("Drawing {count} pictures into {} ...", target.display());
+    say(format_args!("Drawing {count} pictures into {} ...", target.display()));
     let next = AtomicUsize::new(0);
     let progress = Mutex::new(Progress::new("drawing", count as u64));
     let work = || -> Result<Vec<(usize, T)>> {
@@ -130,16 +130,16 @@ fn draw<T: Send>(
     };
     let mut all = thread::scope(|scope| -> Result<Vec<(usize, T)>> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        // This thread draws too: there may be no other, where their number is limited.
-        let start = || thread::Builder::new().spawn_scoped(scope, work).ok();
-        let threads: Vec<_> = (1..cores).map_while(|_| start()).collect();
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work);
+        // This thread is one of them, should the system start no other.
+        let threads: Vec<_> = (1..cores).map_while(|i| spawn(i).ok()).collect();
         let mut all = work()?;
         for thread in threads {
-            let ended = |_| {
-                let found = "a drawing thread ended by a panic";
-                Err(Error::invalid("drawing", found, "all drawings", "report this"))
+            let failed = |_| {
+                let todo = "look for a panic in the output above, and report it";
+                Err(Error::invalid("drawing", "a thread panicked", "drawings", todo))
             };
-            all.extend(thread.join().unwrap_or_else(ended)?);
+            all.extend(thread.join().unwrap_or_else(failed)?);
         }
         Ok(all)
     })?;
