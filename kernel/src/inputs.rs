@@ -22,7 +22,7 @@ pub struct Queue {
 pub fn queue() -> (Inputs, Queue) {
     let (requests, from_requests) = channel(64);
     // Short, as a program may print faster than a page shows it.
-    let (output, from_output) = channel(16);
+    let (output, from_output) = channel(8);
     (Inputs { requests, output }, Queue { requests: from_requests, output: from_output })
 }
 

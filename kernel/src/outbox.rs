@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 /// So many bytes may wait for a client.
-pub const FULL: usize = 1 << 22;
+pub const FULL: usize = 1 << 21;
 /// A full client that takes less than [`PACE`] bytes in this time is not waited for.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 const PACE: usize = 1 << 16;

@@ -61,8 +61,10 @@ pub struct Streams {
 const TOGETHER: Duration = Duration::from_millis(10);
 /// Output that has no pause is shown after so long.
 const AT_LAST: Duration = Duration::from_millis(100);
-/// So many bytes on standard error are sent on at once; more than a pipe holds.
-const MUCH: usize = 1 << 18;
+/// So many bytes are read at once.
+const PIECE: usize = 1 << 14;
+/// So many bytes on standard error are sent on at once: what a pipe holds.
+const MUCH: usize = 1 << 16;
 /// A panic's report may be the cell's end; with a backtrace that takes a while to come.
 const REPORT: Duration = Duration::from_secs(2);
 /// A report that still goes on then is followed by other text.
@@ -88,7 +90,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
     };
     let (mut output, mut from_evcxr) = (File::from(output), File::from(from_evcxr));
     let mut to_program = Some(File::from(to_program));
-    let mut buffer = vec![0; 1 << 16];
+    let mut buffer = vec![0; PIECE];
     attendant.send(Event::Started(pid))?;
     loop {
         let readable =
@@ -122,7 +124,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
                 }
             }
         }
-        if ready[1] && !attendant.read_errors()? && !ready[2] {
+        if ready[1] && !attendant.read_errors(MUCH)? && !ready[2] {
             // Closed by the program.
             std::thread::sleep(TOGETHER);
         }
@@ -291,12 +293,13 @@ impl Attendant<'_> {
         self.send(Event::Display(DisplayKind::Display, content))
     }
 
-    /// Reads what is there on standard error, without waiting. Answers whether there was anything.
-    fn read_errors(&mut self) -> Result<bool> {
+    /// Reads what is there on standard error, without waiting, until there are so many bytes. Returns
+    /// whether there was anything.
+    fn read_errors(&mut self, limit: usize) -> Result<bool> {
         let mut buffer = [0; 4096];
         let before = self.error_text.len();
         // A program may write faster than this reads.
-        while self.error_text.len() < MUCH {
+        while self.error_text.len() < limit {
             let mut fds = [PollFd::new(&self.errors, PollFlags::IN)];
             wait(&mut fds, Some(Duration::ZERO))?;
             if !fds[0].revents().contains(PollFlags::IN) {
@@ -308,7 +311,7 @@ impl Attendant<'_> {
             }
         }
         if self.error_text.len() == before {
-            return Ok(before >= MUCH);
+            return Ok(before >= limit);
         }
         self.error_time = Instant::now();
         if before == 0 {
@@ -354,7 +357,8 @@ impl Attendant<'_> {
 
     /// All that is on standard error by now and was not sent on.
     fn take_errors(&mut self) -> Result<String> {
-        self.read_errors()?;
+        // All that the pipe holds.
+        self.read_errors(2 * MUCH)?;
         let bytes = std::mem::take(&mut self.error_text);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }

@@ -24,7 +24,7 @@ const BEGIN_CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
 const END_CONTENT: &str = "EVCXR_END_CONTENT";
 
 /// So much text goes on without waiting for the end of its line.
-const PIECE: usize = 1 << 16;
+const PIECE: usize = 1 << 14;
 /// A display line or a block of more bytes than this is no figure but text without an end.
 const LONGEST: usize = 1 << 27;
 
