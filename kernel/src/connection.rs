@@ -1,10 +1,11 @@
 //! Connection files, and the sockets of both sides.
 
-use std::net::TcpListener;
+use std::net;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::connection_info::{ConnectionInfo, Transport};
+use tokio::net::TcpListener;
 use zeromq::Socket;
 
 /// Reads the file with which Jupyter starts a kernel.
@@ -39,10 +40,11 @@ pub fn read(path: &Path) -> Result<ConnectionInfo> {
 /// A connection of our own on loopback, with free ports and another key.
 ///
 /// The listeners hold the ports until evcxr is to bind them.
-pub fn on_loopback() -> Result<(ConnectionInfo, Vec<TcpListener>)> {
+pub fn on_loopback() -> Result<(ConnectionInfo, Vec<net::TcpListener>)> {
     let mut listeners = vec![];
     let mut port = || -> Result<u16> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
+        let listener =
+            net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
         let port = listener.local_addr()?.port();
         listeners.push(listener);
         Ok(port)
@@ -62,17 +64,27 @@ pub fn on_loopback() -> Result<(ConnectionInfo, Vec<TcpListener>)> {
     Ok((info, listeners))
 }
 
-/// A socket that Jupyter connects to.
+/// A port that Jupyter connects to.
+pub async fn listen(info: &ConnectionInfo, port: u16) -> Result<TcpListener> {
+    // ZeroMQ's name for all addresses.
+    let ip = if info.ip == "*" { "0.0.0.0" } else { info.ip.as_str() };
+    TcpListener::bind((ip, port)).await.with_context(|| cannot_listen(info, port))
+}
+
+/// A socket of zeromq's that Jupyter connects to.
 pub async fn bind<S: Socket>(info: &ConnectionInfo, port: u16) -> Result<S> {
     let mut socket = S::new();
     let address = format!("tcp://{}:{port}", info.ip);
-    socket.bind(&address).await.with_context(|| {
-        format!(
-            "cannot listen on {address}: another program has the port, or the address is not this \
-             machine's\n  what to do: start the kernel again; Jupyter will take other ports"
-        )
-    })?;
+    socket.bind(&address).await.with_context(|| cannot_listen(info, port))?;
     Ok(socket)
+}
+
+fn cannot_listen(info: &ConnectionInfo, port: u16) -> String {
+    format!(
+        "cannot listen on tcp://{}:{port}: another program has the port, or the address is not this \
+         machine's\n  what to do: start the kernel again; Jupyter will take other ports",
+        info.ip
+    )
 }
 
 #[cfg(test)]

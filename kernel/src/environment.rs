@@ -1,16 +1,29 @@
 //! The one place that changes this process's environment.
-//!
-//! Its functions are for the start of `main` only, before there is a second thread that could read
-//! the environment. That makes them sound.
 
-/// Sets a variable for the program that runs the cells.
-pub fn set(name: &str, value: impl AsRef<std::ffi::OsStr>) {
-    // SAFETY: see above.
-    unsafe { std::env::set_var(name, value) };
-}
+use std::ffi::OsStr;
+use std::marker::PhantomData;
 
-/// Takes a variable from the program that runs the cells.
-pub fn remove(name: &str) {
-    // SAFETY: see above.
-    unsafe { std::env::remove_var(name) };
+/// Whoever has it knows that there is no second thread that could read the environment. It stays on
+/// the first thread, and is given up before another one is started.
+pub struct Alone(PhantomData<*const ()>);
+
+impl Alone {
+    /// # Safety
+    ///
+    /// No other thread may run as long as the value is in use.
+    pub unsafe fn assume() -> Alone {
+        Alone(PhantomData)
+    }
+
+    /// Sets a variable for the program that runs the cells.
+    pub fn set(&self, name: &str, value: impl AsRef<OsStr>) {
+        // SAFETY: no other thread runs.
+        unsafe { std::env::set_var(name, value) };
+    }
+
+    /// Takes a variable from the program that runs the cells.
+    pub fn remove(&self, name: &str) {
+        // SAFETY: no other thread runs.
+        unsafe { std::env::remove_var(name) };
+    }
 }

@@ -9,17 +9,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::connection_info::ConnectionInfo;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Sender, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use zeromq::util::PeerIdentity;
 use zeromq::{
     DealerSendHalf, DealerSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket,
+    ZmqMessage,
 };
 
+use crate::inputs::Inputs;
 use crate::message::{Key, Message};
 use crate::relay::{Input, pass_on};
 use crate::{connection, names, outline};
@@ -52,17 +54,37 @@ impl Settings {
 /// A running evcxr. Dropping it ends it.
 pub struct Evcxr {
     pub key: Key,
-    pub shell: DealerSendHalf,
-    pub control: DealerSendHalf,
-    pub stdin: DealerSendHalf,
+    to: Outgoing,
     /// They hold the process, too.
     _tasks: JoinSet<()>,
     /// evcxr ends when its standard input does.
     _input: ChildStdin,
 }
 
+/// What is on its way to evcxr's sockets.
+struct Outgoing {
+    shell: UnboundedSender<ZmqMessage>,
+    control: UnboundedSender<ZmqMessage>,
+    stdin: UnboundedSender<ZmqMessage>,
+}
+
+/// Messages go on as evcxr reads them; it may be busy. One that has ended is told of elsewhere.
+impl Evcxr {
+    pub fn shell(&self, message: &Message) {
+        let _ = self.to.shell.send(message.seal(&self.key));
+    }
+
+    pub fn control(&self, message: &Message) {
+        let _ = self.to.control.send(message.seal(&self.key));
+    }
+
+    pub fn stdin(&self, message: &Message) {
+        let _ = self.to.stdin.send(message.seal(&self.key));
+    }
+}
+
 /// Starts evcxr and waits until it answers. What comes from it goes to `inputs`.
-pub async fn start(settings: &Settings, inputs: &Sender<Input>) -> Result<Evcxr> {
+pub async fn start(settings: &Settings, inputs: &Inputs) -> Result<Evcxr> {
     const TRIES: usize = 3;
     let mut reason = String::new();
     for _ in 0..TRIES {
@@ -77,10 +99,10 @@ pub async fn start(settings: &Settings, inputs: &Sender<Input>) -> Result<Evcxr>
         // Waiting for the child would close it.
         let input = child.stdin.take().context("evcxr has no standard input")?;
         match connect(&info, &mut child, inputs).await {
-            Ok((shell, control, stdin, mut tasks)) => {
-                tasks.spawn(watch(child, said, inputs.clone()));
+            Ok((to, mut tasks)) => {
+                tasks.spawn(watch(child, said, inputs.output.clone()));
                 let key = Key::new(&info.key)?;
-                return Ok(Evcxr { key, shell, control, stdin, _tasks: tasks, _input: input });
+                return Ok(Evcxr { key, to, _tasks: tasks, _input: input });
             }
             Err(error) => {
                 let _ = child.kill().await;
@@ -143,24 +165,32 @@ type Words = Arc<Mutex<VecDeque<String>>>;
 
 /// Passes evcxr's log on and keeps its end.
 fn last_words(child: &mut Child) -> Words {
-    const KEPT: usize = 12;
     let words = Words::default();
     if let Some(stderr) = child.stderr.take() {
-        let words = words.clone();
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(stderr).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                eprintln!("{line}");
-                if let Ok(mut words) = words.lock() {
-                    words.push_back(line);
-                    if words.len() > KEPT {
-                        words.pop_front();
-                    }
-                }
-            }
-        });
+        tokio::spawn(listen(stderr, words.clone()));
     }
     words
+}
+
+/// Reads to the end, whatever comes: evcxr would not survive that nobody reads.
+async fn listen(log: impl AsyncRead + Unpin, words: Words) {
+    const KEPT: usize = 12;
+    const LONGEST: u64 = 1 << 16;
+    let mut log = BufReader::new(log);
+    let mut line = vec![];
+    // A line that does not end is cut.
+    while (&mut log).take(LONGEST).read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0)
+    {
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
+        line.clear();
+        eprintln!("{text}");
+        if let Ok(mut words) = words.lock() {
+            words.push_back(text);
+            if words.len() > KEPT {
+                words.pop_front();
+            }
+        }
+    }
 }
 
 fn words(said: &Words) -> String {
@@ -171,8 +201,8 @@ fn words(said: &Words) -> String {
 async fn connect(
     info: &ConnectionInfo,
     child: &mut Child,
-    inputs: &Sender<Input>,
-) -> Result<(DealerSendHalf, DealerSendHalf, DealerSendHalf, JoinSet<()>)> {
+    inputs: &Inputs,
+) -> Result<(Outgoing, JoinSet<()>)> {
     const LIMIT: Duration = Duration::from_secs(120);
     let begin = Instant::now();
     // ZeroMQ would wait for seconds between its tries.
@@ -211,11 +241,29 @@ async fn connect(
     let mut tasks = JoinSet::new();
     let ((shell, from_shell), (control, from_control), (stdin, from_stdin)) =
         (shell.split(), control.split(), stdin.split());
-    tasks.spawn(pass_on(from_shell, Input::EvcxrShell, inputs.clone()));
-    tasks.spawn(pass_on(from_control, Input::EvcxrControl, inputs.clone()));
-    tasks.spawn(pass_on(from_stdin, Input::EvcxrStdin, inputs.clone()));
-    tasks.spawn(pass_on(iopub, Input::EvcxrIopub, inputs.clone()));
-    Ok((shell, control, stdin, tasks))
+    tasks.spawn(pass_on(from_shell, Input::EvcxrShell, inputs.output.clone()));
+    tasks.spawn(pass_on(from_control, Input::EvcxrControl, inputs.output.clone()));
+    tasks.spawn(pass_on(from_stdin, Input::EvcxrStdin, inputs.output.clone()));
+    tasks.spawn(pass_on(iopub, Input::EvcxrIopub, inputs.output.clone()));
+    let to = Outgoing {
+        shell: sender(shell, &mut tasks),
+        control: sender(control, &mut tasks),
+        stdin: sender(stdin, &mut tasks),
+    };
+    Ok((to, tasks))
+}
+
+/// A queue before a socket.
+fn sender(mut socket: DealerSendHalf, tasks: &mut JoinSet<()>) -> UnboundedSender<ZmqMessage> {
+    let (sender, mut queue) = unbounded_channel();
+    tasks.spawn(async move {
+        while let Some(message) = queue.recv().await {
+            if let Err(error) = socket.send(message).await {
+                eprintln!("d2l-kernel: a message was not sent to evcxr: {error}");
+            }
+        }
+    });
+    sender
 }
 
 /// evcxr asks for input on another socket than the one on which it was asked to run the cell, so
@@ -242,4 +290,39 @@ async fn watch(mut child: Child, said: Words, inputs: Sender<Input>) {
     // Its last words may still be on their way.
     sleep(Duration::from_millis(50)).await;
     let _ = inputs.send(Input::EvcxrEnded(format!("{status}{}", words(&said)))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C16: a line that is not UTF-8 ends nothing.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_log_in_any_encoding_is_read_to_its_end() {
+        let long = vec![b'x'; 3 << 16];
+        for (log, kept) in [
+            (&b"one\ntwo\n"[..], vec!["one", "two"]),
+            (b"Fehler: ung\xfcltig\nlast\n", vec!["Fehler: ung\u{fffd}ltig", "last"]),
+            (
+                b"\xa5\xc6\xa5\xb9\xa5\xc8\nlast",
+                vec!["\u{fffd}\u{01a5}\u{fffd}\u{fffd}\u{fffd}", "last"],
+            ),
+            (b"\xff\xfea\0\n\0last", vec!["\u{fffd}\u{fffd}a\0", "\0last"]),
+            (b"cut \xe3\x83\nlast\n", vec!["cut \u{fffd}", "last"]),
+            (b"\x93\xfa\x96{\r\n\nlast\n", vec!["\u{fffd}\u{fffd}\u{fffd}{\r", "", "last"]),
+        ] {
+            let words = Words::default();
+            listen(log, words.clone()).await;
+            let words: Vec<String> = words.lock().unwrap().iter().cloned().collect();
+            assert_eq!(
+                words.last().unwrap().trim_start_matches('\0'),
+                kept.last().unwrap().trim_start_matches('\0')
+            );
+            assert_eq!(words.len(), kept.len(), "{words:?}");
+            assert_eq!(words, kept);
+        }
+        let words = Words::default();
+        listen(&long[..], words.clone()).await;
+        assert_eq!(words.lock().unwrap().iter().map(String::len).collect::<Vec<_>>(), [1 << 16; 3]);
+    }
 }

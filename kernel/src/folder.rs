@@ -1,6 +1,8 @@
 //! The folders in which cells are compiled.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -44,20 +46,29 @@ pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<Fold
     for i in 0..1000 {
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
-            if let Ok(scratch) = fs::read_to_string(&folder.in_use) {
+            if let Ok(left) = fs::read(&folder.in_use) {
                 // Whatever a crash has left goes.
                 let _ = fs::remove_file(folder.path.join(STAMP));
-                if scratch.contains(SCRATCH) {
-                    let _ = fs::remove_dir_all(scratch);
+                let left = Path::new(OsStr::from_bytes(&left));
+                if is_scratch(left, scratch) {
+                    let _ = fs::remove_dir_all(left);
                 }
             }
             refresh(&base.join(TEMPLATE), &folder.path, say)?;
-            fs::write(&folder.in_use, scratch.to_string_lossy().as_bytes())
+            fs::write(&folder.in_use, scratch.as_os_str().as_bytes())
                 .with_context(|| format!("cannot write {}", folder.in_use.display()))?;
             return Ok(folder);
         }
     }
     bail!("{}: a thousand kernels are running; shut some down", base.display())
+}
+
+/// Whether a path that a file names is the folder of a kernel such as ours, which has `own`: nothing
+/// else is removed, whatever the file says.
+fn is_scratch(path: &Path, own: &Path) -> bool {
+    let name = path.file_name().map(OsStr::as_bytes);
+    let is_beside = [own.parent(), Some(&std::env::temp_dir())].contains(&path.parent());
+    is_beside && path.is_absolute() && name.is_some_and(|name| name.starts_with(SCRATCH.as_bytes()))
 }
 
 fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
@@ -168,5 +179,45 @@ mod tests {
         fs::write(base.path().join("template/d2l-stamp"), "2").unwrap();
         take(false);
         assert_eq!(fs::read(&file).unwrap(), b"warm");
+    }
+
+    /// A file that was written to by accident, or by somebody else, must not cost a folder.
+    #[test]
+    fn only_a_kernel_s_own_scratch_folder_is_removed() {
+        let own = Path::new("/tmp/x/d2l-kernel-own");
+        let temporary = std::env::temp_dir();
+        for path in [Path::new("/tmp/x/d2l-kernel-abc"), &temporary.join("d2l-kernel-abc")] {
+            assert!(is_scratch(path, own), "{path:?}");
+        }
+        for path in [
+            "",
+            "/",
+            "d2l-kernel-abc",
+            "/home/reader/d2l-kernel-notes/thesis",
+            "/home/reader/d2l-kernel-notes",
+            "/tmp/x/d2l-kernel-abc/..",
+            "/tmp/x/d2l-kernel-abc/bin",
+            "/tmp/x/old-d2l-kernel-abc",
+            "/tmp/x",
+        ] {
+            assert!(!is_scratch(Path::new(path), own), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_file_names_falsely_is_left_alone() {
+        let base = warm_base();
+        let scratch = base.path().join("d2l-kernel-x");
+        let precious = base.path().join("d2l-kernel-notes/thesis");
+        fs::create_dir_all(&precious).unwrap();
+        drop(take_free(base.path(), &scratch, |_| {}).unwrap());
+        for content in [precious.as_os_str().as_bytes(), b"\xff\xfe", b""] {
+            fs::write(base.path().join("kernel-0.in-use"), content).unwrap();
+            fs::write(base.path().join("kernel-0/inner/file"), "half written").unwrap();
+            take_free(base.path(), &scratch, |_| {}).unwrap().leave();
+            assert!(precious.exists());
+            // Whatever it says, there was a crash.
+            assert_eq!(fs::read(base.path().join("kernel-0/inner/file")).unwrap(), b"warm");
+        }
     }
 }

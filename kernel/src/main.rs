@@ -9,15 +9,18 @@
 //! * by evcxr, as a stand-in for cargo, rustup or the shell;
 //! * by Cargo, in rustc's place.
 
+mod clients;
 mod connection;
 mod environment;
 mod evcxr;
 mod failure;
 mod folder;
 mod greeter;
+mod inputs;
 mod lock;
 mod message;
 mod names;
+mod outbox;
 mod outline;
 mod program;
 mod relay;
@@ -26,6 +29,7 @@ mod stand_in;
 mod stop;
 mod tap;
 mod wire;
+mod zmtp;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,7 +47,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    stand_in::run_if_called()?;
+    // SAFETY: this is the first thread, and none is started before `alone` is given up.
+    let alone = unsafe { environment::Alone::assume() };
+    stand_in::run_if_called(&alone)?;
     let is_set = |name| std::env::var_os(name).is_some();
     if let Some(place) = std::env::var_os(names::CALL) {
         match shortcut::note(&place)? {}
@@ -52,9 +58,10 @@ fn run() -> Result<()> {
         return evcxr_jupyter::main();
     }
     if is_set(names::IS_RUNTIME) {
-        tap::install();
+        tap::install(alone);
         return evcxr_jupyter::main();
     }
+    drop(alone);
     if is_set(names::SOCKET) {
         evcxr::end_with_relay();
         return evcxr_jupyter::main();

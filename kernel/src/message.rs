@@ -141,6 +141,16 @@ impl Message {
         child
     }
 
+    /// Another message that goes with the same request as this one.
+    pub fn sibling(&self, message_type: &str, content: &Value) -> Message {
+        Message { parent_header: self.parent_header.clone(), ..Message::new(message_type, content) }
+    }
+
+    /// The same for one client.
+    pub fn to(self, client: Bytes) -> Message {
+        Message { identities: vec![client], ..self }
+    }
+
     /// The answer to this request, for the client that asked.
     pub fn reply(&self, content: &Value) -> Message {
         let message_type = self.message_type().replace("_request", "_reply");

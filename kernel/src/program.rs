@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::failure::{Failure, error_value, split_panic};
 use crate::relay::Input;
-use crate::wire::{DisplayKind, Item, Lines};
+use crate::wire::{self, DisplayKind, Item, Lines};
 
 /// What the relay hears of a program.
 pub enum Event {
@@ -59,10 +59,16 @@ pub struct Streams {
 
 /// A message of the program's on standard error comes in pieces; they are put together for so long.
 const TOGETHER: Duration = Duration::from_millis(10);
-/// So many bytes on standard error are sent on at once; more than a pipe holds.
-const MUCH: usize = 1 << 18;
+/// Output that has no pause is shown after so long.
+const AT_LAST: Duration = Duration::from_millis(100);
+/// So many bytes are read at once.
+const PIECE: usize = 1 << 14;
+/// So many bytes on standard error are sent on at once: what a pipe holds.
+const MUCH: usize = 1 << 16;
 /// A panic's report may be the cell's end; with a backtrace that takes a while to come.
 const REPORT: Duration = Duration::from_secs(2);
+/// A report that still goes on then is followed by other text.
+const WHOLE_REPORT: Duration = Duration::from_secs(10);
 
 /// Passes on what the program and evcxr say until the program ends.
 pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> {
@@ -73,16 +79,18 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         to_evcxr: to_evcxr.into(),
         errors: errors.into(),
         lines: Lines::default(),
-        fresh: false,
+        fresh: None,
         error_text: vec![],
+        error_since: Instant::now(),
         error_time: Instant::now(),
+        error_is_report: false,
         blocks: Map::new(),
         broken: None,
         inputs,
     };
     let (mut output, mut from_evcxr) = (File::from(output), File::from(from_evcxr));
     let mut to_program = Some(File::from(to_program));
-    let mut buffer = vec![0; 1 << 16];
+    let mut buffer = vec![0; PIECE];
     attendant.send(Event::Started(pid))?;
     loop {
         let readable =
@@ -101,7 +109,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         drop(fds);
 
         if ready.get(3) == Some(&true) {
-            match from_evcxr.read(&mut buffer)? {
+            match retry(|| from_evcxr.read(&mut buffer))? {
                 // evcxr has ended, and the program is to end with it.
                 0 => to_program = None,
                 length => {
@@ -116,24 +124,27 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
                 }
             }
         }
-        if ready[1] && !attendant.read_errors()? && !ready[2] {
+        if ready[1] && !attendant.read_errors(MUCH)? && !ready[2] {
             // Closed by the program.
             std::thread::sleep(TOGETHER);
         }
         if ready[0] {
-            match output.read(&mut buffer) {
-                Ok(0) if ready[2] => break,
+            match retry(|| output.read(&mut buffer))? {
+                0 if ready[2] => break,
                 // Closed by the program, or by all of its kind: its end is still to come.
-                Ok(0) => std::thread::sleep(TOGETHER),
-                Ok(length) => attendant.take_output(&buffer[..length])?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                0 => std::thread::sleep(TOGETHER),
+                length => {
+                    attendant.take_output(&buffer[..length])?;
+                    if attendant.fresh.is_some_and(|since| since.elapsed() >= AT_LAST) {
+                        attendant.flush_output(false)?;
+                    }
+                }
             }
         } else if ready[2] {
             // It has ended, and all that it printed was read; another process may have its output.
             break;
         } else {
-            attendant.flush_output()?;
+            attendant.flush_output(true)?;
         }
         attendant.publish_old_errors()?;
     }
@@ -152,11 +163,14 @@ struct Attendant<'a> {
     to_evcxr: File,
     errors: File,
     lines: Lines,
-    /// Whether the beginning of a line may have come that nobody has looked at.
-    fresh: bool,
-    /// What is on standard error and not sent on yet, and when its last piece came.
+    /// Since when there may be the beginning of a line that nobody has looked at.
+    fresh: Option<Instant>,
+    /// What is on standard error and not sent on yet, and when its first and its last piece came.
     error_text: Vec<u8>,
+    error_since: Instant,
     error_time: Instant,
+    /// Whether it has a panic's report.
+    error_is_report: bool,
     /// Blocks in evcxr's own format, by MIME type. The last ones of a cell are its result.
     blocks: Map<String, Value>,
     broken: Option<Broken>,
@@ -180,7 +194,12 @@ impl Attendant<'_> {
     }
 
     fn take_output(&mut self, bytes: &[u8]) -> Result<()> {
-        self.fresh = !bytes.ends_with(b"\n");
+        if bytes.contains(&b'\n') {
+            self.fresh = None;
+        }
+        if !bytes.ends_with(b"\n") {
+            self.fresh.get_or_insert_with(Instant::now);
+        }
         for item in self.lines.feed(bytes) {
             match item {
                 Item::Text(text) => {
@@ -243,10 +262,10 @@ impl Attendant<'_> {
         Ok(self.to_evcxr.write_all(format!("{line}\n").as_bytes())?)
     }
 
-    /// The beginning of a line that the program has flushed.
-    fn flush_output(&mut self) -> Result<()> {
-        self.fresh = false;
-        match self.lines.flush() {
+    /// The beginning of a line that the program has flushed, before a `pause` or more text.
+    fn flush_output(&mut self, pause: bool) -> Result<()> {
+        self.fresh = None;
+        match self.lines.flush(pause) {
             Some(text) => {
                 self.flush_blocks()?;
                 self.text("stdout", text)
@@ -274,62 +293,83 @@ impl Attendant<'_> {
         self.send(Event::Display(DisplayKind::Display, content))
     }
 
-    /// Reads what is there on standard error, without waiting. Answers whether there was anything.
-    fn read_errors(&mut self) -> Result<bool> {
+    /// Reads what is there on standard error, without waiting, until there are so many bytes. Returns
+    /// whether there was anything.
+    fn read_errors(&mut self, limit: usize) -> Result<bool> {
         let mut buffer = [0; 4096];
-        let mut any = false;
+        let before = self.error_text.len();
         // A program may write faster than this reads.
-        while self.error_text.len() < MUCH {
+        while self.error_text.len() < limit {
             let mut fds = [PollFd::new(&self.errors, PollFlags::IN)];
             wait(&mut fds, Some(Duration::ZERO))?;
             if !fds[0].revents().contains(PollFlags::IN) {
-                return Ok(any);
+                break;
             }
-            match self.errors.read(&mut buffer)? {
-                0 => return Ok(any),
+            match retry(|| self.errors.read(&mut buffer))? {
+                0 => break,
                 length => self.error_text.extend_from_slice(&buffer[..length]),
             }
-            (any, self.error_time) = (true, Instant::now());
         }
+        if self.error_text.len() == before {
+            return Ok(before >= limit);
+        }
+        self.error_time = Instant::now();
+        if before == 0 {
+            self.error_since = self.error_time;
+        }
+        let text = String::from_utf8_lossy(&self.error_text);
+        self.error_is_report = split_panic(&text, self.pid).1.is_some();
         Ok(true)
     }
 
     /// How long to wait for anything to happen.
     fn timeout(&self) -> Option<Duration> {
-        let output = self.fresh.then_some(TOGETHER);
+        let output = self.fresh.map(|_| TOGETHER);
         output.into_iter().chain(self.error_timeout()).min()
     }
 
     fn error_timeout(&self) -> Option<Duration> {
-        if self.error_text.is_empty() {
-            return None;
+        match self.error_text.len() {
+            // The rest of a letter may come.
+            _ if wire::whole(&self.error_text) == 0 => None,
+            MUCH.. => Some(Duration::ZERO),
+            _ => {
+                let (pause, all) = match self.error_is_report {
+                    true => (REPORT, WHOLE_REPORT),
+                    false => (TOGETHER, AT_LAST),
+                };
+                let pause = pause.saturating_sub(self.error_time.elapsed());
+                Some(pause.min(all.saturating_sub(self.error_since.elapsed())))
+            }
         }
-        Some(self.error_patience().saturating_sub(self.error_time.elapsed()))
-    }
-
-    fn error_patience(&self) -> Duration {
-        if self.error_text.len() >= MUCH {
-            return Duration::ZERO;
-        }
-        let text = String::from_utf8_lossy(&self.error_text);
-        if split_panic(&text, self.pid).1.is_some() { REPORT } else { TOGETHER }
     }
 
     fn publish_old_errors(&mut self) -> Result<()> {
-        match self.error_timeout() {
-            Some(Duration::ZERO) => {
-                let text = self.take_errors()?;
-                self.text("stderr", text)
-            }
-            _ => Ok(()),
+        if self.error_timeout() != Some(Duration::ZERO) {
+            return Ok(());
         }
+        let rest = self.error_text.split_off(wire::whole(&self.error_text));
+        let text = std::mem::replace(&mut self.error_text, rest);
+        self.error_since = Instant::now();
+        self.error_is_report = false;
+        self.text("stderr", String::from_utf8_lossy(&text).into_owned())
     }
 
     /// All that is on standard error by now and was not sent on.
     fn take_errors(&mut self) -> Result<String> {
-        self.read_errors()?;
+        // All that the pipe holds.
+        self.read_errors(2 * MUCH)?;
         let bytes = std::mem::take(&mut self.error_text);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+fn retry(mut read: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
     }
 }
 
@@ -341,5 +381,253 @@ fn wait(fds: &mut [PollFd], timeout: Option<Duration>) -> Result<()> {
     match poll(fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, PipeReader, PipeWriter, pipe};
+    use std::thread::JoinHandle;
+
+    use tokio::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    const PID: u32 = 77;
+
+    /// The program's and evcxr's ends of the tap, and what the relay hears.
+    struct Tap {
+        output: PipeWriter,
+        errors: PipeWriter,
+        /// What the program is told.
+        input: BufReader<PipeReader>,
+        /// evcxr's ends.
+        tell: PipeWriter,
+        told: BufReader<PipeReader>,
+        program: UnixStream,
+        inputs: Receiver<Input>,
+        thread: JoinHandle<Result<()>>,
+    }
+
+    fn tap() -> Tap {
+        let (from_evcxr, tell) = pipe().unwrap();
+        let (told, to_evcxr) = pipe().unwrap();
+        let (_, evcxr_errors) = pipe().unwrap();
+        let (input, to_program) = pipe().unwrap();
+        let (output, from_output) = pipe().unwrap();
+        let (errors, from_errors) = pipe().unwrap();
+        let (program, other) = UnixStream::pair().unwrap();
+        let streams = Streams {
+            from_evcxr: from_evcxr.into(),
+            to_evcxr: to_evcxr.into(),
+            evcxr_errors: evcxr_errors.into(),
+            to_program: to_program.into(),
+            output: output.into(),
+            errors: errors.into(),
+            program: other,
+        };
+        let (sender, inputs) = channel(16);
+        let thread = std::thread::spawn(move || attend(streams, PID, &sender));
+        let mut tap = Tap {
+            output: from_output,
+            errors: from_errors,
+            input: BufReader::new(input),
+            tell,
+            told: BufReader::new(told),
+            program,
+            inputs,
+            thread,
+        };
+        assert!(matches!(tap.next(), Event::Started(PID)));
+        tap
+    }
+
+    impl Tap {
+        fn next(&mut self) -> Event {
+            match self.inputs.blocking_recv() {
+                Some(Input::Program(event)) => event,
+                _ => panic!("no event"),
+            }
+        }
+
+        fn print(&mut self, bytes: impl AsRef<[u8]>) {
+            self.output.write_all(bytes.as_ref()).unwrap();
+        }
+
+        /// Text on a stream until it has `length` bytes, and how many messages it came in.
+        fn text(&mut self, stream: &str, length: usize) -> (String, usize) {
+            let (mut all, mut count) = (String::new(), 0);
+            while all.len() < length {
+                match self.next() {
+                    Event::Text(name, text) if name == stream => all += &text,
+                    Event::Text(name, text) => panic!("{text:?} on {name}"),
+                    _ => panic!("no text"),
+                }
+                count += 1;
+            }
+            (all, count)
+        }
+
+        fn told(&mut self) -> String {
+            let mut line = String::new();
+            self.told.read_line(&mut line).unwrap();
+            line
+        }
+
+        /// The cell's end: how it failed.
+        fn done(&mut self) -> Option<Broken> {
+            match self.next() {
+                Event::Done(broken, answer) => {
+                    answer.send(()).unwrap();
+                    broken
+                }
+                Event::Text(name, text) => panic!("{text:?} on {name}"),
+                _ => panic!("not done"),
+            }
+        }
+
+        fn end(mut self) {
+            drop((self.output, self.errors, self.program));
+            match self.inputs.blocking_recv() {
+                Some(Input::Program(Event::Ended(answer))) => answer.send(()).unwrap(),
+                _ => panic!("not ended"),
+            }
+            self.thread.join().unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_cell_runs_and_its_end_comes_last() {
+        let mut tap = tap();
+        tap.tell.write_all(b"LOAD_AND_RUN a b\n").unwrap();
+        assert!(matches!(tap.next(), Event::Running));
+        let mut line = String::new();
+        tap.input.read_line(&mut line).unwrap();
+        assert_eq!(line, "LOAD_AND_RUN a b\n");
+        tap.print(
+            "text\n\u{1e}jupyter/1 listening {}\n\u{1e}jupyter/1 clear_output {\"wait\":true}\n",
+        );
+        assert_eq!(tap.text("stdout", 5).0, "text\n");
+        assert!(matches!(tap.next(), Event::Listening));
+        assert!(matches!(tap.next(), Event::Display(DisplayKind::Clear, _)));
+        tap.print(
+            "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n",
+        );
+        assert!(tap.done().is_none());
+        let told: String = (0..4).map(|_| tap.told()).collect();
+        assert_eq!(
+            told,
+            "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n"
+        );
+        tap.end();
+    }
+
+    /// C8: text without a newline comes while it is printed, in pieces.
+    #[test]
+    fn text_without_newlines_comes_in_pieces() {
+        let mut tap = tap();
+        let mut output = tap.output.try_clone().unwrap();
+        let writer = std::thread::spawn(move || {
+            for _ in 0..10_000 {
+                output.write_all("xホ".repeat(256).as_bytes()).unwrap();
+            }
+        });
+        let (text, count) = tap.text("stdout", 10_000 * 1024);
+        writer.join().unwrap();
+        assert_eq!(text, "xホ".repeat(2_560_000));
+        assert!((78..2000).contains(&count), "{count} messages");
+        tap.end();
+    }
+
+    /// C8: a drip, which has no pause and is never much, is shown in time; stderr likewise.
+    #[test]
+    fn a_drip_is_shown() {
+        for stream in ["stdout", "stderr"] {
+            let mut tap = tap();
+            let mut pipe =
+                if stream == "stdout" { &tap.output } else { &tap.errors }.try_clone().unwrap();
+            let writer = std::thread::spawn(move || {
+                for byte in "é".repeat(150).bytes() {
+                    pipe.write_all(&[byte]).unwrap();
+                    std::thread::sleep(Duration::from_millis(3));
+                }
+            });
+            let start = Instant::now();
+            let (first, _) = tap.text(stream, 1);
+            assert!(start.elapsed() < 5 * AT_LAST, "{:?}", start.elapsed());
+            let (rest, count) = tap.text(stream, 300 - first.len());
+            writer.join().unwrap();
+            assert_eq!(first + &rest, "é".repeat(150));
+            assert!(count >= 3, "{count} messages");
+            tap.end();
+        }
+    }
+
+    /// C16: bytes that are no text are shown lossily and end nothing.
+    #[test]
+    fn bytes_that_are_no_text_are_shown() {
+        let mut tap = tap();
+        for (bytes, text) in [
+            (&b"ung\xfcltig\n"[..], "ung\u{fffd}ltig\n"),
+            (b"\xa5\xc6\xa5\xb9\n", "\u{fffd}\u{1a5}\u{fffd}\n"),
+            (b"\xff\xfea\0\n", "\u{fffd}\u{fffd}a\0\n"),
+            (b"\x80\x80\x80\x80\n", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n"),
+            (b"\x1e\x1e\xf0\n", "\u{1e}\u{1e}\u{fffd}\n"),
+        ] {
+            tap.print(bytes);
+            assert_eq!(tap.text("stdout", text.len()).0, text);
+            tap.errors.write_all(bytes).unwrap();
+            assert_eq!(tap.text("stderr", text.len()).0, text);
+        }
+        // A letter that never becomes whole is shown at the cell's end.
+        tap.errors.write_all(b"a\xe3").unwrap();
+        assert_eq!(tap.text("stderr", 1).0, "a");
+        tap.print(b"b\xe3");
+        assert_eq!(tap.text("stdout", 1).0, "b");
+        tap.print("EVCXR_EXECUTION_COMPLETE\n");
+        assert_eq!(tap.text("stdout", 3).0, "\u{fffd}");
+        assert_eq!(tap.text("stderr", 3).0, "\u{fffd}");
+        assert!(tap.done().is_none());
+        assert_eq!(tap.told(), "EVCXR_EXECUTION_COMPLETE\n");
+        tap.end();
+    }
+
+    #[test]
+    fn a_panic_s_report_and_an_error_value_are_the_cell_s_failure() {
+        let mut tap = tap();
+        let report = format!("thread 'main' ({PID}) panicked at src/lib.rs:1:1:\nno\n");
+        tap.errors.write_all(format!("before\n\n{report}").as_bytes()).unwrap();
+        tap.print("EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n");
+        assert_eq!(tap.text("stderr", 7).0, "before\n");
+        assert!(matches!(tap.done(), Some(Broken::Panic(text)) if text == report));
+        assert_eq!(
+            tap.told() + &tap.told(),
+            "EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n"
+        );
+        tap.errors.write_all(b"no luck\n").unwrap();
+        tap.print("EVCXR_ERROR_OCCURRED\nEVCXR_EXECUTION_COMPLETE\n");
+        assert!(matches!(tap.done(), Some(Broken::Error(failure)) if failure.message == "no luck"));
+        tap.end();
+    }
+
+    /// A panic elsewhere is shown, and what is printed after it, although it may be the cell's own.
+    #[test]
+    fn text_after_a_report_is_shown() {
+        let mut tap = tap();
+        let start = Instant::now();
+        let mut errors = tap.errors.try_clone().unwrap();
+        errors.write_all(b"\nthread 'other' (3) panicked at x.rs:1:1:\nno\n").unwrap();
+        let writer = std::thread::spawn(move || {
+            while start.elapsed() < WHOLE_REPORT + Duration::from_secs(1) {
+                errors.write_all(b".").unwrap();
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        });
+        let (text, _) = tap.text("stderr", 1);
+        assert!(text.contains("panicked at x.rs") && text.ends_with('.'), "{text}");
+        assert!(start.elapsed() < WHOLE_REPORT + Duration::from_secs(1), "{:?}", start.elapsed());
+        tap.text("stderr", 1);
+        writer.join().unwrap();
+        drop(tap.inputs);
     }
 }

@@ -7,33 +7,36 @@
 //! * Jupyter has an answer at once, while evcxr is still starting.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use jupyter_protocol::connection_info::ConnectionInfo;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
-use zeromq::{
-    PubSocket, RepSocket, RouterSendHalf, RouterSocket, SocketRecv, SocketSend, ZmqMessage,
-    ZmqResult,
-};
+use tokio::time::{sleep, timeout};
+use zeromq::{RepSocket, SocketRecv, SocketSend, ZmqMessage};
 
+use crate::clients::{Clients, Role};
 use crate::evcxr::{self, Evcxr, Settings};
 use crate::failure::{self, Failure};
 use crate::folder::Folder;
+use crate::inputs::{self, Inputs, Queue};
 use crate::message::{Key, Message};
 use crate::program::{Broken, Event};
 use crate::{connection, folder, greeter, names, stand_in};
 
-/// All that the relay acts upon, in one queue.
+/// All that the relay acts upon.
 pub enum Input {
     Shell(ZmqMessage),
     Control(ZmqMessage),
     Stdin(ZmqMessage),
+    /// This client listens to what is said to all from now on, under this topic.
+    Subscribed(Bytes, Bytes),
     EvcxrShell(ZmqMessage),
     EvcxrControl(ZmqMessage),
     EvcxrStdin(ZmqMessage),
@@ -56,7 +59,7 @@ pub enum Input {
     Orphaned,
 }
 
-/// Takes messages from a socket to the relay's queue, until either ends.
+/// Takes messages from a socket of evcxr's to the relay's queue, until either ends.
 pub async fn pass_on<S: SocketRecv>(
     mut socket: S,
     input: fn(ZmqMessage) -> Input,
@@ -71,10 +74,10 @@ pub async fn pass_on<S: SocketRecv>(
 
 /// Runs the kernel until Jupyter asks it to end.
 pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
-    let shell: RouterSocket = connection::bind(info, info.shell_port).await?;
-    let control: RouterSocket = connection::bind(info, info.control_port).await?;
-    let stdin: RouterSocket = connection::bind(info, info.stdin_port).await?;
-    let iopub: PubSocket = connection::bind(info, info.iopub_port).await?;
+    let shell = connection::listen(info, info.shell_port).await?;
+    let control = connection::listen(info, info.control_port).await?;
+    let stdin = connection::listen(info, info.stdin_port).await?;
+    let iopub = connection::listen(info, info.iopub_port).await?;
     let heartbeat: RepSocket = connection::bind(info, info.hb_port).await?;
     tokio::spawn(beat(heartbeat));
 
@@ -82,43 +85,25 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
     let scratch = scratch.context("cannot make a folder among the temporary files")?;
     let settings = Settings { folder: None, base, scratch: scratch.path().to_path_buf() };
     stand_in::make(&settings.stand_ins())?;
-    // Short, as a program may print faster than a page shows it.
-    let (inputs, mut queue) = channel(64);
+    let (inputs, mut queue) = inputs::queue();
     greeter::listen(&settings.socket(), &inputs)?;
 
-    tokio::spawn(watch_parent(inputs.clone()));
-    let ((shell, from_shell), (control, from_control), (stdin, from_stdin)) =
-        (shell.split(), control.split(), stdin.split());
-    tokio::spawn(pass_on(from_shell, Input::Shell, inputs.clone()));
-    tokio::spawn(pass_on(from_control, Input::Control, inputs.clone()));
-    tokio::spawn(pass_on(from_stdin, Input::Stdin, inputs.clone()));
+    let requests = &inputs.requests;
+    tokio::spawn(watch_parent(requests.clone()));
     let mut relay = Relay {
-        key: Key::new(&info.key)?,
-        shell,
-        control,
-        stdin,
-        iopub,
-        inputs,
-        settings,
-        folder: None,
-        evcxr: None,
-        starting: None,
-        notice: None,
-        begun: None,
-        program: None,
-        work: vec![],
-        asks_for_input: false,
-        cell: None,
-        last: None,
-        waiting: VecDeque::new(),
-        cells: 0,
-        names: HashSet::new(),
-        look_ahead: None,
+        shell: Clients::serve(shell, Role::Router(Input::Shell), requests.clone()),
+        control: Clients::serve(control, Role::Router(Input::Control), requests.clone()),
+        stdin: Clients::serve(stdin, Role::Router(Input::Stdin), requests.clone()),
+        iopub: Clients::serve(iopub, Role::Publisher, requests.clone()),
+        ..Relay::new(Key::new(&info.key)?, inputs, settings)
     };
     relay.start();
-    relay.act(&mut queue).await;
-    // Jupyter gets what was sent last.
-    sleep(Duration::from_millis(50)).await;
+    let farewell = relay.act(&mut queue).await;
+    relay.shut_down().await;
+    if let Some(reply) = farewell {
+        relay.control.send(reply.seal(&relay.key));
+    }
+    relay.drained().await;
     Ok(())
 }
 
@@ -145,11 +130,11 @@ async fn watch_parent(inputs: Sender<Input>) {
 
 pub struct Relay {
     key: Key,
-    shell: RouterSendHalf,
-    control: RouterSendHalf,
-    stdin: RouterSendHalf,
-    iopub: PubSocket,
-    pub inputs: Sender<Input>,
+    shell: Clients,
+    control: Clients,
+    stdin: Clients,
+    iopub: Clients,
+    pub inputs: Inputs,
     pub settings: Settings,
     folder: Option<Folder>,
     pub evcxr: Option<Evcxr>,
@@ -192,60 +177,93 @@ pub struct Cell {
     error: Option<Value>,
 }
 
+/// Goes on, or ends with an answer to the request to end.
+type Flow = ControlFlow<Option<Message>>;
+
 impl Relay {
-    async fn act(&mut self, queue: &mut Receiver<Input>) {
-        while let Some(input) = queue.recv().await {
-            match self.on_input(input).await {
-                Ok(true) => {}
-                Ok(false) => return,
+    /// A relay that nobody is connected with.
+    pub fn new(key: Key, inputs: Inputs, settings: Settings) -> Relay {
+        Relay {
+            key,
+            shell: Clients::default(),
+            control: Clients::default(),
+            stdin: Clients::default(),
+            iopub: Clients::default(),
+            inputs,
+            settings,
+            folder: None,
+            evcxr: None,
+            starting: None,
+            notice: None,
+            begun: None,
+            program: None,
+            work: vec![],
+            asks_for_input: false,
+            cell: None,
+            last: None,
+            waiting: VecDeque::new(),
+            cells: 0,
+            names: HashSet::new(),
+            look_ahead: None,
+        }
+    }
+
+    /// Acts upon inputs until the end; returns the answer to the request to end, if that was it.
+    async fn act(&mut self, queue: &mut Queue) -> Option<Message> {
+        while let Some(input) = queue.next(self.iopub.room()).await {
+            match self.on_input(input) {
+                Ok(Flow::Continue(())) => {}
+                Ok(Flow::Break(farewell)) => return farewell,
                 // One message that cannot be read must not be the kernel's end.
                 Err(error) => eprintln!("d2l-kernel: {error:#}"),
             }
         }
+        None
     }
 
-    /// Acts upon one input. False is the end.
-    async fn on_input(&mut self, input: Input) -> Result<bool> {
+    /// Acts upon one input. It waits for nothing, so that nobody can make all others wait.
+    pub fn on_input(&mut self, input: Input) -> Result<Flow> {
         match input {
             Input::Shell(frames) => {
                 let request = Message::open(frames, &self.key).context("on shell")?;
-                self.on_request(request).await;
+                self.on_request(request);
             }
             Input::Control(frames) => {
                 let request = Message::open(frames, &self.key).context("on control")?;
-                return Ok(self.on_control(request).await);
+                return Ok(self.on_control(request));
             }
+            Input::Subscribed(client, topic) => self.welcome(client, &topic),
             Input::Stdin(frames) => {
                 let message = Message::open(frames, &self.key).context("on stdin")?;
                 // A late answer would be taken for that to the next question.
                 if std::mem::take(&mut self.asks_for_input)
-                    && let Some(evcxr) = &mut self.evcxr
+                    && let Some(evcxr) = &self.evcxr
                 {
-                    log(evcxr.stdin.send(message.seal(&evcxr.key)).await);
+                    evcxr.stdin(&message);
                 }
             }
             Input::EvcxrShell(frames) => {
                 let reply = self.open_from_evcxr(frames)?;
-                self.on_reply(reply).await;
+                self.on_reply(reply);
             }
             Input::EvcxrControl(frames) => {
                 let reply = self.open_from_evcxr(frames)?;
                 // Answers to our own questions are for nobody else.
                 if reply.has_client() {
-                    log(self.control.send(reply.seal(&self.key)).await);
+                    self.control.send(reply.seal(&self.key));
                 }
             }
             Input::EvcxrStdin(frames) => {
                 let question = self.open_from_evcxr(frames)?;
                 self.asks_for_input = true;
-                log(self.stdin.send(question.seal(&self.key)).await);
+                self.stdin.send(question.seal(&self.key));
             }
             Input::EvcxrIopub(frames) => {
                 let message = self.open_from_evcxr(frames)?;
-                self.on_publication(message).await;
+                self.on_publication(message);
             }
-            Input::EvcxrEnded(words) => self.on_evcxr_ended(&words).await,
-            Input::Program(event) => self.on_program(event).await,
+            Input::EvcxrEnded(words) => self.on_evcxr_ended(&words),
+            Input::Program(event) => self.on_program(event),
             Input::WorkBegins(pid, answer) => {
                 let stopped = self.cell.as_ref().is_some_and(|cell| cell.asked_to_stop);
                 if !stopped {
@@ -254,17 +272,14 @@ impl Relay {
                 let _ = answer.send(!stopped);
             }
             Input::WorkEnds(pid) => self.work.retain(|&work| Some(work) != pid_of(pid)),
-            Input::Starting(what) => self.on_starting(what).await,
-            Input::Started(result) => self.on_started(*result).await,
-            Input::Waiting(id) => self.on_waiting(&id).await,
-            Input::Asked(id, time) => self.on_asked(&id, time).await,
-            Input::Idle(cells) => self.on_idle(cells).await,
-            Input::Orphaned => {
-                self.shut_down().await;
-                return Ok(false);
-            }
+            Input::Starting(what) => self.on_starting(what),
+            Input::Started(result) => self.on_started(*result),
+            Input::Waiting(id) => self.on_waiting(&id),
+            Input::Asked(id, time) => self.on_asked(&id, time),
+            Input::Idle(cells) => self.on_idle(cells),
+            Input::Orphaned => return Ok(Flow::Break(None)),
         }
-        Ok(true)
+        Ok(Flow::Continue(()))
     }
 
     fn open_from_evcxr(&self, frames: ZmqMessage) -> Result<Message> {
@@ -272,35 +287,58 @@ impl Relay {
         Message::open(frames, &evcxr.key).context("from evcxr")
     }
 
-    // ---- Saying things to Jupyter. A client that has gone is nobody's error.
+    // ---- Sending to Jupyter. Nothing waits here: each client has an outbox.
 
-    async fn publish(&mut self, message: Message) {
-        log(self.iopub.send(message.seal(&self.key)).await);
+    fn publish(&mut self, message: Message) {
+        let sealed = message.seal(&self.key);
+        match message.message_type() {
+            "stream" | "display_data" | "update_display_data" => {
+                self.iopub.publish_output(sealed, || {
+                    let content = json!({"name": "stderr", "text": GAP});
+                    message.sibling("stream", &content).seal(&self.key)
+                });
+            }
+            _ => self.iopub.publish(sealed),
+        }
+    }
+
+    /// Who connects late has missed in what state the kernel is.
+    /// See <https://jupyter.org/enhancement-proposals/65-jupyter-xpub/jupyter-xpub.html>.
+    fn welcome(&self, client: Bytes, topic: &[u8]) {
+        let state = if self.cell.is_some() { "busy" } else { "idle" };
+        let topic = String::from_utf8_lossy(topic);
+        for (kind, content) in [
+            ("iopub_welcome", json!({"subscription": topic})),
+            ("status", json!({"execution_state": state})),
+        ] {
+            let message = Message::new(kind, &content);
+            self.iopub.send(message.to(client.clone()).seal(&self.key));
+        }
     }
 
     /// Publishes a message that goes with a request.
-    pub async fn publish_for(&mut self, request: &Message, kind: &str, content: &Value) {
-        self.publish(request.child(kind, content)).await;
+    pub fn publish_for(&mut self, request: &Message, kind: &str, content: &Value) {
+        self.publish(request.child(kind, content));
     }
 
-    async fn reply(&mut self, reply: &Message) {
-        log(self.shell.send(reply.seal(&self.key)).await);
+    fn reply(&mut self, reply: &Message) {
+        self.shell.send(reply.seal(&self.key));
     }
 
     /// Answers a request by ourselves, with all that belongs to an answer.
-    async fn answer(&mut self, request: &Message, content: &Value) {
-        self.publish_for(request, "status", &json!({"execution_state": "busy"})).await;
-        self.reply(&request.reply(content)).await;
-        self.publish_for(request, "status", &json!({"execution_state": "idle"})).await;
+    fn answer(&mut self, request: &Message, content: &Value) {
+        self.publish_for(request, "status", &json!({"execution_state": "busy"}));
+        self.reply(&request.reply(content));
+        self.publish_for(request, "status", &json!({"execution_state": "idle"}));
     }
 
     /// Answers a request by ourselves: it has failed.
-    async fn answer_failure(&mut self, request: &Message, failure: &Failure) {
+    fn answer_failure(&mut self, request: &Message, failure: &Failure) {
         let error = failure.content();
         let mut content = json!({"status": "error", "execution_count": 0});
         merge(&mut content, &error);
-        self.publish_for(request, "error", &error).await;
-        self.answer(request, &content).await;
+        self.publish_for(request, "error", &error);
+        self.answer(request, &content);
     }
 
     // ---- Starting
@@ -311,30 +349,30 @@ impl Relay {
         let has_folder = self.folder.is_some();
         tokio::spawn(async move {
             let result = prepare(settings, has_folder, &inputs).await;
-            let _ = inputs.send(Input::Started(Box::new(result))).await;
+            let _ = inputs.requests.send(Input::Started(Box::new(result))).await;
         });
     }
 
-    async fn on_starting(&mut self, what: String) {
+    fn on_starting(&mut self, what: String) {
         if let Some(request) = self.notice.clone() {
-            self.publish_for(&request, "update_display_data", &notice(&request, &what)).await;
+            self.publish_for(&request, "update_display_data", &notice(&request, &what));
         }
         self.starting = Some(what);
     }
 
-    async fn on_waiting(&mut self, id: &str) {
+    fn on_waiting(&mut self, id: &str) {
         let first = self.waiting.iter().find(|request| request.message_type() == EXECUTE);
         let first = first.filter(|request| request.id() == id);
         if let (Some(request), Some(what)) = (first.cloned(), self.starting.clone()) {
-            self.publish_for(&request, "status", &json!({"execution_state": "busy"})).await;
-            self.publish_for(&request, "display_data", &notice(&request, &what)).await;
+            self.publish_for(&request, "status", &json!({"execution_state": "busy"}));
+            self.publish_for(&request, "display_data", &notice(&request, &what));
             self.notice = Some(request);
         }
     }
 
-    async fn on_started(&mut self, result: Result<(Evcxr, Option<Folder>)>) {
+    fn on_started(&mut self, result: Result<(Evcxr, Option<Folder>)>) {
         self.starting = None;
-        self.begun = self.take_notice_back().await;
+        self.begun = self.take_notice_back();
         match result {
             Ok((evcxr, folder)) => {
                 self.evcxr = Some(evcxr);
@@ -342,30 +380,30 @@ impl Relay {
                     self.settings.folder = Some(folder.path.clone());
                     self.folder = Some(folder);
                 }
-                self.next().await;
+                self.next();
                 self.look_ahead_when_idle();
             }
             Err(error) => {
                 let todo = "\n  what to do: run `cargo d2l doctor`; then run the cell again";
                 let failure = Failure::new("KernelError", format!("{error:#}{todo}"));
                 eprintln!("d2l-kernel: {}", failure.message);
-                self.fail_waiting(&failure).await;
+                self.fail_waiting(&failure);
             }
         }
     }
 
-    async fn take_notice_back(&mut self) -> Option<Message> {
+    fn take_notice_back(&mut self) -> Option<Message> {
         let request = self.notice.take()?;
-        self.publish_for(&request, "clear_output", &json!({"wait": false})).await;
+        self.publish_for(&request, "clear_output", &json!({"wait": false}));
         Some(request)
     }
 
     /// All cells that wait have failed.
-    pub async fn fail_waiting(&mut self, failure: &Failure) {
-        self.take_notice_back().await;
+    pub fn fail_waiting(&mut self, failure: &Failure) {
+        self.take_notice_back();
         for request in std::mem::take(&mut self.waiting) {
             if request.message_type() == EXECUTE {
-                self.answer_failure(&request, failure).await;
+                self.answer_failure(&request, failure);
             } else {
                 self.waiting.push_back(request);
             }
@@ -374,18 +412,18 @@ impl Relay {
 
     // ---- Requests and replies
 
-    async fn on_request(&mut self, request: Message) {
+    fn on_request(&mut self, request: Message) {
         if request.message_type() == KERNEL_INFO && self.cell.is_none() {
-            return self.answer(&request, &kernel_info()).await;
+            return self.answer(&request, &kernel_info());
         }
         if self.cell.is_none() && self.evcxr.is_some() {
-            return self.forward(request).await;
+            return self.forward(request);
         }
         if self.starting.is_none() && self.evcxr.is_none() {
             self.start();
         }
         if request.message_type() == EXECUTE && self.evcxr.is_none() {
-            let (inputs, id) = (self.inputs.clone(), request.id().to_string());
+            let (inputs, id) = (self.inputs.requests.clone(), request.id().to_string());
             tokio::spawn(async move {
                 sleep(Duration::from_secs(1)).await;
                 let _ = inputs.send(Input::Waiting(id)).await;
@@ -394,40 +432,45 @@ impl Relay {
         self.waiting.push_back(request);
     }
 
-    async fn forward(&mut self, request: Message) {
-        let Some(evcxr) = &mut self.evcxr else { return self.waiting.push_front(request) };
-        log(evcxr.shell.send(request.seal(&evcxr.key)).await);
+    fn forward(&mut self, request: Message) {
+        let Some(evcxr) = &self.evcxr else { return self.waiting.push_front(request) };
+        evcxr.shell(&request);
         if request.message_type() == EXECUTE {
-            self.cells += 1;
-            self.cell = Some(Cell {
-                request,
-                running: false,
-                listening: false,
-                asked_to_stop: false,
-                ended_because: None,
-                error: None,
-            });
+            self.begin(request);
         }
     }
 
+    /// From now on this cell is executed.
+    pub fn begin(&mut self, request: Message) {
+        self.cells += 1;
+        self.cell = Some(Cell {
+            request,
+            running: false,
+            listening: false,
+            asked_to_stop: false,
+            ended_because: None,
+            error: None,
+        });
+    }
+
     /// Forwards what has waited, up to the next cell.
-    async fn next(&mut self) {
+    fn next(&mut self) {
         while self.cell.is_none()
             && self.evcxr.is_some()
             && let Some(request) = self.waiting.pop_front()
         {
             if request.message_type() == KERNEL_INFO {
-                self.answer(&request, &kernel_info()).await;
+                self.answer(&request, &kernel_info());
             } else {
-                self.forward(request).await;
+                self.forward(request);
             }
         }
     }
 
-    async fn on_reply(&mut self, mut reply: Message) {
+    fn on_reply(&mut self, mut reply: Message) {
         if !self.cell.as_ref().is_some_and(|cell| reply.is_child_of(&cell.request)) {
             if reply.has_client() {
-                self.reply(&reply).await;
+                self.reply(&reply);
             }
             return;
         }
@@ -441,11 +484,11 @@ impl Relay {
             let code = cell.request.content();
             self.names.extend(failure::names_given(code["code"].as_str().unwrap_or_default()));
         }
-        self.reply(&reply).await;
+        self.reply(&reply);
         if cell.error.is_some() || cell.asked_to_stop {
-            self.abort_waiting(&cell.request).await;
+            self.abort_waiting(&cell.request);
         }
-        self.next().await;
+        self.next();
         self.look_ahead_when_idle();
     }
 
@@ -458,13 +501,13 @@ impl Relay {
     }
 
     /// Cells that wait behind one that failed, or that was stopped, are not run.
-    async fn abort_waiting(&mut self, failed: &Message) {
+    fn abort_waiting(&mut self, failed: &Message) {
         if failed.content()["stop_on_error"] == false {
             return;
         }
         for request in std::mem::take(&mut self.waiting) {
             if request.message_type() == EXECUTE {
-                self.answer(&request, &json!({"status": "aborted"})).await;
+                self.answer(&request, &json!({"status": "aborted"}));
             } else {
                 self.waiting.push_back(request);
             }
@@ -477,7 +520,7 @@ impl Relay {
     /// `:dep`. It does that work for a completion, too, and keeps the result.
     fn look_ahead_when_idle(&self) {
         if self.cell.is_none() {
-            let (inputs, cells) = (self.inputs.clone(), self.cells);
+            let (inputs, cells) = (self.inputs.requests.clone(), self.cells);
             tokio::spawn(async move {
                 // A page or a program that runs all cells has sent the next one by then.
                 sleep(Duration::from_millis(100)).await;
@@ -486,16 +529,16 @@ impl Relay {
         }
     }
 
-    async fn on_idle(&mut self, cells: usize) {
-        if let (Some(evcxr), true) = (&mut self.evcxr, cells == self.cells) {
+    fn on_idle(&mut self, cells: usize) {
+        if let (Some(evcxr), true) = (&self.evcxr, cells == self.cells) {
             let content = json!({"code": "().", "cursor_pos": 3});
             let question = Message::new("complete_request", &content);
-            log(evcxr.shell.send(question.seal(&evcxr.key)).await);
+            evcxr.shell(&question);
             self.look_ahead = Some(question);
         }
     }
 
-    async fn on_publication(&mut self, mut message: Message) {
+    fn on_publication(&mut self, mut message: Message) {
         if self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question)) {
             return;
         }
@@ -506,7 +549,7 @@ impl Relay {
         }
         if !is_error && message.message_type() != "status" {
             // A result can be large: it is not looked into.
-            return self.publish(message).await;
+            return self.publish(message);
         }
         let mut content = message.content();
         if content["execution_state"] == "busy"
@@ -515,7 +558,7 @@ impl Relay {
             return;
         }
         let cell = self.cell.as_mut().filter(|cell| message.is_child_of(&cell.request));
-        let Some(cell) = cell.filter(|_| is_error) else { return self.publish(message).await };
+        let Some(cell) = cell.filter(|_| is_error) else { return self.publish(message) };
         let words = content["evalue"].as_str().unwrap_or_default();
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
@@ -527,7 +570,7 @@ impl Relay {
                 message.set_content(&content);
             }
             cell.error.get_or_insert(content);
-            return self.publish(message).await;
+            return self.publish(message);
         }
         if cell.error.is_none() {
             let failure = match (ended, cell.ended_because.take()) {
@@ -535,18 +578,18 @@ impl Relay {
                 (true, None) => failure::program_ended(words),
                 (false, _) => Failure::new("Interrupted", STOPPED_BEFORE),
             };
-            self.show_error(&failure).await;
+            self.show_error(&failure);
         }
     }
 
-    async fn show_error(&mut self, failure: &Failure) {
+    fn show_error(&mut self, failure: &Failure) {
         let Some(cell) = &mut self.cell else { return };
         let (content, request) = (failure.content(), cell.request.clone());
         cell.error = Some(content.clone());
-        self.publish_for(&request, "error", &content).await;
+        self.publish_for(&request, "error", &content);
     }
 
-    async fn on_evcxr_ended(&mut self, words: &str) {
+    fn on_evcxr_ended(&mut self, words: &str) {
         self.evcxr = None;
         // A cell would run on without anybody who could stop it.
         self.kill_program();
@@ -556,15 +599,15 @@ impl Relay {
         );
         eprintln!("d2l-kernel: {text}");
         if let Some(cell) = self.end_cell() {
-            self.answer_failure(&cell.request, &Failure::new("KernelError", text)).await;
-            self.abort_waiting(&cell.request).await;
+            self.answer_failure(&cell.request, &Failure::new("KernelError", text));
+            self.abort_waiting(&cell.request);
         }
         self.start();
     }
 
     // ---- The program
 
-    async fn on_program(&mut self, event: Event) {
+    fn on_program(&mut self, event: Event) {
         // What a thread prints between two cells belongs to the last one.
         let speaker = self.cell.as_ref().map(|cell| &cell.request).or(self.last.as_ref()).cloned();
         match (event, &mut self.cell, speaker) {
@@ -576,17 +619,17 @@ impl Relay {
             (Event::Listening, Some(cell), _) => cell.listening = true,
             (Event::Text(stream, text), _, Some(request)) => {
                 let content = json!({"name": stream, "text": text});
-                self.publish_for(&request, "stream", &content).await;
+                self.publish_for(&request, "stream", &content);
             }
             (Event::Display(kind, content), _, Some(request)) => {
-                self.publish_for(&request, kind.message_type(), &content).await;
+                self.publish_for(&request, kind.message_type(), &content);
             }
             (Event::Done(broken, answer), cell, _) => {
                 if let Some(cell) = cell {
                     cell.running = false;
                     if let Some(broken) = broken {
                         let failure = failure_of(cell, broken, self.settings.folder.as_deref());
-                        self.show_error(&failure).await;
+                        self.show_error(&failure);
                     }
                 }
                 let _ = answer.send(());
@@ -607,32 +650,29 @@ impl Relay {
 
     // ---- Control
 
-    /// False is the end.
-    async fn on_control(&mut self, request: Message) -> bool {
+    fn on_control(&mut self, request: Message) -> Flow {
         match request.message_type() {
-            KERNEL_INFO => self.reply_on_control(&request, &kernel_info()).await,
+            KERNEL_INFO => self.reply_on_control(&request, &kernel_info()),
             "interrupt_request" => {
-                self.reply_on_control(&request, &json!({"status": "ok"})).await;
-                self.interrupt().await;
+                self.reply_on_control(&request, &json!({"status": "ok"}));
+                self.interrupt();
             }
             "shutdown_request" => {
-                self.shut_down().await;
                 let restart = request.content()["restart"] == true;
                 let content = json!({"status": "ok", "restart": restart});
-                self.reply_on_control(&request, &content).await;
-                return false;
+                return Flow::Break(Some(request.reply(&content)));
             }
             _ => {
-                if let Some(evcxr) = &mut self.evcxr {
-                    log(evcxr.control.send(request.seal(&evcxr.key)).await);
+                if let Some(evcxr) = &self.evcxr {
+                    evcxr.control(&request);
                 }
             }
         }
-        true
+        Flow::Continue(())
     }
 
-    async fn reply_on_control(&mut self, request: &Message, content: &Value) {
-        log(self.control.send(request.reply(content).seal(&self.key)).await);
+    fn reply_on_control(&mut self, request: &Message, content: &Value) {
+        self.control.send(request.reply(content).seal(&self.key));
     }
 
     async fn shut_down(&mut self) {
@@ -641,9 +681,9 @@ impl Relay {
         if self.cell.is_some() {
             self.kill_program();
         }
-        if let Some(evcxr) = &mut self.evcxr {
+        if let Some(evcxr) = &self.evcxr {
             let request = Message::new("shutdown_request", &json!({"restart": false}));
-            log(evcxr.control.send(request.seal(&evcxr.key)).await);
+            evcxr.control(&request);
             // With the relay its standard input ends, and so does evcxr, wherever it is.
             sleep(Duration::from_millis(50)).await;
         }
@@ -652,22 +692,35 @@ impl Relay {
             folder.leave();
         }
     }
+
+    /// Clients that read get what was sent last.
+    async fn drained(&self) {
+        const LIMIT: Duration = Duration::from_secs(1);
+        let all = async {
+            for clients in [&self.control, &self.shell, &self.stdin, &self.iopub] {
+                clients.drained().await;
+            }
+        };
+        let _ = timeout(LIMIT, all).await;
+    }
 }
 
 const EXECUTE: &str = "execute_request";
 const KERNEL_INFO: &str = "kernel_info_request";
 const STARTING: &str = "Starting the kernel ...";
+/// Stands where output is missing.
+const GAP: &str = "[Output is missing here: it was printed while this client did not read.]\n";
 const STOPPED_BEFORE: &str = "stopped before the cell ran; all variables are as they were";
 
 /// Takes a build folder, if there is none yet, and starts evcxr in it.
 async fn prepare(
     mut settings: Settings,
     has_folder: bool,
-    inputs: &Sender<Input>,
+    inputs: &Inputs,
 ) -> Result<(Evcxr, Option<Folder>)> {
     let mut taken = None;
     if let Some(base) = settings.base.clone().filter(|_| !has_folder) {
-        let (say, scratch) = (inputs.clone(), settings.scratch.clone());
+        let (say, scratch) = (inputs.requests.clone(), settings.scratch.clone());
         let take = move || match std::env::var_os(names::TEMPLATE) {
             Some(_) => folder::template(&base),
             None => folder::take_free(&base, &scratch, |what| {
@@ -677,7 +730,7 @@ async fn prepare(
         let folder = tokio::task::spawn_blocking(take).await??;
         settings.folder = Some(folder.path.clone());
         taken = Some(folder);
-        let _ = inputs.send(Input::Starting(STARTING.into())).await;
+        let _ = inputs.requests.send(Input::Starting(STARTING.into())).await;
     }
     Ok((evcxr::start(&settings, inputs).await?, taken))
 }
@@ -710,12 +763,6 @@ fn merge(content: &mut Value, error: &Value) {
 
 fn pid_of(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
-}
-
-pub fn log(result: ZmqResult<()>) {
-    if let Err(error) = result {
-        eprintln!("d2l-kernel: a message was not sent: {error}");
-    }
 }
 
 /// See <https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-info>.

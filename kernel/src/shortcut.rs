@@ -19,7 +19,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{environment, names};
+use crate::environment::Alone;
+use crate::names;
 
 /// evcxr's name for the package of a cell.
 const CELL: &str = "ctx";
@@ -47,7 +48,7 @@ struct Call {
 
 /// As the stand-in for cargo: calls rustc, and ends, if Cargo was asked for the same before. If it was
 /// not, Cargo's call is going to be written down.
-pub fn take() -> Result<()> {
+pub fn take(alone: &Alone) -> Result<()> {
     let is_set = |name| std::env::var_os(name).is_some();
     let (Some(place), Some(answer)) = (place(), std::env::var_os(names::BUILT)) else {
         return Ok(());
@@ -69,8 +70,8 @@ pub fn take() -> Result<()> {
         }
         std::process::exit(status.code().unwrap_or(1));
     }
-    environment::set(names::CALL, place);
-    environment::set(WRAPPER, std::env::current_exe()?);
+    alone.set(names::CALL, place);
+    alone.set(WRAPPER, std::env::current_exe()?);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use crate::environment::Alone;
 use crate::{lock, names, outline, shortcut};
 
 /// Makes the stand-ins in a folder, to be put in front of `PATH`.
@@ -36,7 +37,7 @@ pub fn path_without() -> Option<OsString> {
 }
 
 /// If this process was called by a stand-in's name, does its work and becomes the real program.
-pub fn run_if_called() -> Result<()> {
+pub fn run_if_called(alone: &Alone) -> Result<()> {
     let (Some(path), own) = (path_without(), std::env::args_os().next()) else { return Ok(()) };
     let own = PathBuf::from(own.unwrap_or_default());
     match own.file_name().and_then(OsStr::to_str) {
@@ -48,7 +49,7 @@ pub fn run_if_called() -> Result<()> {
                 let pinned = Path::new(&base).join("pinned.lock");
                 let _ = lock::restore(Path::new("Cargo.lock"), &pinned);
             }
-            shortcut::take()?;
+            shortcut::take(alone)?;
             match become_real("cargo", &path)? {}
         }
         Some("sh") => {

@@ -9,11 +9,10 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process_group};
 use serde_json::json;
 use tokio::time::sleep;
-use zeromq::SocketSend;
 
 use crate::failure::Failure;
 use crate::message::Message;
-use crate::relay::{Input, Relay, log};
+use crate::relay::{Input, Relay};
 
 /// When the reader is told that the cell has not stopped yet.
 const NOTICE: Duration = Duration::from_secs(2);
@@ -24,13 +23,13 @@ const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Relay {
     /// The stop button was pressed. Nothing is lost where no cell is executed.
-    pub async fn interrupt(&mut self) {
+    pub fn interrupt(&mut self) {
         let Some(cell) = &mut self.cell else {
             let failure = Failure::new("Interrupted", "stopped before the kernel had started");
-            return self.fail_waiting(&failure).await;
+            return self.fail_waiting(&failure);
         };
         if cell.asked_to_stop {
-            return self.stop_at_once("stop was pressed twice").await;
+            return self.stop_at_once("stop was pressed twice");
         }
         cell.asked_to_stop = true;
         let id = cell.request.id().to_string();
@@ -38,8 +37,8 @@ impl Relay {
             eprintln!("d2l-kernel: the program cannot be asked to stop: {error}");
         }
         self.signal_work(Signal::INT);
-        self.end_input().await;
-        let inputs = self.inputs.clone();
+        self.end_input();
+        let inputs = self.inputs.requests.clone();
         tokio::spawn(async move {
             let mut before = Duration::ZERO;
             for time in [NOTICE, PATIENCE, LISTENING_PATIENCE] {
@@ -51,12 +50,12 @@ impl Relay {
     }
 
     /// So long ago a cell was asked to stop, and it may have.
-    pub async fn on_asked(&mut self, id: &str, time: Duration) {
+    pub fn on_asked(&mut self, id: &str, time: Duration) {
         let Some(cell) = self.cell.as_ref().filter(|cell| cell.request.id() == id) else { return };
         let patience = if cell.listening { LISTENING_PATIENCE } else { PATIENCE };
         if time >= patience {
             let reason = format!("the cell did not stop within {} s", time.as_secs());
-            return self.stop_at_once(&reason).await;
+            return self.stop_at_once(&reason);
         }
         if time > NOTICE {
             return;
@@ -76,19 +75,19 @@ impl Relay {
         };
         let request = cell.request.clone();
         let content = json!({"name": "stderr", "text": format!("{what}{or}\n")});
-        self.publish_for(&request, "stream", &content).await;
+        self.publish_for(&request, "stream", &content);
     }
 
     /// What evcxr does when it is interrupted: the program ends, with all variables.
-    async fn stop_at_once(&mut self, reason: &str) {
+    fn stop_at_once(&mut self, reason: &str) {
         let Some(cell) = &mut self.cell else { return };
         if !cell.running {
             return self.signal_work(Signal::KILL);
         }
         cell.ended_because = Some(format!("{reason}, so Rust's process was ended"));
-        if let Some(evcxr) = &mut self.evcxr {
+        if let Some(evcxr) = &self.evcxr {
             let request = Message::new("interrupt_request", &json!({}));
-            log(evcxr.control.send(request.seal(&evcxr.key)).await);
+            evcxr.control(&request);
         }
     }
 
@@ -99,12 +98,145 @@ impl Relay {
     }
 
     /// evcxr does not notice the end of a program that waits for input, so the input comes: nothing.
-    async fn end_input(&mut self) {
+    fn end_input(&mut self) {
         if std::mem::take(&mut self.asks_for_input)
-            && let Some(evcxr) = &mut self.evcxr
+            && let Some(evcxr) = &self.evcxr
         {
             let nothing = Message::new("input_reply", &json!({"status": "ok", "value": ""}));
-            log(evcxr.stdin.send(nothing.seal(&evcxr.key)).await);
+            evcxr.stdin(&nothing);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::evcxr::Settings;
+    use crate::inputs;
+    use crate::message::Key;
+    use crate::program::Event;
+
+    /// A relay whose evcxr has not started, and the folder that it works in.
+    fn relay() -> (Relay, Arc<tempfile::TempDir>) {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let settings = Settings { folder: None, base: None, scratch: folder.path().to_path_buf() };
+        let (inputs, _) = inputs::queue();
+        (Relay::new(Key::new("key").unwrap(), inputs, settings), folder)
+    }
+
+    fn request(kind: &str) -> Message {
+        Message::new(kind, &json!({"code": "1"})).to("client".into())
+    }
+
+    /// A relay that executes a cell, whose id is returned.
+    fn busy() -> (Relay, Arc<tempfile::TempDir>, String) {
+        let (mut relay, folder) = relay();
+        let request = request("execute_request");
+        let id = request.id().to_string();
+        relay.begin(request);
+        (relay, folder, id)
+    }
+
+    fn press(relay: &mut Relay) {
+        let message = request("interrupt_request").seal(&Key::new("key").unwrap());
+        assert!(relay.on_input(Input::Control(message)).unwrap().is_continue());
+    }
+
+    fn says(relay: &mut Relay, event: Event) {
+        assert!(relay.on_input(Input::Program(event)).unwrap().is_continue());
+    }
+
+    fn asked(relay: &mut Relay, id: &str, time: Duration) {
+        assert!(relay.on_input(Input::Asked(id.to_string(), time)).unwrap().is_continue());
+    }
+
+    fn reason(relay: &Relay) -> Option<&str> {
+        relay.cell.as_ref().unwrap().ended_because.as_deref()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_cell_is_asked_first_and_ended_at_the_second_time() {
+        let (mut relay, _folder, _) = busy();
+        says(&mut relay, Event::Running);
+        press(&mut relay);
+        assert!(relay.settings.interrupt_file().exists());
+        assert_eq!(reason(&relay), None);
+        press(&mut relay);
+        assert!(reason(&relay).unwrap().contains("pressed twice"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_looks_for_the_button_has_more_time() {
+        for (listens, last) in [(false, PATIENCE), (true, LISTENING_PATIENCE)] {
+            let (mut relay, _folder, id) = busy();
+            says(&mut relay, Event::Running);
+            press(&mut relay);
+            // It may begin to look after the button was pressed.
+            if listens {
+                says(&mut relay, Event::Listening);
+            }
+            for time in [NOTICE, PATIENCE, LISTENING_PATIENCE] {
+                asked(&mut relay, "another cell", time);
+                assert_eq!(reason(&relay), None);
+                asked(&mut relay, &id, time);
+                assert_eq!(reason(&relay).is_some(), time >= last);
+                if time >= last {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_is_compiled_or_not_begun_yet_does_not_begin() {
+        let (mut relay, _folder, id) = busy();
+        let begins = |relay: &mut Relay, pid| {
+            let (answer, mut answered) = oneshot::channel();
+            assert!(relay.on_input(Input::WorkBegins(pid, answer)).unwrap().is_continue());
+            answered.try_recv().unwrap()
+        };
+        // No process has this number.
+        let nobody = i32::MAX as u32;
+        assert!(begins(&mut relay, nobody));
+        assert_eq!(relay.work.len(), 1);
+        press(&mut relay);
+        assert!(!begins(&mut relay, nobody - 1));
+        // There is no program to be ended.
+        asked(&mut relay, &id, LISTENING_PATIENCE);
+        assert_eq!(reason(&relay), None);
+        assert!(relay.on_input(Input::WorkEnds(nobody)).unwrap().is_continue());
+        assert!(relay.work.is_empty());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn without_a_cell_nothing_is_asked() {
+        let (mut relay, _folder) = relay();
+        press(&mut relay);
+        assert!(!relay.settings.interrupt_file().exists());
+        asked(&mut relay, "a cell that has ended", PATIENCE);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_request_to_end_is_answered_after_the_end() {
+        let (mut relay, _folder, _) = busy();
+        let message = request("shutdown_request").seal(&Key::new("key").unwrap());
+        let flow = relay.on_input(Input::Control(message)).unwrap();
+        let farewell = flow.break_value().unwrap().unwrap();
+        assert_eq!(farewell.message_type(), "shutdown_reply");
+        assert!(relay.on_input(Input::Orphaned).unwrap().break_value().unwrap().is_none());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_message_that_cannot_be_read_is_an_error_and_no_end() {
+        let (mut relay, _folder) = relay();
+        for input in [Input::Shell, Input::Control, Input::Stdin] {
+            let message = request("execute_request").seal(&Key::new("another").unwrap());
+            let error = relay.on_input(input(message)).err().unwrap();
+            assert!(format!("{error:#}").contains("the signature is wrong"), "{error:#}");
         }
     }
 }

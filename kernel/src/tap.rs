@@ -13,28 +13,31 @@ use anyhow::{Context, Result};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::{environment, names, stand_in};
+use crate::environment::Alone;
+use crate::{names, stand_in};
 
 /// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
-pub fn install() {
+pub fn install(alone: Alone) {
     let asked = std::env::var_os(names::BACKTRACE).is_some_and(|value| value != "0");
     // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
-    environment::set("RUST_BACKTRACE", if asked { "1" } else { "0" });
+    alone.set("RUST_BACKTRACE", if asked { "1" } else { "0" });
     if let Some(path) = stand_in::path_without() {
-        environment::set("PATH", path);
+        alone.set("PATH", path);
         match std::env::var_os(names::CARGO_HOME) {
-            Some(home) => environment::set("CARGO_HOME", home),
-            None => environment::remove("CARGO_HOME"),
+            Some(home) => alone.set("CARGO_HOME", home),
+            None => alone.remove("CARGO_HOME"),
         }
     }
     let Some(socket) = std::env::var_os(names::SOCKET) else { return };
-    match UnixStream::connect(socket).context("no relay").and_then(hand_over) {
-        Ok(relay) => drop(std::thread::spawn(|| end_with(relay))),
-        Err(error) => {
-            // Display lines would be shown as text.
-            environment::remove(names::WIRE);
-            eprintln!("Figures cannot be shown while a cell runs: {error:#}");
-        }
+    let relay = UnixStream::connect(socket).context("no relay").and_then(hand_over);
+    if let Err(error) = &relay {
+        // Display lines would be shown as text.
+        alone.remove(names::WIRE);
+        eprintln!("Figures cannot be shown while a cell runs: {error:#}");
+    }
+    drop(alone);
+    if let Ok(relay) = relay {
+        std::thread::spawn(|| end_with(relay));
     }
 }
 

@@ -23,6 +23,11 @@ const INPUT: &str = "EVCXR_INPUT_REQUEST";
 const BEGIN_CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
 const END_CONTENT: &str = "EVCXR_END_CONTENT";
 
+/// So much text goes on without waiting for the end of its line.
+const PIECE: usize = 1 << 14;
+/// A display line or a block of more bytes than this is no figure but text without an end.
+const LONGEST: usize = 1 << 27;
+
 /// One thing that the program said.
 #[derive(Debug, PartialEq)]
 pub enum Item {
@@ -67,12 +72,30 @@ impl DisplayKind {
 pub struct Lines {
     /// Bytes after the last newline.
     rest: Vec<u8>,
-    /// The block that has begun: MIME type and lines so far.
-    block: Option<(String, Vec<String>)>,
+    block: Option<Block>,
+}
+
+/// A block that has begun.
+struct Block {
+    mime_type: String,
+    lines: Vec<String>,
+    size: usize,
+}
+
+impl Block {
+    /// What the program printed, without the last newline.
+    fn into_text(self) -> String {
+        [format!("{BEGIN_CONTENT}{}", self.mime_type)]
+            .into_iter()
+            .chain(self.lines)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
 }
 
 impl Lines {
-    /// Takes bytes as they come and answers the items that they complete.
+    /// Takes bytes as they come and answers the items that they complete. Text of which much has come
+    /// does not wait for the end of its line.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Item> {
         let mut items = Items::default();
         self.rest.extend_from_slice(bytes);
@@ -86,31 +109,83 @@ impl Lines {
             (start, seen) = (end + 1, end + 1);
         }
         self.rest.drain(..start);
+        // A figure of many megabytes must not take their memory for ever.
+        if self.rest.len() < PIECE && self.rest.capacity() > 4 * PIECE {
+            self.rest.shrink_to(PIECE);
+        }
+        if self.rest.len() >= PIECE
+            && let Some(text) = self.flush(false)
+        {
+            items.text(&text);
+        }
         items.0
     }
 
-    /// The beginning of a line that the program has flushed, unless it may become a mark.
-    pub fn flush(&mut self) -> Option<String> {
-        const EVCXR: &[u8] = b"EVCXR_";
-        let may_be_mark = self.rest.starts_with(EVCXR) || EVCXR.starts_with(&self.rest);
-        if self.block.is_some() || may_be_mark {
-            return None;
+    /// The beginning of a line, as far as it is text whatever follows. After a `pause` a few letters
+    /// that a mark could begin with are text.
+    pub fn flush(&mut self, pause: bool) -> Option<String> {
+        if let Some(block) = &self.block {
+            if block.size + self.rest.len() < LONGEST {
+                return None;
+            }
+            let text = self.block.take()?.into_text() + "\n";
+            return Some(text + &String::from_utf8_lossy(&std::mem::take(&mut self.rest)));
         }
-        let display = self.rest.iter().position(|&byte| byte == MARK.as_bytes()[0]);
-        let text = &self.rest[..display.unwrap_or(self.rest.len())];
+        let length = if self.rest.len() < LONGEST { self.text(pause) } else { self.rest.len() };
         // A letter that is not whole yet stays.
-        let whole = match std::str::from_utf8(text) {
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            _ => text.len(),
-        };
-        let text: Vec<u8> = self.rest.drain(..whole).collect();
-        (whole > 0).then(|| String::from_utf8_lossy(&text).into_owned())
+        let length = whole(&self.rest[..length]);
+        let text: Vec<u8> = self.rest.drain(..length).collect();
+        (length > 0).then(|| String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// How many bytes of the rest come before what may become a mark.
+    fn text(&self, pause: bool) -> usize {
+        /// The first part of evcxr's marks: that much is no accident.
+        const EVCXR: usize = "EVCXR_".len();
+        let rest = &self.rest[..];
+        // What follows these belongs to them. A figure of many megabytes is not looked through.
+        let begins = |mark: &&str| rest.starts_with(mark.as_bytes());
+        if [MARK, BEGIN_CONTENT, INPUT, CHANGED_TYPE].iter().any(begins) {
+            return 0;
+        }
+        let mut length = rest.len();
+        for mark in [MARK, BEGIN_CONTENT] {
+            length = find(&rest[..length], mark).unwrap_or(length);
+        }
+        for mark in [MARK, BEGIN_CONTENT, INPUT, CHANGED_TYPE, COMPLETE, PANIC, ERROR] {
+            for place in rest.len().saturating_sub(mark.len())..length {
+                let end = &rest[place..];
+                let is_letters = pause && place > 0 && mark != MARK && end.len() < EVCXR;
+                if mark.as_bytes().starts_with(end) && !is_letters {
+                    length = place;
+                    break;
+                }
+            }
+        }
+        length
     }
 
     /// What is left when the program has ended.
     pub fn end(&mut self) -> String {
-        let block = self.block.take().map(|(_, lines)| lines.join("\n")).unwrap_or_default();
+        let block = self.block.take().map(|block| block.into_text() + "\n").unwrap_or_default();
         block + &String::from_utf8_lossy(&std::mem::take(&mut self.rest))
+    }
+}
+
+fn find(bytes: &[u8], mark: &str) -> Option<usize> {
+    bytes.windows(mark.len()).position(|window| window == mark.as_bytes())
+}
+
+/// How many bytes there are without a letter at the end that is not whole yet.
+pub fn whole(bytes: &[u8]) -> usize {
+    let is_first = |place: &usize| bytes[*place] & 0b1100_0000 != 0b1000_0000;
+    // A letter has four bytes at most.
+    match (bytes.len().saturating_sub(3)..bytes.len()).rev().find(is_first) {
+        Some(place) => match std::str::from_utf8(&bytes[place..]) {
+            Err(error) if error.error_len().is_none() => place,
+            _ => bytes.len(),
+        },
+        None => bytes.len(),
     }
 }
 
@@ -128,14 +203,27 @@ impl Items {
     }
 }
 
-fn take_line(block: &mut Option<(String, Vec<String>)>, line: &str, items: &mut Items) {
-    if let Some((mime_type, mut lines)) = block.take() {
-        if line != END_CONTENT && line != PANIC {
-            lines.push(line.to_string());
-            *block = Some((mime_type, lines));
+fn take_line(begun: &mut Option<Block>, line: &str, items: &mut Items) {
+    if let Some(mut block) = begun.take() {
+        // A block that the cell's end cuts off is none.
+        if line != END_CONTENT && line != PANIC && line != COMPLETE {
+            block.size += line.len() + 1;
+            block.lines.push(line.to_string());
+            if block.size < LONGEST {
+                *begun = Some(block);
+            } else {
+                items.text(&block.into_text());
+                items.text("\n");
+            }
             return;
         }
-        items.0.push(Item::Content(mime_type, lines.join("\n")));
+        if line == COMPLETE {
+            items.text(&block.into_text());
+            items.text("\n");
+            items.0.push(Item::Complete);
+            return;
+        }
+        items.0.push(Item::Content(block.mime_type, block.lines.join("\n")));
         if line == PANIC {
             items.0.push(Item::Panic);
         }
@@ -149,20 +237,23 @@ fn take_line(block: &mut Option<(String, Vec<String>)>, line: &str, items: &mut 
             return;
         }
     }
-    if let Some(mime_type) = line.strip_prefix(BEGIN_CONTENT) {
-        let mime_type = mime_type.split(' ').next().unwrap_or_default();
-        *block = Some((mime_type.to_string(), vec![]));
-        return;
-    }
-    if line.starts_with(CHANGED_TYPE) || line.starts_with(INPUT) {
-        items.0.push(Item::Evcxr(line.to_string()));
-        return;
-    }
-    if let Some(place) = line.find(MARK)
+    let (figure, block) = (line.find(MARK), line.find(BEGIN_CONTENT));
+    if let Some(place) = figure
+        && block.is_none_or(|block| place < block)
         && let Some(item) = display(&line[place + MARK.len()..])
     {
         items.text(&line[..place]);
         items.0.push(item);
+        return;
+    }
+    if let Some(place) = block {
+        items.text(&line[..place]);
+        let mime_type = line[place + BEGIN_CONTENT.len()..].split(' ').next().unwrap_or_default();
+        *begun = Some(Block { mime_type: mime_type.to_string(), lines: vec![], size: 0 });
+        return;
+    }
+    if line.starts_with(CHANGED_TYPE) || line.starts_with(INPUT) {
+        items.0.push(Item::Evcxr(line.to_string()));
         return;
     }
     items.text(line);
@@ -299,28 +390,204 @@ mod tests {
         let mut lines = Lines::default();
         lines.feed("step 1 é".as_bytes());
         lines.feed(&"é".as_bytes()[..1]);
-        assert_eq!(lines.flush().unwrap(), "step 1 é");
-        assert_eq!(lines.flush(), None);
+        assert_eq!(lines.flush(true).unwrap(), "step 1 é");
+        assert_eq!(lines.flush(true), None);
         lines.feed(&"é".as_bytes()[1..]);
-        assert_eq!(lines.flush().unwrap(), "é");
+        assert_eq!(lines.flush(true).unwrap(), "é");
         for mark in ["EVC", "EVCXR_EXEC", "\u{1e}", "\u{1e}jupyter/1 displ"] {
             let mut lines = Lines::default();
             lines.feed(mark.as_bytes());
-            assert_eq!(lines.flush(), None, "{mark:?}");
+            assert_eq!(lines.flush(true), None, "{mark:?}");
             assert_eq!(lines.end(), mark);
         }
         let mut lines = Lines::default();
         lines.feed(b"so far \x1ejupyter/1 displ");
-        assert_eq!(lines.flush().unwrap(), "so far ");
+        assert_eq!(lines.flush(true).unwrap(), "so far ");
         // The rest of the line is looked at as a line of its own.
         let mut lines = Lines::default();
         lines.feed(b"abc");
-        lines.flush();
+        lines.flush(true);
         assert_eq!(lines.feed(b"EVCXR_EXECUTION_COMPLETE\n"), [Item::Complete]);
     }
 
     #[test]
     fn bytes_that_are_no_text_are_replaced() {
         assert_eq!(Lines::default().feed(b"a\xffb\n"), [text("a\u{fffd}b\n")]);
+    }
+
+    /// All that comes of these bytes in pieces of this size, and the most bytes that were held.
+    fn fed(bytes: &[u8], size: usize) -> (Items, usize) {
+        let (mut lines, mut all, mut held) = (Lines::default(), Items::default(), 0);
+        for piece in bytes.chunks(size) {
+            for item in lines.feed(piece) {
+                match item {
+                    Item::Text(text) => all.text(&text),
+                    other => all.0.push(other),
+                }
+            }
+            held = held.max(lines.rest.len());
+        }
+        all.text(&lines.end());
+        (all, held)
+    }
+
+    /// C8: text goes on when a piece of it is there, letters stay whole, and nothing is lost.
+    #[test]
+    fn text_without_newlines_goes_on_in_pieces() {
+        let progress: String = (0..60_000).map(|i| format!("\r{i} of 60000")).collect();
+        let nothing = format!("{MARK}dance {{}} ");
+        for unit in [
+            "x",
+            "ホットドッグ",
+            "é",
+            "𝄞x",
+            "EVCXR_",
+            "E",
+            "\u{1e}",
+            "\u{1e}jupyter/",
+            "\r",
+            &progress,
+        ] {
+            let whole = unit.repeat((5 * PIECE).div_ceil(unit.len()));
+            for size in [1021, 4096, PIECE, PIECE + 1] {
+                let (all, held) = fed(whole.as_bytes(), size);
+                assert!(held < PIECE + size, "{held} bytes of {unit:?} held");
+                assert_eq!(all.0, [text(&whole)], "{unit:?} in pieces of {size}");
+            }
+        }
+        // What begins as a figure may be one until its line ends.
+        let (all, _) = fed(nothing.repeat(2 * PIECE / nothing.len()).as_bytes(), 4096);
+        let [Item::Text(all)] = &all.0[..] else { panic!("{:?}", all.0.len()) };
+        assert_eq!(all.len() / nothing.len(), 2 * PIECE / nothing.len());
+    }
+
+    /// C8: bytes that are no text go on, too, whatever they are.
+    #[test]
+    fn binary_output_goes_on_in_pieces() {
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let noise: Vec<u8> = std::iter::repeat_with(&mut random)
+            .filter(|&byte| byte != b'\n')
+            .take(5 * PIECE)
+            .collect();
+        for bytes in [
+            noise,
+            vec![0xff; 5 * PIECE],
+            vec![0x80; 5 * PIECE],
+            vec![0; 5 * PIECE],
+            vec![0xe3; 5 * PIECE],
+        ] {
+            let (all, held) = fed(&bytes, 4096);
+            assert!(held < PIECE + 4096, "{held} bytes held");
+            assert_eq!(all.0, [text(&String::from_utf8_lossy(&bytes))]);
+        }
+    }
+
+    /// C8: marks are known behind text of any length, wherever the pieces end.
+    #[test]
+    fn marks_are_known_behind_text_without_an_end() {
+        let figure =
+            format!("{MARK}display_data {{\"data\":{{\"a/b\":\"{}\"}}}}\n", "y".repeat(3 * PIECE));
+        let content =
+            json!({"data": {"a/b": "y".repeat(3 * PIECE)}, "metadata": {}, "transient": {}});
+        let long = "x".repeat(PIECE - 20);
+        for (mark, item) in [
+            ("EVCXR_EXECUTION_COMPLETE\n", Item::Complete),
+            ("EVCXR_PANIC_NOTIFICATION\n", Item::Panic),
+            ("EVCXR_ERROR_OCCURRED\n", Item::Error),
+            (&figure, Item::Display(DisplayKind::Display, content)),
+            (
+                "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\n",
+                Item::Content("text/plain".into(), "5".into()),
+            ),
+        ] {
+            // The first piece ends at each byte of the mark.
+            for more in 0..40 {
+                let before = long.clone() + &"x".repeat(more);
+                let (all, _) = fed((before.clone() + mark).as_bytes(), PIECE);
+                assert_eq!(all.0.len(), 2, "{mark:.30} after {more}");
+                assert!(all.0[0] == text(&before) && all.0[1] == item, "{mark:.30} after {more}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_after_text_without_a_newline() {
+        let block = "so farEVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n";
+        let content = Item::Content("text/plain".into(), "5".into());
+        assert_eq!(items(block), [text("so far"), content, Item::Complete]);
+        // In a figure it is the figure's.
+        let line = format!("{MARK}display_data {{\"data\":{{\"a\":\"EVCXR_BEGIN_CONTENT a\"}}}}\n");
+        assert!(matches!(items(&line)[..], [Item::Display(..)]));
+    }
+
+    #[test]
+    fn a_block_without_an_end_ends_with_the_cell() {
+        let block = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_EXECUTION_COMPLETE\n";
+        let shown = "EVCXR_BEGIN_CONTENT text/html\nhalf\n";
+        assert_eq!(items(block), [text(shown), Item::Complete]);
+        let mut lines = Lines::default();
+        assert_eq!(lines.feed(shown.as_bytes()), []);
+        assert_eq!(lines.end(), shown);
+    }
+
+    /// C8: figures and blocks that never end are text in the end.
+    #[test]
+    fn memory_for_what_begins_as_a_figure_is_bounded() {
+        for begin in [
+            &format!("{MARK}display_data {{\"data\":\""),
+            "EVCXR_BEGIN_CONTENT a/b\n",
+            "EVCXR_INPUT_REQUEST:",
+        ] {
+            for (piece, text) in [
+                ("x".repeat(1 << 20), true),
+                ("x".repeat((1 << 20) - 1) + "\n", begin.ends_with('\n')),
+            ] {
+                if !text {
+                    continue;
+                }
+                let mut lines = Lines::default();
+                let mut shown = lines.feed(begin.as_bytes()).len();
+                for _ in 0..130 {
+                    shown += lines.feed(piece.as_bytes()).len();
+                    let block: usize = lines.block.iter().map(|block| block.size).sum();
+                    assert!(lines.rest.len() + block <= LONGEST + (2 << 20));
+                }
+                assert!(shown > 0, "{begin:?}");
+                let ends = lines.feed(b"\nEVCXR_EXECUTION_COMPLETE\n");
+                assert_eq!(ends.last(), Some(&Item::Complete));
+            }
+        }
+    }
+
+    #[test]
+    fn letters_that_are_not_whole_are_known() {
+        for letter in ["é", "ホ", "𝄞"] {
+            for length in 1..letter.len() {
+                let bytes = [b"a", &letter.as_bytes()[..length]].concat();
+                assert_eq!(whole(&bytes), 1, "{bytes:?}");
+            }
+            assert_eq!(whole(letter.as_bytes()), letter.len());
+        }
+        for bytes in [&b""[..], b"a", b"\xff", b"\x80\x80\x80\x80", b"a\xe3\x41", b"\xc3\xa9\x80"] {
+            assert_eq!(whole(bytes), bytes.len(), "{bytes:?}");
+        }
+        // Letters before the last do not matter.
+        assert_eq!(whole(b"\xff\xe3\x83"), 1);
+    }
+
+    #[test]
+    fn after_a_pause_short_words_are_shown_whole() {
+        for (word, rest) in
+            [("STATE", ""), ("THE EVE", ""), ("a \u{1e}", "\u{1e}"), ("x EVCXR_E", "EVCXR_E")]
+        {
+            let mut lines = Lines::default();
+            lines.feed(word.as_bytes());
+            assert_eq!(lines.flush(true).unwrap(), word.strip_suffix(rest).unwrap());
+            assert_eq!(lines.end(), rest);
+        }
     }
 }
