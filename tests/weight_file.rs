@@ -356,6 +356,7 @@ fn the_state_dict_that_fits_is_taken() {
         "compiled.pth",
         "gan.pth",
         "in_a_list.pth",
+        "in_an_optimizer.pth",
         "multisteplr.pth",
     ] {
         is_read(&mut off, &weights(name));
@@ -597,6 +598,7 @@ fn files_of_other_kinds_are_named() {
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n".to_vec();
     let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
         ("legacy.pth", reference("legacy.pth"), "before version 1.6", "torch.save(torch.load("),
+        ("legacy_4.pth", reference("legacy_4.pth"), "before version 1.6", "torch.save(torch.load("),
         ("net.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0".to_vec(), "HDF5, as Keras", "save_file"),
         ("net.keras", top_level(&keras), "Keras", "save_file"),
         ("net.onnx", b"\x08\x07\x12\x07pytorch".to_vec(), "ONNX", "save_file"),

@@ -64,15 +64,11 @@ const ARRAYS: &str = "in Python, make tensors of the arrays under the model's na
 const DOWNLOAD: &str = "fetch the file itself: an error page, a log-in or a preview was saved in its \
                         place (on Hugging Face and GitHub take the link to download, or the raw file)";
 
+/// The number that torch's older format starts with, in a pickle of any protocol.
+const LEGACY_NUMBER: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
 /// A kind by the first bytes, `(place, bytes, what it is, what to do)`.
-const MAGIC: [(usize, &[u8], &str, &str); 27] = [
-    // The number that torch's older format starts with, as a pickle
-    (
-        2,
-        b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
-        "a pickle as torch wrote before version 1.6",
-        LEGACY,
-    ),
+const MAGIC: [(usize, &[u8], &str, &str); 26] = [
     (0, b"\x89HDF\r\n\x1a\n", "a file of HDF5, as Keras writes (.h5)", IN_PYTHON),
     (0, b"GGUF", "a GGUF file, as llama.cpp reads", IN_PYTHON),
     (0, b"lmgg", "a GGML file, as older llama.cpp reads", IN_PYTHON),
@@ -127,6 +123,10 @@ const NAMES: [(&str, &str, &str); 8] = [
 /// What a file is that starts so and is neither a zip nor a `.safetensors`.
 pub(super) fn other_kind(path: &Path, start: &[u8]) -> Fault {
     let not_read = |what: &str| format!("{what}: a kind that is not read here");
+    let first_bytes = &start[..start.len().min(32)];
+    if first_bytes.windows(LEGACY_NUMBER.len()).any(|bytes| bytes == LEGACY_NUMBER) {
+        return Fault::unsupported(not_read("a pickle as torch wrote before version 1.6"), LEGACY);
+    }
     let begins = |&&(place, bytes, ..): &&(usize, &[u8], _, _)| {
         start.get(place..).is_some_and(|rest| rest.starts_with(bytes))
     };

@@ -85,10 +85,7 @@ impl Search<'_> {
         let has = |wanted: &str| {
             entries.iter().any(|(key, _)| matches!(key, Value::Text(key) if **key == *wanted))
         };
-        // An optimizer's state, which is no model
-        if has("state") && has("param_groups") {
-            return;
-        }
+        let is_optimizer = has("state") && has("param_groups");
         let mut tensors = HashMap::new();
         for (key, value) in &entries {
             if let Value::Text(key) = key {
@@ -97,6 +94,10 @@ impl Search<'_> {
                     Some(entry) => tensors.insert(key.clone(), entry),
                     None => tensors.remove(key),
                 };
+            }
+            // An optimizer's state is no model.
+            if is_optimizer && matches!(key, Value::Text(key) if &**key == "state") {
+                continue;
             }
             if value.leads_on() {
                 let key = match key {

@@ -260,6 +260,8 @@ def weight_files():
     torch.save(state, folder / "plain.pth")
     torch.save(state, folder / "protocol_4.pth", pickle_protocol=4)
     torch.save(state, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    legacy = {"_use_new_zipfile_serialization": False, "pickle_protocol": 4}
+    torch.save(state, folder / "legacy_4.pth", **legacy)
     torch.save(half, folder / "half.pth")
     torch.save({name: value.bfloat16() for name, value in state.items()}, folder / "bfloat16.pth")
     torch.save({name: value.double() for name, value in state.items()}, folder / "double.pth")
@@ -337,6 +339,7 @@ def several_dictionaries(folder, net, state):
         "averaged": averaged.state_dict(),
         "autoencoder": {"encoder": larger, "decoder": {"weight": torch.ones(2, 3)}, "optimizer": adam},
         "only_adam": {"optimizer": adam, "epoch": 1},
+        "in_an_optimizer": {**adam, "model": state},
     }
     for name, content in files.items():
         torch.save(content, folder / f"{name}.pth")
@@ -421,6 +424,7 @@ def odd_tensors(folder, state):
     save_file({**state, "weight": odd["float8"]}, folder / "odd_float8.safetensors")
     np.savez(folder / "odd_arrays.npz", **{name: value.numpy() for name, value in state.items()})
     np.save(folder / "odd_array.npy", weight.numpy())
+    torch.manual_seed(0)
     save_script(torch.ao.nn.quantized.Linear(3, 2), folder / "odd_script.pt")
 
 
