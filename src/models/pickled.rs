@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::other_kinds::Fault;
 use super::pickle::{Machine, Object, Value, run};
-use super::state_dicts::{Dictionary, Entry};
+use super::state_dicts::{Dictionary, Entry, Uncalled};
 
 /// Deeper than a checkpoint nests its dictionaries.
 const DEEPEST: usize = 8;
@@ -15,9 +15,7 @@ const MOST_NAME_BYTES: usize = 64 << 20;
 
 /// The dictionaries of tensors in a pickle, from the outermost on, and some of the objects in it, each
 /// by the keys that lead there and its class.
-pub(super) fn dictionaries(
-    code: &[u8],
-) -> Result<(Vec<Dictionary>, Vec<(String, Rc<str>)>), Fault> {
+pub(super) fn dictionaries(code: &[u8]) -> Result<(Vec<Dictionary>, Uncalled), Fault> {
     let (root, machine) = run(code)?;
     let mut search = Search {
         seen_lists: vec![false; machine.lists.len()],
@@ -49,7 +47,7 @@ struct Search<'a> {
     seen_objects: Vec<bool>,
     waiting: VecDeque<(Vec<Rc<str>>, Value)>,
     found: Vec<Dictionary>,
-    uncalled: Vec<(String, Rc<str>)>,
+    uncalled: Uncalled,
     name_bytes: usize,
 }
 

@@ -97,6 +97,9 @@ impl Dictionary {
     }
 }
 
+/// Objects in a file that are not made, each by the keys that lead there and its class.
+pub(super) type Uncalled = Vec<(String, Rc<str>)>;
+
 /// The tensors of a file that are a model's, under the model's names.
 pub(super) type Chosen = Vec<(String, Rc<Plan>)>;
 
@@ -105,8 +108,7 @@ pub(super) struct Choice<'a> {
     /// The model's names and shapes.
     pub own: &'a [(String, Vec<i64>)],
     pub dictionaries: Vec<Dictionary>,
-    /// Objects in the file, each by the keys that lead there and its class.
-    pub uncalled: Vec<(String, Rc<str>)>,
+    pub uncalled: Uncalled,
 }
 
 /// How a dictionary fits when what stands before the model's names in it is dropped.

@@ -14,7 +14,7 @@ use super::numbers::{read_numbers, view};
 use super::other_kinds::{Fault, other_kind};
 use super::pickled;
 use super::safe_tensors::Head;
-use super::state_dicts::{Choice, Dictionary, Storage};
+use super::state_dicts::{Choice, Dictionary, Storage, Uncalled};
 use super::torch_zip::TorchZip;
 use crate::hub::pretrained;
 use crate::nn::Module;
@@ -70,8 +70,7 @@ pub fn save_weights(net: &dyn Module, path: impl AsRef<Path>) -> Result<()> {
 pub(crate) struct WeightFile {
     path: PathBuf,
     dictionaries: Vec<Dictionary>,
-    /// Objects that were not made, each by where it is and its class.
-    uncalled: Vec<(String, Rc<str>)>,
+    uncalled: Uncalled,
     notes: HashMap<String, String>,
     numbers: Numbers,
 }
