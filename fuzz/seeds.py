@@ -59,10 +59,11 @@ def main():
             write("archive_headers", f"{name}_odd_{i}", bytes([kind, 1 + i]) + odd)
     for path in (REFERENCE / "weights").iterdir():
         write("weights", path.name, b"\0" + path.read_bytes())
-        if zipfile.is_zipfile(path):
+        if zipfile.is_zipfile(path) and path.stem != "without_checksums":
             with zipfile.ZipFile(path) as archive:
-                pickle = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-                write("weights", f"{path.stem}.pkl", b"\1" + archive.read(pickle))
+                for name in archive.namelist():
+                    if name.endswith("/data.pkl"):
+                        write("weights", f"{path.stem}.pkl", b"\1" + archive.read(name))
     for path in (REFERENCE / "pictures").iterdir():
         write("picture", path.name, path.read_bytes())
     mark = b"\x1ejupyter/1 "

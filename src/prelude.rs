@@ -17,8 +17,8 @@ pub use crate::display::{
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_extract, download_url, extract};
 pub use crate::interrupt::check_interrupt;
 pub use crate::models::{
-    Architecture, Classifier, Weights, efficientnet_lite0, load_weights, pretrained_source_model,
-    resnet18, resnet34, resnet50, save_weights,
+    Architecture, Classifier, Weights, efficientnet_lite0, load_weights, load_weights_from,
+    pretrained_source_model, resnet18, resnet34, resnet50, save_weights,
 };
 pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential, linear};

