@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn capabilities_are_those_of_cudas_devices() {
         let (old, ampere, hopper, unknown) = (Some(6.0), Some(8.0), Some(9.0), None);
-        let cases: [(Option<&str>, bool, &[Option<f64>]); 14] = [
+        type Case<'a> = (Option<&'a str>, bool, &'a [Option<f64>]);
+        let cases: [Case; 14] = [
             (None, true, &[old, ampere, hopper, unknown]),
             (None, false, &[unknown, hopper, ampere, old]),
             (Some("1"), true, &[ampere]),
