@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::marker::PhantomData;
 
 /// Whoever has it knows that there is no second thread that could read the environment. It stays on
-/// the first thread, and is given up before another one is started.
+/// the first thread, and is not used any more when another one is started.
 pub struct Alone(PhantomData<*const ()>);
 
 impl Alone {

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    // SAFETY: this is the first thread, and none is started before `alone` is given up.
+    // SAFETY: this is the first thread, and no other one is started before the last use of `alone`.
     let alone = unsafe { environment::Alone::assume() };
     stand_in::run_if_called(&alone)?;
     let is_set = |name| std::env::var_os(name).is_some();
@@ -61,7 +61,6 @@ fn run() -> Result<()> {
         tap::install(alone);
         return evcxr_jupyter::main();
     }
-    drop(alone);
     if is_set(names::SOCKET) {
         evcxr::end_with_relay();
         return evcxr_jupyter::main();

@@ -35,7 +35,6 @@ pub fn install(alone: Alone) {
         alone.remove(names::WIRE);
         eprintln!("Figures cannot be shown while a cell runs: {error:#}");
     }
-    drop(alone);
     if let Ok(relay) = relay {
         std::thread::spawn(|| end_with(relay));
     }
