@@ -190,7 +190,7 @@ impl Heads<'_> {
     fn name(&mut self, i: usize) -> Vec<u8> {
         let length = self.byte();
         if length < 0xe0 {
-            let folder = if length % 2 == 0 { "" } else { "set/" };
+            let folder = if length.is_multiple_of(2) { "" } else { "set/" };
             return format!("{folder}{i}{}", "n".repeat(usize::from(length) % 70)).into_bytes();
         }
         self.are_right = false;
