@@ -293,7 +293,10 @@ impl Outline {
             plain.extend(data);
             plain.extend(content.get(segment.end..*end).unwrap_or_default());
         }
-        plain.extend([0xff, EOI]);
+        // At an end the decoder fills what is missing with grey, but it minds that a file is over; it
+        // reads up to eight bytes ahead. A progressive image needs its end.
+        let is_progressive = self.find(0xc2).next().is_some();
+        plain.extend(if is_progressive { &[0xff, EOI][..] } else { &[0; 16] });
         plain
     }
 }
