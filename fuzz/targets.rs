@@ -190,7 +190,7 @@ pub fn jpeg(input: &[u8]) {
             9 => {
                 let coded: Vec<u8> = (0..162).collect();
                 let table =
-                    [&[0x10 | choice[1] % 2, 0, 0, 0, 0, 0, 0, 0, 162][..], &[0; 8], &coded]
+                    [&[0x10 | (choice[1] % 2), 0, 0, 0, 0, 0, 0, 0, 162][..], &[0; 8], &coded]
                         .concat();
                 segment(&mut jpeg, 0xc4, &table, wrong);
             }
