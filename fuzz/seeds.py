@@ -66,6 +66,20 @@ def main():
                         write("weights", f"{path.stem}.pkl", b"\1" + archive.read(name))
     for path in (REFERENCE / "pictures").iterdir():
         write("picture", path.name, path.read_bytes())
+    # As `jpeg` in targets.rs reads them: the number of segments, then two bytes and the content for each
+    tables = bytes([5, 0, 8, 0, 9, 0])
+    frame = lambda kind, factors: bytes([6, 0, 1, 16, 16, 1, kind]) + bytes(factors)
+    scan = lambda colours, first, last: bytes([11, 0, colours - 1, 0, first, last, 200]) + bytes(range(200))
+    for name, content in {
+        "plain": bytes([5]) + tables + frame(0, [0, 0, 0]) + scan(3, 0, 63),
+        "half": bytes([6, 0, 0]) + tables + frame(0, [0x11, 0, 0]) + scan(3, 0, 63),
+        "finer": bytes([6, 1, 0, 0]) + tables + frame(1, [0, 0x11, 0x11]) + scan(3, 0, 63),
+        "progressive": bytes([6]) + tables + frame(2, [0, 0, 0]) + scan(3, 0, 0) + scan(1, 1, 63),
+        "restarts": bytes([7, 10, 1]) + tables + frame(0, [0, 0, 0]) + scan(3, 0, 63) + bytes([13, 0]),
+        "turned": bytes([6, 2, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0]) + tables + frame(0, [0, 0, 0]) + scan(3, 0, 63),
+        "trailer": bytes([6]) + tables + frame(0, [0, 0, 0]) + scan(3, 0, 63) + b"\x0e\0\0ftyp",
+    }.items():
+        write("jpeg", name, content)
     mark = b"\x1ejupyter/1 "
     lines = [
         b"plain text\nand more", mark + b'display_data {"data": {"text/plain": "x"}}\n',

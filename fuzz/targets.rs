@@ -131,6 +131,7 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Item> {
     merged
 }
 
+<<<<<<< HEAD
 /// An archive whose heads are built from the input, most of their numbers as they should be: what
 /// holds for [`archive`], and one in which all are right is unpacked.
 pub fn archive_headers(input: &[u8]) {
@@ -341,4 +342,102 @@ impl Heads<'_> {
         tar.extend(content);
         tar.resize(tar.len().next_multiple_of(512), 0);
     }
+=======
+/// A JPEG put together from whole segments, of which the input says the kinds and the content: the
+/// same must hold as for `picture`.
+pub fn jpeg(input: &[u8]) {
+    let mut rest = input;
+    let mut next = |count: usize| {
+        let (taken, left) = rest.split_at(count.min(rest.len()));
+        rest = left;
+        let mut bytes = taken.to_vec();
+        bytes.resize(count, 0);
+        bytes
+    };
+    let mut jpeg = b"\xff\xd8".to_vec();
+    let segment = |jpeg: &mut Vec<u8>, marker: u8, data: &[u8], wrong: u8| {
+        let length = (data.len() as u16 + 2).wrapping_add(u16::from(wrong));
+        jpeg.extend([0xff, marker]);
+        jpeg.extend(length.to_be_bytes());
+        jpeg.extend(data);
+    };
+    let count = usize::from(next(1)[0] % 24);
+    for _ in 0..count {
+        let choice = next(2);
+        // One in sixteen lies about its length.
+        let wrong = if choice[1] % 16 == 15 { choice[1] } else { 0 };
+        match choice[0] % 16 {
+            0 => segment(&mut jpeg, 0xe0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0", wrong),
+            1 => segment(&mut jpeg, 0xee, &[b"Adobe\0\x64\0\0\0\0", &next(1)[..]].concat(), wrong),
+            2 => segment(
+                &mut jpeg,
+                0xe1,
+                &[b"Exif\0\0II*\0\x08\0\0\0\x01\0", &next(12)[..]].concat(),
+                wrong,
+            ),
+            3 => segment(
+                &mut jpeg,
+                0xe1,
+                &[b"http://ns.adobe.com/xap/1.0/\0", &next(20)[..]].concat(),
+                wrong,
+            ),
+            4 => segment(&mut jpeg, 0xe2, &[b"MPF\0", &next(16)[..]].concat(), wrong),
+            5 => segment(&mut jpeg, 0xdb, &[&[choice[1] % 4][..], &[1; 64]].concat(), wrong),
+            6 | 7 => {
+                let frame = next(5);
+                let colours = [1, 3, 4, 2][usize::from(frame[0] % 4)];
+                let mut data = vec![8, 0, frame[1], 0, frame[2], colours];
+                for i in 0..colours {
+                    let name = if frame[3] % 4 == 0 { b"RGBA"[usize::from(i)] } else { i + 1 };
+                    let factors = next(1)[0] & 0x33;
+                    data.extend([name, factors + 0x11, 0]);
+                }
+                segment(
+                    &mut jpeg,
+                    [0xc0, 0xc1, 0xc2, 0xc9][usize::from(frame[4] % 4)],
+                    &data,
+                    wrong,
+                );
+            }
+            // Codes of one length for all symbols
+            8 => {
+                let direct: Vec<u8> = (0..12).collect();
+                let table = [&[choice[1] % 2, 0, 0, 0, 12][..], &[0; 12], &direct].concat();
+                segment(&mut jpeg, 0xc4, &table, wrong);
+            }
+            9 => {
+                let coded: Vec<u8> = (0..162).collect();
+                let table =
+                    [&[0x10 | (choice[1] % 2), 0, 0, 0, 0, 0, 0, 0, 162][..], &[0; 8], &coded]
+                        .concat();
+                segment(&mut jpeg, 0xc4, &table, wrong);
+            }
+            10 => segment(&mut jpeg, 0xdd, &[0, choice[1] % 8], wrong),
+            11 | 12 => {
+                let scan = next(4);
+                let colours = 1 + scan[0] % 4;
+                let mut data = vec![colours];
+                (1..=colours)
+                    .for_each(|name| data.extend([name.wrapping_add(scan[1] % 2), scan[1] >> 7]));
+                data.extend([scan[2] % 64, if scan[2] == 0 { 63 } else { scan[3] % 64 }, 0]);
+                segment(&mut jpeg, 0xda, &data, wrong);
+                let length = usize::from(next(1)[0]);
+                for byte in next(length) {
+                    jpeg.push(byte);
+                    if byte == 0xff {
+                        jpeg.push(0);
+                    }
+                }
+            }
+            13 => jpeg.extend([0xff, 0xd0 + choice[1] % 8]),
+            14 => jpeg.extend(b"\xff\xd9"),
+            _ => segment(&mut jpeg, 0xfe, &next(usize::from(choice[1] % 32)), wrong),
+        }
+    }
+    if next(1)[0] % 8 != 7 {
+        jpeg.extend(b"\xff\xd9");
+    }
+    jpeg.extend(rest);
+    picture(&jpeg);
+>>>>>>> wt-images
 }

@@ -54,6 +54,10 @@ fn pictures_are_put_together_from_their_planes() {
     assert_eq!(*picture.get_pixel(5, 9), Rgb([40, 72, 3]));
     assert_eq!(test.get(-1).unwrap().1, 0);
     assert!(train.get(10).is_err() && train.get(-11).is_err());
+    // C17
+    for index in [10, usize::MAX] {
+        refused("an image that CIFAR-10 has not", "index", &train.open(index).unwrap_err());
+    }
 }
 
 #[test]

@@ -30,6 +30,11 @@ fn picture() {
 }
 
 #[test]
+fn jpeg() {
+    run("jpeg", targets::jpeg);
+}
+
+#[test]
 fn archive() {
     run("archive", targets::archive);
 }

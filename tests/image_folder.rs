@@ -170,3 +170,53 @@ fn a_folder_without_permission_is_named() {
         _ => common::report::skipped(NAME, "another user cannot run this program"),
     }
 }
+
+/// C17: a number that no image has is an error, whichever way it is asked for.
+#[test]
+fn numbers_out_of_range_are_errors() {
+    let set = small_set(3);
+    let folder = ImageFolder::new(set.path().join("train")).unwrap();
+    let mut rng = <d2l::data::Rng as rand::SeedableRng>::seed_from_u64(0);
+    for images in [folder.clone(), folder.keep_decoded(1 << 20)] {
+        for index in [6, 99_999, usize::MAX] {
+            let text =
+                refused("an index that no image has", "index", &images.open(index).unwrap_err());
+            assert!(text.contains(&index.to_string()) && text.contains("0 to 5"), "{text}");
+            assert!(images.sample(index, &mut rng).is_err());
+            assert!(images.name(index).contains(&index.to_string()));
+        }
+        assert!(images.get(isize::MIN).is_err() && images.get(isize::MAX).is_err());
+    }
+}
+
+/// C25: `get` and `call` draw anew each time, as in torchvision; a seed brings the same images back.
+#[test]
+fn chance_differs_from_call_to_call() {
+    const NAME: &str = "chance_differs_from_call_to_call";
+    // The seed is one for the whole process.
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    let set = small_set(3);
+    let augs = compose![RandomResizedCrop::new(16)];
+    let images = ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
+    let plain = ImageFolder::new(set.path().join("train")).unwrap().get(0).unwrap().0;
+    let pixels = |image: Image| match image {
+        Image::Pixels(picture) => picture.into_raw(),
+        Image::Float(_) => panic!("numbers"),
+    };
+    use d2l::data::transforms::Transform;
+    let draw = || {
+        let mut all: Vec<_> = (0..8).map(|_| pixels(images.get(0).unwrap().0)).collect();
+        all.extend((0..8).map(|_| pixels(augs.call(&plain).unwrap())));
+        all
+    };
+    manual_seed(5);
+    let first = draw();
+    let different: std::collections::HashSet<_> = first.iter().collect();
+    assert_eq!(different.len(), 16);
+    assert_ne!(draw(), first);
+    manual_seed(5);
+    assert_eq!(draw(), first);
+}

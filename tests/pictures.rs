@@ -41,7 +41,7 @@ fn pictures_of_every_kind_are_read_as_pillow_does() {
     let unread = "palette.tif";
     let error = Image::open(folder.join(unread)).unwrap_err();
     let text = refused("a TIFF with a palette", unread, &error);
-    assert!(text.contains("save it as PNG"), "{text}");
+    assert!(text.contains("save it as PNG") && text.contains("palette"), "{text}");
     for name in common::names(&folder).into_iter().filter(|name| name != unread) {
         let ours = pixels(Image::open(folder.join(&name)).unwrap());
         let (most, average) = differences(&ours, &reference[&name], &name);
@@ -115,6 +115,306 @@ fn the_cameras_orientation_is_applied_on_demand() {
     }
 }
 
+/// The files in tests/reference/kinds whose names begin like this.
+fn kinds(start: &str) -> Vec<(String, std::path::PathBuf)> {
+    let folder = common::reference_folder().join("kinds");
+    let names = common::names(&folder).into_iter().filter(|name| name.starts_with(start));
+    let files: Vec<_> = names.map(|name| (name.clone(), folder.join(name))).collect();
+    assert!(files.len() > 2, "{start}");
+    files
+}
+
+fn reported(name: &str) -> std::path::PathBuf {
+    common::reference_folder().join("reported").join(name)
+}
+
+/// F4: what lies behind the image decides nothing; a file that is cut off is still refused.
+#[test]
+fn a_jpeg_ends_where_its_image_does() {
+    let reference = reference("kinds");
+    let what = "JPEG files with videos, other images and rubbish behind them, against Pillow";
+    let mut largest = Comparison::new(what, "of 255", LARGEST);
+    let mut compare = |key: &str, path: &std::path::Path| {
+        let ours = pixels(Image::open(path).unwrap());
+        largest.add(key, differences(&ours, &reference[key], key).0);
+    };
+    for name in ["motion_photo.jpg", "trailing_ffda.jpg"] {
+        compare(&format!("reported/{name}"), &reported(name));
+    }
+    for (name, path) in kinds("end_") {
+        compare(&name, &path);
+    }
+    for name in ["no_eoi.jpg", "cut_with_trailer.jpg"] {
+        let text =
+            refused("a JPEG that is cut off", name, &Image::open(reported(name)).unwrap_err());
+        assert!(text.contains("no end") && text.contains("cut off"), "{text}");
+    }
+    // Cut in the scan, with all that may follow: an end of its own among it, too.
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("large.jpg");
+    picture(320, 240).save(&large).unwrap();
+    let whole = &fs::read(large).unwrap()[..];
+    let progressive =
+        fs::read(common::reference_folder().join("pictures/jpeg_progressive.jpg")).unwrap();
+    let trailers: [&[u8]; 6] = [
+        b"",
+        b"\0\0\0\x18ftypmp42 moov SEFT",
+        whole,
+        b"\0\0\0\x18ftypmp42\xff\x4f moov \xff\xd9",
+        &[&[0; 40][..], b"\xff\xd9SEFT"].concat(),
+        b"\xff\xd9",
+    ];
+    // A progressive image that ends early is a coarse one, for Pillow, too.
+    let without_end = &trailers[..4];
+    for (kind, jpeg, trailers) in
+        [("baseline", whole, &trailers[..]), ("progressive", &progressive, without_end)]
+    {
+        for part in [50, 65, 80] {
+            for (i, trailer) in trailers.iter().enumerate() {
+                let path = folder.path().join(format!("{kind}_{part}_{i}.jpg"));
+                fs::write(&path, [&jpeg[..jpeg.len() * part / 100], trailer].concat()).unwrap();
+                let what = "a JPEG that is cut off, and something behind it";
+                let error = match Image::open(&path) {
+                    Ok(_) => panic!("{} is read", path.display()),
+                    Err(error) => error,
+                };
+                refused(what, ".jpg", &error);
+            }
+        }
+    }
+}
+
+/// All rows of an even image are in the last few bytes, which decoders read ahead.
+#[test]
+fn an_even_jpeg_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("even.jpg");
+    for (width, height) in [(17, 200), (64, 640), (640, 64), (1, 1), (8, 4000)] {
+        for value in [0, 128, 200] {
+            let even = RgbImage::from_pixel(width, height, d2l::image::Rgb([value; 3]));
+            even.save(&path).unwrap();
+            let ours = pixels(Image::open(&path).unwrap());
+            assert_eq!(ours.dimensions(), (width, height));
+            assert!(ours.iter().all(|&it| it.abs_diff(value) < 2), "{width}×{height}, {value}");
+        }
+    }
+}
+
+/// F12: orientations in files of all kinds, as phones and editors write them, as Pillow reads them.
+#[test]
+fn orientations_are_read_as_pillow_does() {
+    let reference = reference("kinds");
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("class");
+    fs::create_dir(&class).unwrap();
+    let mut files = kinds("turned_");
+    files.push(("exif.tif".into(), reported("exif.tif")));
+    for (name, path) in &files {
+        fs::copy(path, class.join(name)).unwrap();
+    }
+    let what =
+        "orientations in JPEG, PNG, WebP and TIFF files, as opened, and with `exif_transpose`";
+    let mut off = Comparison::new(what, "of 255", LARGEST);
+    let images = ImageFolder::new(root.path()).unwrap();
+    assert_eq!(images.len(), files.len());
+    for (upright, images) in [("", images.clone()), ("upright/", images.exif_transpose())] {
+        for (path, _) in images.samples() {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let key = if name == "exif.tif" { "reported/exif.tif" } else { name };
+            let key = format!("{upright}{key}");
+            let index = images.samples().iter().position(|sample| sample.0 == *path).unwrap();
+            let ours = pixels(images.get(index as isize).unwrap().0);
+            off.add(&key, differences(&ours, &reference[&key], &key).0);
+        }
+    }
+}
+
+/// The kept images are those that are turned, whichever is asked for first.
+#[test]
+fn kept_images_are_turned_too() {
+    let root = tempfile::tempdir().unwrap();
+    let class = root.path().join("class");
+    fs::create_dir(&class).unwrap();
+    let name = "jpeg_turned_6.jpg";
+    fs::copy(common::reference_folder().join("pictures").join(name), class.join(name)).unwrap();
+    let images = ImageFolder::new(root.path()).unwrap();
+    let kept = images.clone().keep_decoded(1 << 20);
+    assert_eq!(kept.get(0).unwrap().0.size(), (37, 29));
+    let expected = pixels(images.clone().exif_transpose().get(0).unwrap().0);
+    assert_eq!(expected.dimensions(), (29, 37));
+    for turned in [kept.exif_transpose(), images.exif_transpose().keep_decoded(1 << 20)] {
+        for _ in 0..2 {
+            assert_eq!(pixels(turned.get(0).unwrap().0), expected);
+        }
+    }
+}
+
+/// F13 and F14: a JPEG's colours are Pillow's, or the file is refused as a kind that is not read.
+#[test]
+fn a_jpegs_colours_are_pillows_or_refused() {
+    let reference = reference("kinds");
+    let what = "JPEG files whose colours decoders disagree about: marks, names, sampling factors";
+    let mut largest = Comparison::new(what, "of 255", LARGEST);
+    let mut mean = Comparison::new("the same, the mean difference", "of 255", 0.5);
+    let (mut read, mut unread) = (0, vec![]);
+    let mut files = kinds("colour_");
+    files.extend(kinds("sampled_"));
+    for name in ["adobe0_jfif.jpg", "cjpeg_chroma_finer.jpg"] {
+        files.push((format!("reported/{name}"), reported(name)));
+    }
+    for (name, path) in files {
+        match Image::open(&path) {
+            Ok(image) => {
+                let (most, average) = differences(&pixels(image), &reference[&name], &name);
+                largest.add(&name, most);
+                mean.add(&name, average);
+                read += 1;
+            }
+            Err(error) => {
+                let text = refused("a JPEG of a rare kind", ".jpg", &error);
+                assert!(text.contains("not read here") && text.contains("save it anew"), "{text}");
+                let name = name.trim_end_matches(".jpg").trim_end_matches("_progressive");
+                unread.push(name.to_string());
+            }
+        }
+    }
+    unread.dedup();
+    // Those alone; what is new among them was read before.
+    assert_eq!(unread, UNREAD, "{read} are read");
+}
+
+/// Colours in scans of their own, luma coarser than chroma, thirds.
+const UNREAD: [&str; 15] = [
+    "colour_scans",
+    "colour_scans_half",
+    "colour_scans_two",
+    "sampled_11_11_22",
+    "sampled_11_21",
+    "sampled_11_22",
+    "sampled_11_41",
+    "sampled_12_13",
+    "sampled_12_21",
+    "sampled_14_12",
+    "sampled_31_11",
+    "sampled_31_21",
+    "sampled_32_21",
+    "sampled_41_12",
+    "reported/cjpeg_chroma_finer",
+];
+
+/// Kinds in which decoders differ by a little.
+#[test]
+fn small_differences_are_none() {
+    let reference = reference("kinds");
+    let what = "grey of 16 bits with a key, plain PNM with remarks, against Pillow";
+    let mut exact = Comparison::new(what, "of 255", 0.);
+    for (name, path) in kinds("exact_") {
+        let ours = pixels(Image::open(path).unwrap());
+        exact.add(&name, differences(&ours, &reference[&name], &name).0);
+    }
+}
+
+/// A file's name, its content, and what the message says that it is.
+fn other_kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let boxes = |brands: &[u8]| {
+        [&(8 + brands.len() as u32).to_be_bytes()[..], b"ftyp", brands, &[0; 200]].concat()
+    };
+    let jpeg = fs::read(common::reference_folder().join("pictures/jpeg_444.jpg")).unwrap();
+    let frame = jpeg.windows(4).position(|part| part == [0xff, 0xc0, 0, 17]).unwrap();
+    let with_frame = |marker: u8, precision: u8| {
+        let mut jpeg = jpeg.clone();
+        jpeg[frame + 1] = marker;
+        jpeg[frame + 4] = precision;
+        jpeg
+    };
+    // A directory of tags of one number each
+    let tiff = |tags: &[(u16, u32)]| {
+        let mut content = b"II*\0\x10\0\0\0CR\x02\0\0\0\0\0".to_vec();
+        if !tags.is_empty() {
+            content[8..10].fill(0);
+        }
+        content.extend((tags.len() as u16).to_le_bytes());
+        for (tag, value) in tags {
+            content.extend(tag.to_le_bytes());
+            content.extend([4, 0, 1, 0, 0, 0]);
+            content.extend(value.to_le_bytes());
+        }
+        [&content[..], &[0; 64]].concat()
+    };
+    let head = |start: &[u8]| [start, &[0; 64]].concat();
+    vec![
+        ("photo.heic", boxes(b"heic\0\0\0\0mif1heic"), "HEIC"),
+        ("photo.jpg", boxes(b"heix\0\0\0\0mif1heixmiaf"), "HEIC"),
+        ("still.heif", boxes(b"mif1\0\0\0\0mif1heic"), "HEIC"),
+        ("web.avif", boxes(b"avif\0\0\0\0mif1avifmiaf"), "AVIF"),
+        ("web.jpg", boxes(b"mif1\0\0\0\0mif1avif"), "AVIF"),
+        ("sequence.avifs", boxes(b"avis\0\0\0\0avismsf1"), "AVIF"),
+        ("raw.cr3", boxes(b"crx \0\0\0\x01crx isom"), "CR3"),
+        ("film.jpg", boxes(b"isom\0\0\x02\0isomiso2mp41"), "video"),
+        ("scan.jp2", head(b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "), "JPEG 2000"),
+        ("scan.jpg", head(b"\xff\x4f\xff\x51\0\x2f"), "JPEG 2000"),
+        ("new.jxl", head(b"\xff\x0a\xfa\x7f"), "JPEG XL"),
+        ("new.jpg", head(b"\0\0\0\x0cJXL \r\n\x87\n"), "JPEG XL"),
+        ("layers.psd", head(b"8BPS\0\x01"), "Photoshop"),
+        ("raw.cr2", tiff(&[]), "CR2"),
+        ("raw.dng", tiff(&[(254, 1), (50706, 0x0401)]), "DNG"),
+        ("raw.nef", tiff(&[(254, 1), (256, 160), (330, 100)]), "raw"),
+        ("raw.arw", tiff(&[(256, 160), (259, 32767)]), "raw"),
+        ("raw.raf", head(b"FUJIFILMCCD-RAW 0201"), "RAF"),
+        ("raw.rw2", head(b"IIU\0\x18\0\0\0"), "RW2"),
+        ("float.tif", tiff(&[(256, 2), (257, 2), (258, 32), (339, 3)]), "floating-point"),
+        ("palette.tif", tiff(&[(256, 2), (257, 2), (258, 8), (262, 3)]), "palette"),
+        ("icon.png", head(b"\0\0\x01\0\x01\0\x10\x10"), "ICO"),
+        ("drawing.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(), "SVG"),
+        ("drawing.png", b"<?xml version=\"1.0\"?>\n<!-- x -->\n<svg/>".to_vec(), "SVG"),
+        ("paper.pdf", head(b"%PDF-1.7\n"), "PDF"),
+        ("page.png", b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>".to_vec(), "HTML"),
+        ("error.jpg", b"<HTML><BODY>403</BODY></HTML>".to_vec(), "HTML"),
+        (
+            "denied.jpg",
+            b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>".to_vec(),
+            "XML",
+        ),
+        (
+            "pointer.jpg",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n".to_vec(),
+            "Git LFS",
+        ),
+        ("archive.jpg", head(b"PK\x03\x04"), "zip archive"),
+        ("animation.mng", head(b"\x8aMNG\r\n\x1a\n"), "MNG"),
+        ("film.avi", head(b"RIFF\0\0\0\0AVI LIST"), "AVI"),
+        ("arithmetic.jpg", with_frame(0xc9, 8), "arithmetic"),
+        ("arithmetic_progressive.jpg", with_frame(0xca, 8), "arithmetic"),
+        ("lossless.jpg", with_frame(0xc3, 8), "lossless"),
+        ("hierarchical.jpg", with_frame(0xc5, 8), "hierarchical"),
+        ("twelve.jpg", with_frame(0xc1, 12), "12 bits"),
+        ("ls.jpg", with_frame(0xf7, 8), "JPEG-LS"),
+    ]
+}
+
+/// F15: what is not read is told from what is damaged, with what it is and what to save it as.
+#[test]
+fn kinds_that_are_not_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files: Vec<_> = vec![
+        (reported("heic_named.jpg"), "HEIC"),
+        (reported("cjpeg_arithmetic.jpg"), "arithmetic"),
+        (common::reference_folder().join("pictures/palette.tif"), "palette"),
+    ];
+    for (name, content, what) in other_kinds() {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        files.push((path, what));
+    }
+    for (path, what) in files {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let error = Image::open(&path).unwrap_err();
+        let text = refused(&format!("a file of another kind: {what}"), name, &error);
+        assert!(text.contains(what) && text.contains("not read here"), "{name}: {text}");
+        assert!(!text.contains("cut off") && !text.contains("decoded"), "{name}: {text}");
+    }
+}
+
 /// What is wrong with a file, its name, its content, and a part of the message.
 fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +433,7 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
     wrong_bit[middle] ^= 1;
     vec![
         ("an empty file", "empty.png", vec![], "empty"),
-        ("a page named .jpg", "page.jpg", b"<html>404</html>".to_vec(), "no picture"),
+        ("a page named .jpg", "page.jpg", b"<html>404</html>".to_vec(), "web page"),
         ("a text named .png", "絵 と 空白.png", "文章".into(), "no picture"),
         ("a JPEG that is cut off", "cut.jpg", half("b.jpg"), "no end"),
         (

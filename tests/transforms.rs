@@ -272,3 +272,38 @@ fn impossible_colours_are_errors() {
     let error = adjust_brightness(picture(61, 47).into(), -1.).unwrap_err();
     refused("a negative brightness", "-1", &error);
 }
+
+/// C26: values that cannot be are errors that name the step, not numbers that are none.
+#[test]
+fn impossible_steps_are_errors() {
+    let pixels = || Image::from(picture(8, 8));
+    let numbers = || ToTensor.apply(pixels(), &mut rng(0)).unwrap();
+    let normalize = |mean, std| Box::new(Normalize::new([0.5, mean, 0.5], [0.2, 0.2, std]));
+    let crop = || RandomResizedCrop::new(4);
+    let steps: Vec<(Box<dyn Transform>, &str, Image)> = vec![
+        (normalize(0., 0.), "Normalize", numbers()),
+        (normalize(0., f32::NAN), "Normalize", numbers()),
+        (normalize(0., f32::INFINITY), "Normalize", numbers()),
+        (normalize(f32::NAN, 1.), "Normalize", numbers()),
+        (Box::new(RandomHorizontalFlip::new(50.)), "RandomHorizontalFlip", pixels()),
+        (Box::new(RandomHorizontalFlip::new(-0.1)), "RandomHorizontalFlip", pixels()),
+        (Box::new(RandomVerticalFlip::new(f64::NAN)), "RandomVerticalFlip", pixels()),
+        (Box::new(RandomVerticalFlip::new(1.1)), "RandomVerticalFlip", pixels()),
+        (Box::new(crop().scale(0.5, 0.1)), "RandomResizedCrop", pixels()),
+        (Box::new(crop().scale(0., 1.)), "RandomResizedCrop", pixels()),
+        (Box::new(crop().scale(f64::NAN, 1.)), "RandomResizedCrop", pixels()),
+        (Box::new(crop().ratio(2., 0.5)), "RandomResizedCrop", pixels()),
+        (Box::new(crop().ratio(-1., 1.)), "RandomResizedCrop", pixels()),
+        (Box::new(crop().ratio(1., f64::INFINITY)), "RandomResizedCrop", pixels()),
+        (Box::new(CenterCrop::new(0)), "CenterCrop", pixels()),
+    ];
+    for (step, name, image) in steps {
+        let error = step.apply(image, &mut rng(0)).unwrap_err();
+        refused("a step with values that cannot be", name, &error);
+    }
+    let nothing = RgbImage::new(0, 0);
+    assert!(RandomResizedCrop::new(4).apply(nothing.into(), &mut rng(0)).is_err());
+    // What torchvision takes is taken.
+    normalize(0., -1.).apply(numbers(), &mut rng(0)).unwrap();
+    RandomResizedCrop::new(4).scale(1., 2.).apply(pixels(), &mut rng(0)).unwrap();
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
+use super::dataset::check_index;
 use super::transforms::Compose;
 use super::{DataLoader, Dataset, Image};
 use crate::hub::download_extract;
@@ -103,6 +104,7 @@ impl Dataset for CIFAR10 {
     }
 
     fn open(&self, index: usize) -> Result<(Image, i64)> {
+        check_index(self, index)?;
         let record = &self.records[index * RECORD..][..RECORD];
         let picture = RgbImage::from_fn(SIZE, SIZE, |x, y| {
             let pixel = 1 + (y * SIZE + x) as usize;

@@ -1,8 +1,8 @@
 //! What a loader takes pictures from (d2l: section 4.2, *The Image Classification Dataset*).
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 
-use super::rng::{generator, global_seed};
+use super::rng::next_generator;
 use super::transforms::{Compose, Transform};
 use super::{Image, Rng};
 use crate::{Error, Result};
@@ -56,19 +56,40 @@ pub trait Dataset: Debug + Send + Sync {
 
     /// Picture and label number `index`; a negative one counts from the end, as in Python.
     ///
+    /// A transform with chance in it gives another image each time, as in torchvision; after
+    /// [`manual_seed`](super::manual_seed) the same calls give the same images.
+    ///
     /// # Errors
     /// The index is out of range, or the picture cannot be read.
     fn get(&self, index: isize) -> Result<(Image, i64)> {
         let len = self.len();
-        let from_start = if index < 0 { index + len as isize } else { index };
+        let from_start = if index < 0 { index.saturating_add_unsigned(len) } else { index };
         let place = usize::try_from(from_start).ok().filter(|&i| i < len).ok_or_else(|| {
-            Error::invalid(
-                "get",
-                format!("index {index}"),
-                if len == 0 { "pictures".into() } else { format!("-{len} to {}", len - 1) },
-                format!("{self:?} has {len} pictures"),
-            )
+            let expected =
+                if len == 0 { "pictures".into() } else { format!("-{len} to {}", len - 1) };
+            out_of_range("get", index, expected, self, len)
         })?;
-        self.sample(place, &mut generator(global_seed(), 0, place as u64))
+        self.sample(place, &mut next_generator())
     }
+}
+
+/// An error if there is no picture number `index`.
+pub(super) fn check_index(dataset: &(impl Dataset + ?Sized), index: usize) -> Result<()> {
+    let len = dataset.len();
+    if index < len {
+        return Ok(());
+    }
+    let expected = if len == 0 { "pictures".into() } else { format!("0 to {}", len - 1) };
+    Err(out_of_range("open", index, expected, dataset, len))
+}
+
+fn out_of_range(
+    subject: &str,
+    index: impl Display,
+    expected: String,
+    dataset: &(impl Debug + ?Sized),
+    len: usize,
+) -> Error {
+    let todo = format!("{dataset:?} has {len} pictures");
+    Error::invalid(subject, format!("index {index}"), expected, todo)
 }

@@ -7,10 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
+use super::jpeg;
+use super::orientation::orientation;
+use super::unread::unread;
 use crate::{Error, Result};
 
+const KINDS: &str = "a JPEG, PNG, GIF, BMP, WebP, TIFF or PNM file";
 /// What to do with a file that is no picture.
 const ANOTHER: &str = "name another file; in a data set, move this one out of its folder";
+
+const AS_PNG: &str = "save it as PNG";
+/// Where a PNG says whether it is grey.
+const PNG_KIND: usize = 25;
 
 /// As Pillow's limit for an error: a quarter of a gigabyte of pixels, in three bytes each, twice.
 static MAX_IMAGE_PIXELS: AtomicU64 = AtomicU64::new(178_956_970);
@@ -52,55 +60,80 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
         return Err(Error::file(path, found, expected, ANOTHER));
     }
     let content = fs::read(path).map_err(Error::io("read the picture", path))?;
+    if content.is_empty() {
+        return Err(Error::file(path, "this file is empty", KINDS, ANOTHER));
+    }
+    if let Some((what, todo)) = unread(&content) {
+        return Err(unsupported(path, what, todo));
+    }
+    let content = plain_text(content);
     let mut reader = ImageReader::new(Cursor::new(&content))
         .with_guessed_format()
         .map_err(Error::io("read the picture", path))?;
-    if reader.format().is_none() {
-        return Err(Error::file(
-            path,
-            if content.is_empty() { "this file is empty" } else { "this file is no picture" },
-            "a JPEG, PNG, GIF, BMP, WebP, TIFF or PNM file",
-            ANOTHER,
-        ));
-    }
-    let damaged = |reason: String| {
-        Error::file(
-            path,
-            format!("the picture cannot be decoded ({reason})"),
-            "a whole picture",
-            "replace the file, or remove it: it may have been cut off while it was copied",
-        )
+    let Some(format) = reader.format() else {
+        return Err(Error::file(path, "this file is no picture", KINDS, ANOTHER));
     };
-    let refused = |error: ImageError| match error {
-        ImageError::Unsupported(error) => Error::file(
-            path,
-            format!("a kind of picture that is not read here ({error})"),
-            "a common kind",
-            "save it as PNG",
-        ),
-        other => damaged(other.to_string()),
+    let picture = if format == ImageFormat::Jpeg {
+        jpeg::decode(path, &content)?
+    } else {
+        let refused = |error: ImageError| match error {
+            ImageError::Unsupported(error) => unsupported(path, &error.to_string(), AS_PNG),
+            other => damaged(path, &other.to_string()),
+        };
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(most);
+        reader.limits(limits);
+        let decoder = reader.into_decoder().map_err(refused)?;
+        let (width, height) = decoder.dimensions();
+        check_pixels(&path.display().to_string(), width.into(), height.into())?;
+        let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+        if matches!(picture, DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_)) {
+            return Err(unsupported(path, "an image of floating-point numbers", AS_PNG));
+        }
+        // A key of transparency makes it two channels, but its kind is still grey.
+        let is_grey = format == ImageFormat::Png && content.get(PNG_KIND) == Some(&0);
+        to_rgb8(picture, is_grey)
     };
-    // The decoder fills what a JPEG lacks with grey.
-    if reader.format() == Some(ImageFormat::Jpeg) && is_cut_off(&content) {
-        return Err(damaged("the JPEG has no end".into()));
+    // Pillow turns a TIFF while it reads it.
+    if !upright && format != ImageFormat::Tiff {
+        return Ok(picture);
     }
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(most);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(refused)?;
-    let (width, height) = decoder.dimensions();
-    check_pixels(&path.display().to_string(), width.into(), height.into())?;
-    // A note that cannot be read is none.
-    let orientation = decoder.orientation().ok().filter(|_| upright);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    if let Some(orientation) = orientation {
-        picture.apply_orientation(orientation);
+    let mut picture = DynamicImage::from(picture);
+    picture.apply_orientation(orientation(&content, format));
+    Ok(picture.into_rgb8())
+}
+
+/// A file of a kind that is read, but not whole.
+pub(super) fn damaged(path: &Path, reason: &str) -> Error {
+    Error::file(
+        path,
+        format!("the picture cannot be decoded ({reason})"),
+        "a whole picture",
+        "replace the file, or remove it: it may have been cut off while it was copied",
+    )
+}
+
+/// A file that is whole, but of a kind that is not read.
+pub(super) fn unsupported(path: &Path, what: &str, todo: &str) -> Error {
+    Error::file(path, format!("{what}, a kind of file that is not read here"), KINDS, todo)
+}
+
+/// Netpbm's plain kinds without their remarks, which may stand among the samples.
+fn plain_text(content: Vec<u8>) -> Vec<u8> {
+    if !matches!(content.get(..3), Some([b'P', b'1'..=b'3', after]) if after.is_ascii_whitespace() || *after == b'#')
+    {
+        return content;
     }
-    Ok(to_rgb8(picture))
+    let mut in_remark = false;
+    let mut keep = |byte: &u8| {
+        in_remark = *byte == b'#' || in_remark && !matches!(byte, b'\n' | b'\r');
+        !in_remark
+    };
+    content.into_iter().filter(|byte| keep(byte)).collect()
 }
 
 /// As Pillow, which of 16 bits takes the higher eight, but cuts grey ones at 255.
-fn to_rgb8(picture: DynamicImage) -> RgbImage {
+fn to_rgb8(picture: DynamicImage, is_grey: bool) -> RgbImage {
     let (width, height) = (picture.width(), picture.height());
     let high = |value: u16| (value >> 8) as u8;
     let bytes: Vec<u8> = match &picture {
@@ -108,7 +141,8 @@ fn to_rgb8(picture: DynamicImage) -> RgbImage {
             grey.iter().flat_map(|&value| [value.min(255) as u8; 3]).collect()
         }
         DynamicImage::ImageLumaA16(grey) => {
-            grey.pixels().flat_map(|pixel| [high(pixel.0[0]); 3]).collect()
+            let value = |value: u16| if is_grey { value.min(255) as u8 } else { high(value) };
+            grey.pixels().flat_map(|pixel| [value(pixel.0[0]); 3]).collect()
         }
         DynamicImage::ImageRgb16(colours) => colours.iter().map(|&value| high(value)).collect(),
         DynamicImage::ImageRgba16(colours) => {
@@ -119,14 +153,4 @@ fn to_rgb8(picture: DynamicImage) -> RgbImage {
     };
     // Three bytes a pixel, so there is a picture.
     RgbImage::from_raw(width, height, bytes).unwrap_or_default()
-}
-
-/// Whether a JPEG's last scan is not followed by the mark of the end; neither mark occurs in a scan.
-fn is_cut_off(jpeg: &[u8]) -> bool {
-    if jpeg.ends_with(&[0xff, 0xd9]) {
-        return false;
-    }
-    let pairs = || jpeg.windows(2);
-    let last_scan = pairs().rposition(|pair| pair == [0xff, 0xda]).unwrap_or(0);
-    !pairs().skip(last_scan).any(|pair| pair == [0xff, 0xd9])
 }

@@ -109,6 +109,7 @@ impl Image {
     /// dropped, of 16 bits the higher eight taken; but grey of 16 bits is cut at 255, as there, so
     /// scale such pictures beforehand. The orientation that a camera notes is not applied, as in
     /// torchvision; see [`ImageFolder::exif_transpose`](super::ImageFolder::exif_transpose).
+    /// That of a TIFF is applied always, as Pillow does while it loads one.
     ///
     /// # Errors
     /// The file is missing, is no picture, is cut off, or has more pixels than

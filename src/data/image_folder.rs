@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
+use super::dataset::check_index;
 use super::decode::decode;
 use super::kept::Kept;
 use super::transforms::Compose;
@@ -129,15 +130,23 @@ impl Dataset for ImageFolder {
     }
 
     fn name(&self, index: usize) -> String {
-        self.samples[index].0.display().to_string()
+        match self.samples.get(index) {
+            Some((path, _)) => path.display().to_string(),
+            None => {
+                format!("picture {index} of {}, which has none of this number", self.root.display())
+            }
+        }
     }
 
     fn open(&self, index: usize) -> Result<(Image, i64)> {
+        check_index(self, index)?;
+        let (path, label) = &self.samples[index];
+        let decode = || decode(path, self.upright);
         let picture = match &self.kept {
-            Some(kept) => kept.get(index, || self.decode(index))?,
-            None => self.decode(index)?,
+            Some(kept) => kept.get(index, decode)?,
+            None => decode()?,
         };
-        Ok((picture.into(), self.samples[index].1))
+        Ok((picture.into(), *label))
     }
 
     fn transform(&self) -> Option<&Compose> {

@@ -8,16 +8,25 @@ use rand::SeedableRng;
 pub type Rng = rand_xoshiro::Xoshiro256PlusPlus;
 
 static SEED: AtomicU64 = AtomicU64::new(0);
+/// How many generators [`next_generator`] has handed out since the seed was set.
+static CALLS: AtomicU64 = AtomicU64::new(0);
 
 /// Sets the seed of everything random: libtorch's initial values, and the order and augmentation of
-/// loaders made from now on (PyTorch: `torch.manual_seed`).
+/// loaders made from now on, and of single calls (PyTorch: `torch.manual_seed`).
 pub fn manual_seed(seed: u64) {
     SEED.store(seed, Ordering::Relaxed);
+    CALLS.store(0, Ordering::Relaxed);
     tch::manual_seed(seed as i64);
 }
 
 pub(crate) fn global_seed() -> u64 {
     SEED.load(Ordering::Relaxed)
+}
+
+/// A generator for a call outside of a loader: another for each call, the same ones again once the
+/// seed is set again.
+pub(crate) fn next_generator() -> Rng {
+    generator(global_seed(), u64::MAX, CALLS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The generator of one sample; the same wherever and whenever the sample is made.

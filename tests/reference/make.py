@@ -230,6 +230,318 @@ def pictures():
     (FOLDER / "order.txt").write_text("".join(f"{name}\n" for name in tree()) + "\n" + "".join(lines))
 
 
+ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
+
+
+def segment(marker, data):
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def jpeg(planes, sampling, ids=(1, 2, 3, 4), head=b"", frame=0xC0, scans=None, restart=0, tail=b"\xff\xd9"):
+    """A JPEG file put together by hand, for the kinds that Pillow reads but does not write: codes of one
+    length, one table of quantization, `scans` as lists of components (progressive: coefficients, too)."""
+    height, width = planes[0].shape
+    across, down = max(h for h, _ in sampling), max(v for _, v in sampling)
+    columns, rows = -(-width // (8 * across)), -(-height // (8 * down))
+    frequency = np.arange(8)
+    cosines = np.cos((2 * frequency + 1) * frequency[:, None] * np.pi / 16) / 2
+    cosines[0] /= np.sqrt(2)
+    blocks = []
+    for plane, (h, v) in zip(planes, sampling):
+        size = (-(-width * h // across), -(-height * v // down))
+        small = np.array(Image.fromarray(plane).resize(size, Image.Resampling.BOX)).astype(np.float64) - 128
+        full = np.pad(small, ((0, 8 * v * rows - size[1]), (0, 8 * h * columns - size[0])), "edge")
+        tiles = full.reshape(rows * v, 8, columns * h, 8).transpose(0, 2, 1, 3)
+        numbers = np.rint(cosines @ tiles @ cosines.T / 4).astype(int).reshape(rows * v, columns * h, 64)
+        blocks.append(numbers[:, :, ZIGZAG])
+    steady = [16 * run + size for run in range(16) for size in range(1, 11)] + [0, 0xF0]
+    content = b"\xff\xd8" + head + segment(0xDB, b"\0" + b"\4" * 64)
+    parts = b"".join(bytes([i, 16 * h + v, 0]) for i, (h, v) in zip(ids, sampling))
+    content += segment(frame, struct.pack(">BHHB", 8, height, width, len(planes)) + parts)
+    content += segment(0xC4, b"\0" + bytes([0, 0, 0, 12] + [0] * 12 + list(range(12))))
+    content += segment(0xC4, b"\x10" + bytes([0] * 7 + [162] + [0] * 8 + steady))
+    content += segment(0xDD, struct.pack(">H", restart)) if restart else b""
+    everything = [(list(range(len(planes))), 0, 63)]
+    for components, first, last in scans or everything:
+        parts = b"".join(bytes([ids[c], 0]) for c in components)
+        content += segment(0xDA, bytes([len(components)]) + parts + bytes([first, last, 0]))
+        if len(components) > 1:
+            units = [
+                [(c, y * v + j, x * h + i) for c in components for h, v in [sampling[c]] for j in range(v) for i in range(h)]
+                for y in range(rows) for x in range(columns)
+            ]
+        else:
+            (c,), (h, v) = components, sampling[components[0]]
+            high, wide = -(-(-(-height * v // down)) // 8), -(-(-(-width * h // across)) // 8)
+            units = [[(c, y, x)] for y in range(high) for x in range(wide)]
+        pieces, bits, before = [], [], {}
+        for number, unit in enumerate(units):
+            if restart and number and number % restart == 0:
+                pieces.append("".join(bits))
+                bits, before = [], {}
+            for c, y, x in unit:
+                values = blocks[c][y, x]
+                pad = lambda value, size: format(value if value >= 0 else value + (1 << size) - 1, f"0{size}b") if size else ""
+                if first == 0:
+                    step = int(values[0]) - before.get(c, 0)
+                    before[c] = int(values[0])
+                    bits += [format(abs(step).bit_length(), "04b"), pad(step, abs(step).bit_length())]
+                run = 0
+                for value in map(int, values[max(first, 1) : last + 1]):
+                    if value == 0:
+                        run += 1
+                        continue
+                    while run > 15:
+                        bits.append(format(161, "08b"))
+                        run -= 16
+                    size = abs(value).bit_length()
+                    bits += [format(steady.index(16 * run + size), "08b"), pad(value, size)]
+                    run = 0
+                if run and last:
+                    bits.append(format(160, "08b"))
+        pieces.append("".join(bits))
+        for number, piece in enumerate(pieces):
+            piece += "1" * (-len(piece) % 8)
+            packed = int("1" + piece, 2).to_bytes(len(piece) // 8 + 1, "big")[1:]
+            content += packed.replace(b"\xff", b"\xff\0")
+            content += bytes([0xFF, 0xD0 + number % 8]) if number + 1 < len(pieces) else b""
+    return content + tail
+
+
+def exif_block(entries, order="<", start=8):
+    """A directory of tags, as EXIF holds it: (tag, kind, value) with kinds SHORT (3), LONG (4) and others."""
+    formats = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i"}
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", start) + bytes(start - 8)
+    block, behind = struct.pack(order + "H", len(entries)), b""
+    end = start + 2 + 12 * len(entries) + 4
+    for tag, kind, value in entries:
+        values = value if isinstance(value, tuple) else (value,)
+        data = value if isinstance(value, bytes) else b"".join(struct.pack(order + formats[kind], v) for v in values)
+        count = len(value) if isinstance(value, bytes) else len(values)
+        if len(data) > 4:
+            behind, data = behind + data, struct.pack(order + "I", end + len(behind))
+        block += struct.pack(order + "HHI", tag, kind, count) + data.ljust(4, b"\0")
+    return head + block + bytes(4) + behind
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="%d"/></rdf:RDF></x:xmpmeta>'
+
+
+def turned_files(smooth):
+    """Orientations as phones and editors write them, in files of all kinds."""
+    content = io.BytesIO()
+    smooth.save(content, "JPEG", quality=90, subsampling=0)
+    head, body = content.getvalue()[:20], content.getvalue()[20:]
+    content = io.BytesIO()
+    smooth.save(content, "PNG")
+    png_head, png_body = content.getvalue()[:33], content.getvalue()[33:]
+    content = io.BytesIO()
+    smooth.save(content, "WEBP", lossless=True)
+    webp_data = content.getvalue()[12:]
+    exif = b"Exif\0\0"
+    tag = lambda value, kind=3: (274, kind, value)
+    make = (271, 2, b"A maker of phones\0")
+    app1 = lambda data: segment(0xE1, data)
+    xmp = lambda value: app1(b"http://ns.adobe.com/xap/1.0/\0" + XMP % value)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    def webp(*chunks):
+        flags = sum({b"EXIF": 8, b"XMP ": 4}.get(kind, 0) for kind in {kind for kind, _ in chunks})
+        extended = b"VP8X" + struct.pack("<I", 10) + bytes([flags, 0, 0, 0])
+        extended += (smooth.width - 1).to_bytes(3, "little") + (smooth.height - 1).to_bytes(3, "little")
+        data = b"WEBP" + extended + webp_data
+        for kind, value in chunks:
+            data += kind + struct.pack("<I", len(value)) + value + bytes(len(value) % 2)
+        return b"RIFF" + struct.pack("<I", len(data)) + data
+
+    def tiff(*tags, order="<"):
+        rows = np.array(smooth).tobytes()
+        entries = [(256, 4, smooth.width), (257, 4, smooth.height), (258, 3, (8, 8, 8)), (259, 3, 1), (262, 3, 2)]
+        entries += [(273, 4, 0), (277, 3, 3), (278, 4, smooth.height), (279, 4, len(rows)), *tags]
+        entries.sort()
+        place = len(exif_block(entries, order))
+        entries[[entry[0] for entry in entries].index(273)] = (273, 4, place)
+        return exif_block(entries, order) + rows
+
+    raw = lambda block: "\nexif\n%8d\n%s\n" % (len(block) + 6, "\n".join((exif + block).hex()[i : i + 72] for i in range(0, 2 * len(block) + 12, 72)))
+    text = lambda block: b"Raw profile type exif\0\0" + zlib.compress(raw(block).encode())
+    long_block = exif_block([make, (37510, 7, bytes(range(256)) * 3), tag(8)])
+    jpegs = {
+        "little": app1(exif + exif_block([tag(6)])),
+        "big": app1(exif + exif_block([tag(8)], ">")),
+        "long": app1(exif + exif_block([tag(6, 4)])),
+        "long_big": app1(exif + exif_block([tag(5, 4)], ">")),
+        "not_first": app1(exif + exif_block([(256, 4, 37), make, tag(3), (305, 2, b"x\0")])),
+        "later_directory": app1(exif + exif_block([make, tag(7)], start=40)),
+        "after_others": segment(0xE2, b"ICC_PROFILE\0\1\1") + xmp(3) + app1(exif + exif_block([tag(6)])),
+        "two_segments": app1(exif + long_block[:100]) + app1(exif + long_block[100:]),
+        "twice": app1(exif + exif_block([tag(6)])) + app1(exif + exif_block([tag(3)])),
+        "xmp": xmp(6),
+        "xmp_element": app1(b"http://ns.adobe.com/xap/1.0/\0<tiff:Orientation>8</tiff:Orientation>"),
+        "xmp_beside_exif": app1(exif + exif_block([make])) + xmp(8),
+        "zero": app1(exif + exif_block([tag(0)])) + xmp(6),
+        "nine": app1(exif + exif_block([tag(9)])),
+        "byte": app1(exif + exif_block([tag(6, 1)])),
+        "three_values": app1(exif + exif_block([tag((6, 1, 1))])),
+        "twice_in_one": app1(exif + exif_block([tag(3), tag(6)])),
+        "signed": app1(exif + exif_block([tag(6, 9)])),
+        "short_exif": app1(exif + exif_block([tag(6), make])[:30]),
+        "prefix_twice": app1(exif + exif + exif_block([tag(6)])),
+        "second_directory": app1(exif + exif_block([make])[:-22] + struct.pack("<I", 26) + exif_block([tag(6)])[8:]),
+    }
+    files = {f"turned_{name}.jpg": head + segments + body for name, segments in jpegs.items()}
+    files["turned_behind_the_scan.jpg"] = head + body[:-2] + app1(exif + exif_block([tag(6)])) + b"\xff\xd9"
+    pngs = {
+        "chunk": (chunk(b"eXIf", exif_block([tag(6)])), b""),
+        "chunk_big": (chunk(b"eXIf", exif_block([make, tag(8)], ">")), b""),
+        "chunk_behind": (b"", chunk(b"eXIf", exif_block([tag(3)]))),
+        "chunk_prefixed": (chunk(b"eXIf", exif + exif_block([tag(6)])), b""),
+        "profile": (chunk(b"zTXt", text(exif_block([tag(6)]))), b""),
+        "profile_plain": (chunk(b"tEXt", b"Raw profile type exif\0" + raw(exif_block([tag(5)])).encode()), b""),
+        "profile_behind": (b"", chunk(b"zTXt", text(exif_block([tag(7)])))),
+        "chunk_and_profile": (chunk(b"zTXt", text(exif_block([tag(3)]))) + chunk(b"eXIf", exif_block([tag(6)])), b""),
+        "xmp": (chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP % 6), b""),
+        "xmp_packed": (chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0en\0\0" + zlib.compress(XMP % 8)), b""),
+    }
+    for name, (before, behind) in pngs.items():
+        files[f"turned_{name}.png"] = png_head + before + png_body[:-12] + behind + png_body[-12:]
+    files["turned_chunk.webp"] = webp((b"EXIF", exif_block([tag(6)])))
+    files["turned_prefixed.webp"] = webp((b"EXIF", exif + exif_block([tag(8)], ">")))
+    files["turned_odd.webp"] = webp((b"abcd", b"odd"), (b"EXIF", exif_block([make, tag(3, 4)])))
+    files["turned_xmp.webp"] = webp((b"XMP ", XMP % 5))
+    files["turned_twice.webp"] = webp((b"EXIF", exif_block([tag(6)])), (b"EXIF", exif_block([tag(3)])))
+    for orientation in (1, 2, 3, 4, 5, 6, 7, 8, 9):
+        files[f"turned_{orientation}.tif"] = tiff(tag(orientation), order="<>"[orientation % 2])
+    files["turned_long.tif"] = tiff(tag(6, 4))
+    files["turned_xmp.tif"] = tiff((700, 1, XMP % 8))
+    files["turned_xmp_beside.tif"] = tiff((700, 1, XMP % 8), tag(1))
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
+        content = io.BytesIO()
+        smooth.save(content, "TIFF", compression=compression, tiffinfo={274: 6})
+        files[f"turned_{compression}.tif"] = content.getvalue()
+    return files
+
+
+def jpeg_files(smooth):
+    """JPEG files that end, are coloured and are sampled in ways that decoders disagree about."""
+    height, width = smooth.height, smooth.width
+    ycc = [np.ascontiguousarray(plane) for plane in np.moveaxis(np.array(smooth.convert("YCbCr")), 2, 0)]
+    rgb = [np.ascontiguousarray(plane) for plane in np.moveaxis(np.array(smooth), 2, 0)]
+    four = [*ycc, np.ascontiguousarray(rgb[1][::-1])]
+    full = [(1, 1)] * 4
+    half = [(2, 2), (1, 1), (1, 1)]
+    jfif = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+    adobe = lambda transform: segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([transform]))
+    progressive = {"frame": 0xC2, "scans": [([0, 1, 2], 0, 0), *[([c], 1, 63) for c in range(3)]]}
+    end, thumbnail = b"\xff\xd9", jpeg([plane[:8, :8] for plane in ycc], full[:3])
+    video = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + b"\xff\xda\xff\xc0\xff\xd8moov" * 9
+    ends = {
+        "video": jpeg(ycc, half, tail=end + video),
+        "samsung": jpeg(ycc, half, tail=end + video + b"SEFHk\0\0\0SEFT"),
+        "second_image": jpeg(ycc, half, head=segment(0xE2, b"MPF\0" + exif_block([(45056, 7, b"0100")])), tail=end + thumbnail),
+        "zeros": jpeg(ycc, half, tail=end + bytes(500)),
+        "two_ends": jpeg(ycc, half, tail=end + end),
+        "end_and_scan": jpeg(ycc, half, tail=end + b"\xff\xda\0\x0c\3\1\0"),
+        "cut_second_image": jpeg(ycc, half, tail=end + thumbnail[: len(thumbnail) // 2]),
+        "thumbnail": jpeg(ycc, half, head=segment(0xE1, b"Exif\0\0" + exif_block([(271, 2, b"x\0")]) + thumbnail)),
+        "remark": jpeg(ycc, half, head=segment(0xFE, b"\xff\xd9 no end, \xff\xda no scan"), tail=end + b"x"),
+        "progressive": jpeg(ycc, half, **progressive, tail=end + video),
+        "restarts": jpeg(ycc, half, restart=1, tail=end + video),
+        "fill_bytes": jpeg(ycc, half, tail=b"\xff\xff\xff\xd9"),
+        "remark_at_the_end": jpeg(ycc, half, tail=segment(0xFE, b"a remark") + end + b"\n"),
+        "line_break": jpeg(ycc, half, tail=end + b"\r\n"),
+    }
+    colours = {
+        "jfif_adobe0": jpeg(ycc, full[:3], head=jfif + adobe(0)),
+        "adobe0_jfif": jpeg(ycc, full[:3], head=adobe(0) + jfif),
+        "jfif_adobe1": jpeg(ycc, half, head=jfif + adobe(1)),
+        "adobe0": jpeg(rgb, full[:3], head=adobe(0)),
+        "adobe0_half": jpeg(rgb, half, head=adobe(0)),
+        "adobe1": jpeg(ycc, full[:3], head=adobe(1)),
+        "adobe2": jpeg(ycc, full[:3], head=adobe(2)),
+        "adobe7": jpeg(ycc, full[:3], head=adobe(7)),
+        "adobe_short": jpeg(ycc, full[:3], head=segment(0xEE, b"Adobe\0\x64\0\0\0")),
+        "names": jpeg(rgb, full[:3], ids=b"RGB"),
+        "names_jfif": jpeg(ycc, full[:3], ids=b"RGB", head=jfif),
+        "names_adobe1": jpeg(ycc, full[:3], ids=b"RGB", head=adobe(1)),
+        "names_adobe0": jpeg(rgb, full[:3], ids=b"RGB", head=adobe(0)),
+        "names_small": jpeg(ycc, full[:3], ids=b"rgb"),
+        "names_from_0": jpeg(ycc, half, ids=(0, 1, 2)),
+        "names_jfif_progressive": jpeg(ycc, half, ids=b"RGB", head=jfif, **progressive),
+        "names_adobe0_progressive": jpeg(rgb, full[:3], head=adobe(0), **progressive),
+        "names_ycc": jpeg(ycc, full[:3], ids=b"YCC"),
+        "jfif_late": jpeg(ycc, full[:3], ids=b"RGB", head=segment(0xFE, b"first") + adobe(0) + jfif),
+        "jfif_short": jpeg(rgb, full[:3], ids=b"RGB", head=segment(0xE0, b"JFIF\0\1\1")),
+        "four": jpeg(four, full),
+        "four_adobe0": jpeg(four, full, head=adobe(0)),
+        "four_adobe1": jpeg(four, full, head=adobe(1)),
+        "four_adobe2": jpeg(four, full, head=adobe(2)),
+        "four_adobe2_half": jpeg(four, [(2, 2), (1, 1), (1, 1), (2, 2)], head=jfif + adobe(2)),
+        "four_jfif": jpeg(four, full, head=jfif),
+        "scans": jpeg(ycc, full[:3], scans=[([c], 0, 63) for c in range(3)]),
+        "scans_half": jpeg(ycc, half, scans=[([c], 0, 63) for c in range(3)]),
+        "scans_two": jpeg(ycc, full[:3], scans=[([0], 0, 63), ([1, 2], 0, 63)]),
+    }
+    factors = {
+        "21_11": [(2, 1), (1, 1), (1, 1)], "12_11": [(1, 2), (1, 1), (1, 1)], "41_11": [(4, 1), (1, 1), (1, 1)],
+        "42_11": [(4, 2), (1, 1), (1, 1)], "14_11": [(1, 4), (1, 1), (1, 1)], "22_21": [(2, 2), (2, 1), (2, 1)],
+        "22_12": [(2, 2), (1, 2), (1, 2)], "21_21": [(2, 1)] * 3, "13_11": [(1, 3), (1, 1), (1, 1)],
+        "22_11_12": [(2, 2), (1, 1), (1, 2)], "24_11": [(2, 4), (1, 1), (1, 1)], "41_21": [(4, 1), (2, 1), (2, 1)],
+        "21_12": [(2, 1), (1, 2), (1, 2)], "11_12": [(1, 1), (1, 2), (1, 2)],
+        "11_21": [(1, 1), (2, 1), (2, 1)], "11_22": [(1, 1), (2, 2), (2, 2)], "12_21": [(1, 2), (2, 1), (2, 1)],
+        "31_11": [(3, 1), (1, 1), (1, 1)], "31_21": [(3, 1), (2, 1), (2, 1)], "32_21": [(3, 2), (2, 1), (1, 1)],
+        "12_13": [(1, 2), (1, 3), (1, 3)], "41_12": [(4, 1), (1, 2), (1, 2)], "14_12": [(1, 4), (1, 2), (1, 2)],
+        "11_41": [(1, 1), (4, 1), (4, 1)], "11_11_22": [(1, 1), (1, 1), (2, 2)],
+    }
+    files = {f"end_{name}.jpg": content for name, content in ends.items()}
+    files |= {f"colour_{name}.jpg": content for name, content in colours.items()}
+    for name, sampling in factors.items():
+        files[f"sampled_{name}.jpg"] = jpeg(ycc, sampling)
+        files[f"sampled_{name}_progressive.jpg"] = jpeg(ycc, sampling, **progressive)
+    for across, down in [(2, 2), (3, 1), (1, 4), (4, 2)]:
+        files[f"sampled_grey_{across}{down}.jpg"] = jpeg(ycc[:1], [(across, down)])
+    return files
+
+
+def small_differences():
+    """Kinds in which decoders differ by a little, in silence."""
+    base = picture(23, 17)
+    files = {}
+    grey = (np.arange(99, dtype=np.uint16) * 7).reshape(9, 11)
+    files["exact_grey_16_key.png"] = png(11, 9, 16, 0, b"".join(b"\0" + row.astype(">u2").tobytes() for row in grey), alpha=b"\0\7")
+    for name, text in {
+        "pgm": b"P2\n3 2\n255\n1 2 # two\n3\n# more\n4 5 6\n",
+        "ppm": b"P3 # kind\n1 2\n# most\n255\n1 2 3 # red, green and blue\n4 5 6\n",
+        "pbm": b"P1\n4 1\n1 0 # one\n1 0\n",
+    }.items():
+        files[f"exact_remark.{name}"] = text
+    return files
+
+
+def kinds():
+    folder = FOLDER / "kinds"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    smooth = picture(64, 48).resize((37, 29), Image.Resampling.BICUBIC)
+    values = {}
+    files = turned_files(smooth) | jpeg_files(smooth) | small_differences()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    # Files from public reports, which no function makes
+    files |= {f"reported/{path.name}": path.read_bytes() for path in (Path(__file__).parent / "reported").iterdir()}
+    for name, content in files.items():
+        try:
+            image = Image.open(io.BytesIO(content))
+            values[name] = pixels(image.convert("RGB"))
+        except OSError:
+            continue  # Pillow does not read it either
+        if name.startswith("turned") or name.endswith("exif.tif"):
+            values[f"upright/{name}"] = pixels(ImageOps.exif_transpose(image).convert("RGB"))
+    save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "kinds.safetensors")
+
+
 class Harmful:
     """Asks whoever unpickles it to run a command."""
 
@@ -616,7 +928,7 @@ def parallel():
     save_file(values, FOLDER / "parallel.safetensors")
 
 
-MAKERS = [transforms, pictures, weight_files, models, training, parallel]
+MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel]
 
 
 def load(path):

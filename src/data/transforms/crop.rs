@@ -4,8 +4,8 @@ use rand::RngExt;
 
 use super::resize::resize_box;
 use super::{Image, Rng, Transform, pixels};
-use crate::Result;
 use crate::data::decode::check_pixels;
+use crate::{Error, Result};
 
 /// Cuts a random box out and resizes it to a square (torchvision: `RandomResizedCrop`).
 ///
@@ -26,7 +26,8 @@ impl RandomResizedCrop {
         RandomResizedCrop { size, scale: (0.08, 1.), ratio: (3. / 4., 4. / 3.) }
     }
 
-    /// Changes the range of the area.
+    /// Changes the range of the area. Parts that are not above 0, or in the wrong order, are an error
+    /// when the step is used; those of the ratio, too.
     pub fn scale(self, low: f64, high: f64) -> RandomResizedCrop {
         RandomResizedCrop { scale: (low, high), ..self }
     }
@@ -59,7 +60,8 @@ impl RandomResizedCrop {
         } else if ratio > self.ratio.1 {
             w = (f64::from(h) * self.ratio.1).round_ties_even() as u32;
         }
-        let (w, h) = (w.clamp(1, width), h.clamp(1, height));
+        // An image may have no pixels at all.
+        let (w, h) = (w.max(1).min(width), h.max(1).min(height));
         ((width - w) / 2, (height - h) / 2, w, h)
     }
 }
@@ -67,6 +69,16 @@ impl RandomResizedCrop {
 impl Transform for RandomResizedCrop {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let picture = pixels(image, self)?;
+        for (name, (low, high)) in [("scale", self.scale), ("ratio", self.ratio)] {
+            if !(0. < low && low <= high && high.is_finite()) {
+                return Err(Error::invalid(
+                    format!("{self:?}"),
+                    format!("{name} from {low} to {high}"),
+                    "two numbers above 0, the smaller one first",
+                    "torchvision's are scale(0.08, 1.) and ratio(3. / 4., 4. / 3.)",
+                ));
+            }
+        }
         let area = self.get_params(picture.width(), picture.height(), rng);
         Ok(resize_box(&picture, area, self.size, self.size)?.into())
     }
@@ -92,6 +104,10 @@ impl CenterCrop {
 impl Transform for CenterCrop {
     fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
         let picture = pixels(image, self)?;
+        if self.0 == 0 {
+            let todo = "give the size that the model takes, such as 224";
+            return Err(Error::invalid(format!("{self:?}"), "a size of 0", "1 or more", todo));
+        }
         check_pixels(&format!("{self:?}"), self.0.into(), self.0.into())?;
         // Too small a picture is padded first: half of what lacks before it, rounded down.
         let origin = |length: u32| match i64::from(length) - i64::from(self.0) {

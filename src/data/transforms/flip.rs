@@ -1,9 +1,20 @@
 //! Mirroring.
 
+use std::fmt::Debug;
+
 use rand::RngExt;
 
 use super::{Image, Rng, Transform, pixels};
-use crate::Result;
+use crate::{Error, Result};
+
+fn check_probability(step: &dyn Debug, probability: f64) -> Result<()> {
+    if (0. ..=1.).contains(&probability) {
+        return Ok(());
+    }
+    let (found, todo) =
+        (format!("the probability {probability}"), "0.5 mirrors every second image");
+    Err(Error::invalid(format!("{step:?}"), found, "0 to 1", todo))
+}
 
 /// Mirrors left and right with a probability (torchvision: `RandomHorizontalFlip`).
 ///
@@ -12,7 +23,8 @@ use crate::Result;
 pub struct RandomHorizontalFlip(f64);
 
 impl RandomHorizontalFlip {
-    /// A new step; torchvision's probability is 0.5.
+    /// A new step; torchvision's probability is 0.5. One that is not from 0 to 1 is an error when the
+    /// step is used.
     pub fn new(probability: f64) -> RandomHorizontalFlip {
         RandomHorizontalFlip(probability)
     }
@@ -27,6 +39,7 @@ impl Default for RandomHorizontalFlip {
 impl Transform for RandomHorizontalFlip {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let mut picture = pixels(image, self)?;
+        check_probability(self, self.0)?;
         if rng.random::<f64>() < self.0 {
             image::imageops::flip_horizontal_in_place(&mut picture);
         }
@@ -41,7 +54,8 @@ impl Transform for RandomHorizontalFlip {
 pub struct RandomVerticalFlip(f64);
 
 impl RandomVerticalFlip {
-    /// A new step; torchvision's probability is 0.5.
+    /// A new step; torchvision's probability is 0.5. One that is not from 0 to 1 is an error when the
+    /// step is used.
     pub fn new(probability: f64) -> RandomVerticalFlip {
         RandomVerticalFlip(probability)
     }
@@ -56,6 +70,7 @@ impl Default for RandomVerticalFlip {
 impl Transform for RandomVerticalFlip {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let mut picture = pixels(image, self)?;
+        check_probability(self, self.0)?;
         if rng.random::<f64>() < self.0 {
             image::imageops::flip_vertical_in_place(&mut picture);
         }

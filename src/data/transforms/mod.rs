@@ -16,7 +16,7 @@ pub(crate) use resize::fit;
 pub use resize::{Resize, Size};
 pub use tensor::{Normalize, ToTensor};
 
-use super::{Image, Rng, generator, global_seed};
+use super::{Image, Rng, next_generator};
 use crate::{Error, Result};
 
 /// The mean of ImageNet's red, green and blue.
@@ -31,16 +31,18 @@ pub trait Transform: Debug + Send + Sync {
     /// Answers the changed picture.
     ///
     /// # Errors
-    /// The step needs pixels and got numbers, or the other way round, or the picture is too small.
+    /// The step was made with values that cannot be, needs pixels and got numbers, or the other way
+    /// round, or the picture is too small.
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image>;
 
-    /// The same for a picture that stays as it is, with the chance of the seed that
-    /// [`manual_seed`](crate::data::manual_seed) sets (torchvision: calling the transform).
+    /// The same for a picture that stays as it is (torchvision: calling the transform). Chance gives
+    /// another image each time; after [`manual_seed`](crate::data::manual_seed) the same calls give
+    /// the same images.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
     fn call(&self, image: &Image) -> Result<Image> {
-        self.apply(image.clone(), &mut generator(global_seed(), 0, 0))
+        self.apply(image.clone(), &mut next_generator())
     }
 }
 

@@ -29,7 +29,8 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// A new step, for red, green and blue.
+    /// A new step, for red, green and blue. A standard deviation of 0, or a value that is no number, is
+    /// an error when the step is used.
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Normalize {
         Normalize { mean, std }
     }
@@ -46,6 +47,14 @@ impl Transform for Normalize {
             ));
         };
         let Normalize { mean, std } = self;
+        if std.contains(&0.) || mean.iter().chain(std).any(|value| !value.is_finite()) {
+            return Err(Error::invalid(
+                format!("{self:?}"),
+                "a standard deviation of 0, or a value that is no number",
+                "finite numbers, and standard deviations other than 0",
+                "give those of ImageNet, IMAGENET_MEAN and IMAGENET_STD, or of your own images",
+            ));
+        }
         Ok(Image::Float(numbers.map(|channel, value| (value - mean[channel]) / std[channel])))
     }
 }
