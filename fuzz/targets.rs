@@ -131,7 +131,6 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Item> {
     merged
 }
 
-<<<<<<< HEAD
 /// An archive whose heads are built from the input, most of their numbers as they should be: what
 /// holds for [`archive`], and one in which all are right is unpacked.
 pub fn archive_headers(input: &[u8]) {
@@ -342,7 +341,8 @@ impl Heads<'_> {
         tar.extend(content);
         tar.resize(tar.len().next_multiple_of(512), 0);
     }
-=======
+}
+
 /// A JPEG put together from whole segments, of which the input says the kinds and the content: the
 /// same must hold as for `picture`.
 pub fn jpeg(input: &[u8]) {
@@ -439,5 +439,4 @@ pub fn jpeg(input: &[u8]) {
     }
     jpeg.extend(rest);
     picture(&jpeg);
->>>>>>> wt-images
 }
