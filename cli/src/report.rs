@@ -16,8 +16,20 @@ use crate::project::Project;
 use crate::say;
 use crate::steps::visibly;
 
-const BEGIN: &str = "<!-- written by `cargo d2l report` -->\n";
 const END: &str = "<!-- end -->\n";
+
+/// A table for a document: it stands between a line that names it and `END`.
+struct Table {
+    document: &'static str,
+    name: &'static str,
+    text: String,
+}
+
+impl Table {
+    fn begin(&self) -> String {
+        format!("<!-- {}, written by `cargo d2l report` -->\n", self.name)
+    }
+}
 
 /// The crate's tests, doc tests among them; they note what they did.
 pub fn crate_tests(project: &Project) -> Result<Command> {
@@ -44,20 +56,21 @@ pub fn report(project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// Writes the tables into their documents.
-fn write(project: &Project) -> Result<Vec<&'static str>> {
+/// Writes the tables into their documents, and returns what was written.
+fn write(project: &Project) -> Result<Vec<String>> {
     let mut written = vec![];
-    for (document, table) in tables(project)? {
-        let path = project.path(document);
+    for table in tables(project)? {
+        let (path, begin) = (project.path(table.document), table.begin());
         let text = read(&path)?;
-        let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let parts = text.split_once(&begin).and_then(|(before, rest)| {
             let (_, after) = rest.split_once(END)?;
             Some((before, after))
         });
-        let (before, after) = parts.with_context(|| format!("{document} has no place for it"))?;
-        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}"))
+        let (before, after) =
+            parts.with_context(|| format!("{} has no place for {}", table.document, table.name))?;
+        fs::write(&path, format!("{before}{begin}{}{END}{after}", table.text))
             .with_context(|| format!("cannot write {}", path.display()))?;
-        written.push(document);
+        written.push(format!("{}, {}", table.document, table.name));
     }
     Ok(written)
 }
@@ -73,7 +86,7 @@ fn tell(lines: &[String]) {
     lines.iter().for_each(say::note);
 }
 
-fn done(project: &Project) -> Result<[String; 3]> {
+fn done(project: &Project) -> Result<[String; 4]> {
     let sum = |kind: &str| -> Result<(usize, u64)> {
         let rows = rows(project, kind)?;
         let cases = rows.iter().map(|row| row["cases"].as_u64().unwrap_or(1)).sum();
@@ -85,13 +98,14 @@ fn done(project: &Project) -> Result<[String; 3]> {
             "{comparisons} comparisons with the reference, {cases} cases, all within their bounds"
         ),
         format!("{} bad inputs, each with an error that says what to do", sum("refused")?.1),
+        format!("{} mistakes of beginners, likewise", sum("mistake")?.1),
         format!("{} inputs that fuzzers have kept", sum("fuzzed")?.1),
     ])
 }
 
 /// Figures in the documents differ from one machine to the next; what was tried does not.
 fn all_is_named(project: &Project) -> Result<()> {
-    for (document, table) in tables(project)? {
+    for Table { document, text: table, .. } in tables(project)? {
         let text = read(&project.path(document))?;
         let first = |line: &str| line.split(" | ").next().unwrap_or_default().to_string();
         let mut named = table.lines().filter(|line| line.starts_with("| ")).map(first);
@@ -130,8 +144,7 @@ fn notes(project: &Project, kind: &str) -> PathBuf {
     folder(project).join(kind).with_extension("jsonl")
 }
 
-/// The documents and their tables.
-fn tables(project: &Project) -> Result<[(&'static str, String); 2]> {
+fn tables(project: &Project) -> Result<[Table; 3]> {
     let mut correctness = format!(
         "Made on a machine with {}.\n\n| what | cases | largest difference | allowed \
          |\n| --- | --- | --- | --- |\n",
@@ -152,14 +165,22 @@ fn tables(project: &Project) -> Result<[(&'static str, String); 2]> {
         let (largest, allowed) = (number("largest"), number("allowed"));
         correctness += &format!("| {what} | {} | {largest} | {allowed} |\n", row["cases"]);
     }
-    let mut robustness = "| what | what the reader sees |\n| --- | --- |\n".to_string();
-    for row in rows(project, "refused")? {
-        let text = row["text"].as_str().unwrap_or_default();
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let text = text.replace('|', "\\|").replace('*', "\\*").replace('\n', "<br>");
-        robustness += &format!("| {} | {text} |\n", row["what"].as_str().unwrap_or_default());
-    }
-    Ok([("docs/correctness.md", correctness), ("docs/robustness.md", robustness)])
+    let robustness = "docs/robustness.md";
+    let messages = |kind, head: &str| -> Result<String> {
+        let mut table = format!("| {head} | what the reader sees |\n| --- | --- |\n");
+        for row in rows(project, kind)? {
+            let text = row["text"].as_str().unwrap_or_default();
+            let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let text = text.replace('|', "\\|").replace('*', "\\*").replace('\n', "<br>");
+            table += &format!("| {} | {text} |\n", row["what"].as_str().unwrap_or_default());
+        }
+        Ok(table)
+    };
+    Ok([
+        Table { document: "docs/correctness.md", name: "comparisons", text: correctness },
+        Table { document: robustness, name: "mistakes", text: messages("mistake", "mistake")? },
+        Table { document: robustness, name: "bad input", text: messages("refused", "what")? },
+    ])
 }
 
 /// The notes of a kind, by test file and name; of one name the first by its text.
@@ -198,10 +219,13 @@ mod tests {
         let project = Project { root: folder.path().to_path_buf() };
         fs::create_dir_all(project.path("target/report")).unwrap();
         fs::create_dir_all(project.path("docs")).unwrap();
-        for document in ["docs/correctness.md", "docs/robustness.md"] {
-            let text = format!("before\n{BEGIN}old\n{END}after\n");
-            fs::write(project.path(document), text).unwrap();
-        }
+        let table = |name| {
+            let table = Table { document: "", name, text: String::new() };
+            format!("before\n{}old\n{END}after\n", table.begin())
+        };
+        fs::write(project.path("docs/correctness.md"), table("comparisons")).unwrap();
+        let tables = table("mistakes") + &table("bad input");
+        fs::write(project.path("docs/robustness.md"), tables).unwrap();
         for (kind, text) in notes {
             fs::write(super::notes(&project, kind), text).unwrap();
         }
@@ -214,9 +238,10 @@ mod tests {
 "#;
     const REFUSED: &str = r#"{"part":"image","what":"a cut file","text":"a.png: <cut> | *one* & all\n  what to do: fetch it again"}
 "#;
-    const ALL: [(&str, &str); 3] = [
+    const ALL: [(&str, &str); 4] = [
         ("compared", COMPARED),
         ("refused", REFUSED),
+        ("mistake", r#"{"part":"mistakes","what":"a wrong path","text":"trian: not there"}"#),
         ("fuzzed", r#"{"part":"fuzz_corpus","what":"zip","cases":12}"#),
     ];
 
@@ -233,9 +258,14 @@ mod tests {
         let text = fs::read_to_string(project.path("docs/robustness.md")).unwrap();
         let row = r"| a cut file | a.png: &lt;cut&gt; \| \*one\* &amp; all<br>  what to do: fetch it again |";
         assert!(text.contains(row), "{text}");
+        assert!(
+            text.contains("mistakes, written by `cargo d2l report` -->\n| mistake |"),
+            "{text}"
+        );
+        assert!(text.contains("| a wrong path | trian: not there |"), "{text}");
         all_is_named(&project).unwrap();
         let done = done(&project).unwrap().join("\n");
-        for part in ["2 comparisons", "43 cases", "1 bad inputs", "12 inputs"] {
+        for part in ["2 comparisons", "43 cases", "1 bad inputs", "1 mistakes", "12 inputs"] {
             assert!(done.contains(part), "{part}: {done}");
         }
     }
@@ -256,14 +286,14 @@ mod tests {
         all_is_named(&project).unwrap();
         fs::write(project.path("docs/robustness.md"), "no marks").unwrap();
         let error = write(&project).unwrap_err().to_string();
-        assert_eq!(error, "docs/robustness.md has no place for it");
+        assert_eq!(error, "docs/robustness.md has no place for mistakes");
     }
 
     #[test]
     fn notes_that_cannot_be_read_are_named() {
         for (notes, named) in [
             (vec![], "report/compared.jsonl"),
-            (vec![("compared", COMPARED)], "report/refused.jsonl"),
+            (vec![("compared", COMPARED)], "report/mistake.jsonl"),
             (
                 vec![("compared", "{\"what\": "), ("refused", REFUSED)],
                 "report/compared.jsonl has the line",

@@ -48,10 +48,23 @@ impl Drop for Comparison {
 
 /// A bad input, and the error that the reader sees: it names what it is about and says what to do.
 pub fn refused(what: &str, named: &str, error: &impl std::fmt::Display) -> String {
+    let text = helpful(what, named, error);
+    seen(what, &text);
+    text
+}
+
+/// A mistake that beginners make, and the error that they see, which is as long as they read.
+pub fn mistake(what: &str, named: &str, error: &impl std::fmt::Display) {
+    let text = helpful(what, named, error);
+    assert!(text.len() < 700 && text.lines().count() <= 6, "{what}: {text}");
+    note("mistake", &serde_json::json!({ "what": what, "text": without_folders(&text) }));
+}
+
+/// An error's text, which names what it is about and says what to do.
+fn helpful(what: &str, named: &str, error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     assert!(text.contains(named), "{what}: {text:?} does not name {named}");
     assert!(text.contains("what to do") || text.contains("nothing is lost"), "{what}: {text:?}");
-    seen(what, &text);
     text
 }
 
