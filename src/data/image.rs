@@ -164,7 +164,7 @@ impl Image {
     pub fn evcxr_display(&self) {
         // A cell's last expression has nobody to return an error to.
         if let Err(error) = crate::display::show_images(&[self], 1, 1, 2.5) {
-            eprintln!("{error}");
+            crate::display::complain(error);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::digest::Checksum;
 use super::lock::{lock, no_follow};
 use super::request::{Head, News, Problem, Request};
 use super::{DATA_HUB, cache_dir, folders, sync_folder, usable_cache_dir, writable_folder};
-use crate::display::Progress;
+use crate::display::{Progress, say};
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
@@ -37,11 +37,11 @@ pub fn download(name: &str) -> Result<PathBuf> {
         // What is in the cache folder was fetched: it is damaged, and is fetched anew.
         if folder != cache_dir() {
             is_in_the_way = true;
-            println!(
+            say(format_args!(
                 "{} is not the file of {name:?}: it has {differs}.\nIt is left as it is and is not \
                  used. To use it, unpack it and name the folder around that in D2L_DATA_DIR.",
                 path.display()
-            );
+            ));
         }
     }
     let folder = if is_in_the_way { usable_cache_dir()? } else { writable_folder()? };
@@ -237,7 +237,7 @@ impl Part<'_> {
                 pauses = PAUSES.iter();
             }
             let Some(&pause) = pauses.next() else { return Ok(Some(problem)) };
-            println!("{}; trying again", problem.reason);
+            say(format_args!("{}; trying again", problem.reason));
             let until = Instant::now() + Duration::from_millis(pause);
             while Instant::now() < until {
                 check_interrupt()?;
@@ -311,7 +311,7 @@ impl Part<'_> {
         let size =
             whole.map_or("unknown size".into(), |bytes| format!("{:.1} MB", bytes as f64 / 1e6));
         let rest = if self.length > 0 { "the rest of " } else { "" };
-        println!("Downloading {rest}{url} ({size}) to {} ...", folder.display());
+        say(format_args!("Downloading {rest}{url} ({size}) to {} ...", folder.display()));
         let mut progress = Progress::new("downloading", whole.unwrap_or(0));
         progress.advance(self.length);
         // Who does not say how much will come may send for ever.
@@ -348,10 +348,10 @@ impl Part<'_> {
                         return Ok(Err(Problem::lasting(page)));
                     }
                     if whole.is_none() {
-                        println!(
+                        say(format_args!(
                             "{url}: the server did not say how long the file is; {} bytes came",
                             self.length
-                        );
+                        ));
                     }
                     return Ok(Ok(()));
                 }

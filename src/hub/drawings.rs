@@ -5,23 +5,24 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{folders, usable_cache_dir};
 use crate::data::builtin;
+use crate::display::say;
 use crate::{Error, Result};
 
 /// Draws hot dogs and other things, if that has not been done, and says why.
 pub(super) fn hotdog(error: &Error) -> Result<PathBuf> {
-    say("photographs of hot dogs", "hotdog", "hotdog.zip", "the book's photographs", error);
+    tell("photographs of hot dogs", "hotdog", "hotdog.zip", "the book's photographs", error);
     builtin::hotdog_drawings(&usable_cache_dir()?)
 }
 
 /// Draws ten kinds of things, if that has not been done, and says why.
 pub(super) fn cifar10(error: &Error) -> Result<PathBuf> {
     let archive = "cifar-10-binary.tar.gz";
-    say("CIFAR-10", "cifar-10-batches-bin", archive, "the photographs", error);
+    tell("CIFAR-10", "cifar-10-batches-bin", archive, "the photographs", error);
     builtin::cifar10_drawings(&usable_cache_dir()?)
 }
 
 /// Says what is missing, once for each set.
-fn say(what: &'static str, folder: &str, archive: &str, photographs: &str, error: &Error) {
+fn tell(what: &'static str, folder: &str, archive: &str, photographs: &str, error: &Error) {
     static SAID: Mutex<Vec<&str>> = Mutex::new(vec![]);
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.contains(&what) {
@@ -33,8 +34,10 @@ fn say(what: &'static str, folder: &str, archive: &str, photographs: &str, error
     let is_there = folders().iter().any(|folder| folder.join(archive).is_file());
     let archive_wanted = if is_there { "the right " } else { "" };
     let searched = searched.join(", ");
-    println!("No {what}: neither {folder}/ nor {archive_wanted}{archive} in {searched},");
-    println!("and {}", error.summary());
-    println!("Using drawings made by this crate instead. For {photographs} unpack {archive}");
-    println!("into a folder and name that folder in D2L_DATA_DIR.");
+    say(format_args!("No {what}: neither {folder}/ nor {archive_wanted}{archive} in {searched},"));
+    say(format_args!("and {}", error.summary()));
+    say(format_args!(
+        "Using drawings made by this crate instead. For {photographs} unpack {archive}"
+    ));
+    say("into a folder and name that folder in D2L_DATA_DIR.");
 }

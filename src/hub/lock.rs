@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::display::say;
 use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
@@ -26,7 +27,10 @@ pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Res
             Err(std::fs::TryLockError::Error(_)) => return Ok(None),
         }
         if !std::mem::replace(&mut told, true) {
-            println!("Waiting for another program that is at work on {} ...", path.display());
+            say(format_args!(
+                "Waiting for another program that is at work on {} ...",
+                path.display()
+            ));
         }
         check_interrupt()?;
         std::thread::sleep(Duration::from_millis(100));

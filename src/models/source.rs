@@ -1,6 +1,7 @@
 //! The net that the lesson starts from (d2l: section 14.2.2).
 
 use super::{Classifier, Weights, efficientnet_lite0, resnet18};
+use crate::display::say;
 use crate::{Error, Result};
 
 /// A net that has learned ImageNet: ResNet-18 where its weights can be had, else
@@ -13,7 +14,7 @@ use crate::{Error, Result};
 pub fn pretrained_source_model() -> Result<Classifier> {
     let reason = match resnet18(Weights::ImageNet) {
         Ok(net) => {
-            println!("source model: ResNet-18 with ImageNet weights, as in the book");
+            say("source model: ResNet-18 with ImageNet weights, as in the book");
             return Ok(net);
         }
         Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -21,11 +22,11 @@ pub fn pretrained_source_model() -> Result<Classifier> {
     };
     match efficientnet_lite0(Weights::ImageNet) {
         Ok(net) => {
-            println!(
+            say(format_args!(
                 "source model: EfficientNet-Lite0 with ImageNet weights, as ResNet-18's could not \
                  be had ({})",
                 reason.summary()
-            );
+            ));
             Ok(net)
         }
         Err(other) => Err(Error::invalid(

@@ -12,7 +12,7 @@ use super::undo::Undo;
 use super::{Accumulator, Optimizer, Timer};
 use crate::data::DataLoader;
 use crate::device::{self, compute_kind};
-use crate::display::{Animator, Progress};
+use crate::display::{Animator, Progress, say};
 use crate::nn::{Loss, Module, memory};
 use crate::{Error, Result, quick};
 
@@ -228,8 +228,8 @@ pub fn train_ch13(
     }
     same_classes(train_iter, test_iter)?;
     check_trainer(net, trainer)?;
-    println!("training on {devices:?}, computing in {}", name_of(compute_kind(device)));
-    quick::notice().into_iter().for_each(|notice| println!("{notice}"));
+    say(format_args!("training on {devices:?}, computing in {}", name_of(compute_kind(device))));
+    quick::notice().into_iter().for_each(say);
 
     net.to(device)?;
     let (mut timer, num_batches) = (Timer::new(), train_iter.len());
@@ -278,7 +278,7 @@ pub fn train_ch13(
         animator,
     };
     drop(progress);
-    println!("{summary}");
+    say(&summary);
     summary.animator.show()?;
     Ok(summary)
 }
