@@ -21,6 +21,8 @@ fn tests_that_the_documents_name_are_there() {
             (format!("tests/{file}.rs"), format!("fn {test}(")),
             (format!("tests/kernel/{file}.py"), format!("def {test}(")),
             (format!("cli/src/{file}.rs"), format!("fn {test}(")),
+            (format!("kernel/src/{file}.rs"), format!("fn {test}(")),
+            (format!("src/{file}.rs"), format!("fn {test}(")),
             (format!("cli/tests/{file}.rs"), format!("fn {test}(")),
         ];
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
