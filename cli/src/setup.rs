@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::patches;
 use crate::project::Project;
 use crate::python;
 use crate::steps::{Steps, quietly};
@@ -43,7 +44,7 @@ pub fn setup(project: &Project) -> Result<()> {
 }
 
 /// Runs `work` unless it has been done with the same inputs.
-fn unless_done(stamp: &Path, inputs: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn unless_done(stamp: &Path, inputs: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     if fs::read_to_string(stamp).is_ok_and(|text| text == inputs) {
         return Ok(());
     }
@@ -273,8 +274,13 @@ pub fn locked_version(lock: &str, package: &str) -> Option<String> {
     Some(line.trim_matches('"').to_string())
 }
 
-/// The folder of torch-sys's C++ files; Cargo fetches it if need be.
+/// The folder of torch-sys's C++ files.
 fn torch_sys_source(project: &Project) -> Result<PathBuf> {
+    Ok(package_folder(project, "torch-sys")?.join("libtch"))
+}
+
+/// The folder of a package that the project is built with; Cargo fetches it if need be.
+pub fn package_folder(project: &Project, name: &str) -> Result<PathBuf> {
     let mut command = project.cargo();
     let output = command.args(["metadata", "--format-version", "1", "--locked"]).output()?;
     if !output.status.success() {
@@ -282,10 +288,10 @@ fn torch_sys_source(project: &Project) -> Result<PathBuf> {
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
-    let package = packages.iter().find(|package| package["name"] == "torch-sys");
+    let package = packages.iter().find(|package| package["name"] == name);
     let manifest = package.and_then(|package| package["manifest_path"].as_str());
-    let manifest = Path::new(manifest.context("cargo metadata has no torch-sys")?);
-    Ok(manifest.with_file_name("libtch"))
+    let manifest = manifest.with_context(|| format!("cargo metadata has no {name}"))?;
+    Ok(Path::new(manifest).parent().context("a package without a folder")?.to_path_buf())
 }
 
 /// The version of libtorch that the locked torch-sys goes with.
@@ -308,6 +314,7 @@ fn build_kernel(project: &Project, steps: &Steps) -> Result<()> {
         steps.run("Building the kernel (some minutes the first time)", |bar| {
             let mut cargo = project.cargo();
             cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
+            cargo.args(patches::arguments(project)?);
             quietly(&mut cargo, bar)?;
             // A running kernel keeps the old file.
             let new = project.share().join("d2l-kernel.new");
@@ -428,7 +435,7 @@ fn rustc_version() -> Result<String> {
 }
 
 /// One digest of files and of all files in folders.
-fn digest(paths: &[PathBuf]) -> Result<String> {
+pub fn digest(paths: &[PathBuf]) -> Result<String> {
     fn add(path: &Path, hasher: &mut Sha256) -> Result<()> {
         if path.is_dir() {
             let entries: Result<Vec<_>, _> = fs::read_dir(path)?.collect();

@@ -18,6 +18,8 @@ pub const MARK: &str = "\u{1e}jupyter/1 ";
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
 const PANIC: &str = "EVCXR_PANIC_NOTIFICATION";
 const ERROR: &str = "EVCXR_ERROR_OCCURRED";
+/// Of our own patch: the cell ended before its variables were stored.
+const NOT_STORED: &str = "EVCXR_VARIABLES_NOT_STORED";
 const CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
 const INPUT: &str = "EVCXR_INPUT_REQUEST";
 const BEGIN_CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
@@ -152,6 +154,11 @@ fn take_line(block: &mut Option<(String, Vec<String>)>, line: &str, items: &mut 
     if let Some(mime_type) = line.strip_prefix(BEGIN_CONTENT) {
         let mime_type = mime_type.split(' ').next().unwrap_or_default();
         *block = Some((mime_type.to_string(), vec![]));
+        return;
+    }
+    if let Some(before) = line.strip_suffix(NOT_STORED) {
+        items.text(before);
+        items.0.push(Item::Evcxr(NOT_STORED.into()));
         return;
     }
     if line.starts_with(CHANGED_TYPE) || line.starts_with(INPUT) {
