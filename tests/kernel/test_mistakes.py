@@ -1,8 +1,11 @@
 """A mistake costs nothing: what becomes of variables when a cell fails, and what the reader is told."""
 
+import re
 import unittest
 
 from notebook import KernelTest
+
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 LOOKS = (
     'let file = std::env::var("JUPYTER_INTERRUPT_FILE").unwrap();'
@@ -132,6 +135,83 @@ class NothingIsLost(KernelTest):
         ))
         self.assert_fails("let _loud = (); let q = vec![9]; { let l = Loud; }")
         self.assert_shows("q", "[1]")
+
+
+class Messages(KernelTest):
+    """What the compiler and evcxr say of a cell."""
+
+    def errors(self, code):
+        """The errors that a cell shows, each as its message and its text below."""
+        run = self.run_cell(code)
+        self.assertEqual(run.reply["status"], "error", code)
+        shown = [message["content"] for message in run.of("error")]
+        return [(e["evalue"], COLOR.sub("", "\n".join(e["traceback"]))) for e in shown]
+
+    def test_a_warning_in_an_earlier_function_hides_no_error(self):
+        for item in [
+            "fn scale(x: f64) -> f64 { let factor = 2.0; x * 3. }",
+            "fn half(x: f64) -> f64 { let mut y = x; x / 2. }",
+            "fn never(x: i32) -> i32 { return x; x + 1 }",
+            "struct lower { NotSnake: i32 }",
+            "fn forgets() { std::fs::remove_file(\"/no/such/file\"); }",
+            "#[deprecated] fn old() {} fn calls() { old() }",
+        ]:
+            self.assert_ok(self.run_cell(item))
+        for code, message in [
+            ("let double = |x: i32| x * 2;", "`double` is a closure"),
+            ('let bad: i32 = "a";', "mismatched types"),
+            ("missing", "cannot find value `missing` in this scope"),
+            ("let s = String::new(); let t = &s[..];", "`t` borrows from another value"),
+            ("fn f() -> i32 { let unused = 1; true }", "mismatched types"),
+            ("let it = (0..3).map(|x| x + 1);", "the type of `it` cannot be written down"),
+        ]:
+            with self.subTest(code):
+                errors = self.errors(code)
+                self.assertEqual(len(errors), 1, errors)
+                self.assertIn(message, errors[0][0])
+                self.assertNotIn("unused variable", errors[0][1])
+
+    def test_trait_objects_can_be_kept(self):
+        """F16: a variable's type has a trait that is not imported."""
+        self.assert_ok(self.run_cell("fn g() -> Result<i32, Box<dyn std::error::Error>> { Ok(1) }\nlet r = g();"))
+        self.assertEqual(self.run_cell("r.is_ok()").result, [{"text/plain": "true"}])
+        self.assert_ok(self.run_cell(
+            "let d = { let d: Vec<Box<dyn std::fmt::Display>> = vec![Box::new(1)]; d };"
+            "let w = { let w: Option<Box<dyn std::io::Write + Send>> = None; w };"
+            "let f = { let f: Box<dyn Fn(i32) -> i32> = Box::new(|x| x + 1); f };"
+            "let i = { let i: Box<dyn Iterator<Item = i32>> = Box::new(0..3); i };"
+            "let n = { let n: Box<dyn Fn() -> Box<dyn std::error::Error>> = Box::new(|| \"e\".into()); n };"
+            "let own = { trait Own {} 5 };"
+        ))
+        self.assert_ok(self.run_cell("mod shapes { pub trait Shape {} impl Shape for u8 {}"
+                                     " pub fn any() -> std::rc::Rc<dyn Shape> { std::rc::Rc::new(1) } }\nlet s = shapes::any();"))
+        self.assertEqual(
+            self.run_cell("(d.len(), w.is_none(), f(1), i.count(), n().to_string(), std::rc::Rc::strong_count(&s))").result,
+            [{"text/plain": '(1, true, 2, 3, "e", 1)'}],
+        )
+
+    def test_what_cannot_be_kept_is_told_once_at_its_place_with_a_way_out(self):
+        """F16: errors in code that evcxr makes to store a variable."""
+        hidden = "mod hidden { mod inner { pub struct H; } pub fn f() -> inner::H { inner::H } }\n"
+        for code, message, *parts in [
+            ("let double = |x: i32| x * 2;", "`double` is a closure", "let double: Box<dyn Fn(i32) -> i32> = Box::new("),
+            ("let mut n = 0; let count = move || { n += 1; n };", "`count` is a closure", "Box<dyn FnMut() -> i32>"),
+            ("let (a, b) = (1, |x: u8| x);", "`b` is a closure", "let b: Box<dyn Fn(u8) -> u8>"),
+            ("let it = vec![1].into_iter().map(|x| x + 1);", "the type of `it` cannot be written down", ".collect::<Vec<_>>()"),
+            ("fn h() -> impl Iterator<Item = i32> { 0..3 }\nlet hh = h();", "the type of `hh`", "Box<dyn Iterator<Item = i32>>"),
+            ("let s = String::from(\"a\"); let t = &s[..];", "`t` borrows", ".to_owned()"),
+            ("let m = std::sync::Mutex::new(3); let l = m.lock();", "`l` borrows", "{ ... }"),
+            (hidden + "let p = hidden::f();", "the type of `p`", "give it one"),
+            ("// é\nlet double = |x: i32| x * 2;", "`double` is a closure", "let double: Box<dyn Fn(i32) -> i32>"),
+        ]:
+            with self.subTest(code):
+                errors = self.errors(code)
+                self.assertEqual(len(errors), 1, errors)
+                self.assertIn(message, errors[0][0])
+                self.assertNotIn("\n", errors[0][0])
+                for part in [code.split("\n")[-1], *parts]:
+                    self.assertIn(part, errors[0][1])
+                self.assertNotIn("evcxr", errors[0][1])
 
 
 if __name__ == "__main__":
