@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::failure::{Failure, error_value, split_panic};
+use crate::failure::{Failure, Place, error_value, split_panic};
 use crate::relay::Input;
 use crate::wire::{DisplayKind, Item, Lines};
 
@@ -40,9 +40,9 @@ pub enum Event {
 /// How a cell failed, in the program's own words.
 pub enum Broken {
     /// The report of a panic.
-    Panic(String),
+    Panic(String, Place),
     /// An error value.
-    Error(Failure),
+    Error(Failure, Place),
 }
 
 /// The ends of the pipes that the program has handed over.
@@ -77,6 +77,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         error_text: vec![],
         error_time: Instant::now(),
         blocks: Map::new(),
+        place: Place::default(),
         broken: None,
         inputs,
     };
@@ -159,6 +160,8 @@ struct Attendant<'a> {
     error_time: Instant,
     /// Blocks in evcxr's own format, by MIME type. The last ones of a cell are its result.
     blocks: Map<String, Value>,
+    /// Where the cell fails.
+    place: Place,
     broken: Option<Broken>,
     inputs: &'a Sender<Input>,
 }
@@ -202,15 +205,17 @@ impl Attendant<'_> {
                     let text = self.take_errors()?;
                     let (before, report) = split_panic(&text, self.pid);
                     self.text("stderr", before.to_string())?;
-                    self.broken = Some(Broken::Panic(report.unwrap_or_default().to_string()));
+                    let report = report.unwrap_or_default().to_string();
+                    self.broken = Some(Broken::Panic(report, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Error => {
                     let (other, failure) = error_value(&self.take_errors()?);
                     self.text("stderr", other)?;
-                    self.broken = Some(Broken::Error(failure));
+                    self.broken = Some(Broken::Error(failure, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_ERROR_OCCURRED")?;
                 }
+                Item::FailedAt(place) => self.place = Place::read(&place),
                 Item::Evcxr(line) => {
                     self.flush_blocks()?;
                     self.tell_evcxr(&line)?;

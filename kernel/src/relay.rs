@@ -683,12 +683,11 @@ async fn prepare(
 }
 
 fn failure_of(cell: &Cell, broken: Broken, folder: Option<&Path>) -> Failure {
+    let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
+    let sources = folder.unwrap_or(Path::new(""));
     let mut failure = match broken {
-        Broken::Panic(report) => {
-            let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
-            failure::panic(&report, &code, folder.unwrap_or(Path::new("")))
-        }
-        Broken::Error(failure) => failure,
+        Broken::Panic(report, place) => failure::panic(&report, place, &code, sources),
+        Broken::Error(failure, place) => failure.at(place, &code, sources),
     };
     if cell.asked_to_stop {
         failure.name = "Interrupted".into();

@@ -18,7 +18,9 @@ pub const MARK: &str = "\u{1e}jupyter/1 ";
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
 const PANIC: &str = "EVCXR_PANIC_NOTIFICATION";
 const ERROR: &str = "EVCXR_ERROR_OCCURRED";
-/// Of our own patch: the cell ended before its variables were stored.
+/// Of our own patches: the line at which a cell failed follows.
+const FAILED_AT: &str = "EVCXR_FAILED_AT_LINE:";
+/// Of our own patches: the cell ended before its variables were stored.
 const NOT_STORED: &str = "EVCXR_VARIABLES_NOT_STORED";
 const CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
 const INPUT: &str = "EVCXR_INPUT_REQUEST";
@@ -40,6 +42,8 @@ pub enum Item {
     Panic,
     /// evcxr's mark for an error value that `?` returned.
     Error,
+    /// The line at which the cell fails; the mark for how comes next.
+    FailedAt(String),
     /// Any other line for evcxr.
     Evcxr(String),
     /// evcxr's mark for the end of a cell.
@@ -132,7 +136,8 @@ impl Items {
 
 fn take_line(block: &mut Option<(String, Vec<String>)>, line: &str, items: &mut Items) {
     if let Some((mime_type, mut lines)) = block.take() {
-        if line != END_CONTENT && line != PANIC {
+        let place = line.strip_prefix(FAILED_AT);
+        if line != END_CONTENT && line != PANIC && place.is_none() {
             lines.push(line.to_string());
             *block = Some((mime_type, lines));
             return;
@@ -141,6 +146,7 @@ fn take_line(block: &mut Option<(String, Vec<String>)>, line: &str, items: &mut 
         if line == PANIC {
             items.0.push(Item::Panic);
         }
+        items.0.extend(place.map(|place| Item::FailedAt(place.into())));
         return;
     }
     // The program may have printed the beginning of a line before the mark.
@@ -154,6 +160,11 @@ fn take_line(block: &mut Option<(String, Vec<String>)>, line: &str, items: &mut 
     if let Some(mime_type) = line.strip_prefix(BEGIN_CONTENT) {
         let mime_type = mime_type.split(' ').next().unwrap_or_default();
         *block = Some((mime_type.to_string(), vec![]));
+        return;
+    }
+    if let Some((before, place)) = line.split_once(FAILED_AT) {
+        items.text(before);
+        items.0.push(Item::FailedAt(place.into()));
         return;
     }
     if let Some(before) = line.strip_suffix(NOT_STORED) {
@@ -277,6 +288,13 @@ mod tests {
         let broken = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_PANIC_NOTIFICATION\n";
         let content = Item::Content("text/html".into(), "half".into());
         assert_eq!(items(broken), [content, Item::Panic]);
+        let placed = "begun EVCXR_FAILED_AT_LINE:3\nEVCXR_PANIC_NOTIFICATION\n";
+        let expected = [text("begun "), Item::FailedAt("3".into()), Item::Panic];
+        assert_eq!(items(placed), expected);
+        let placed = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_FAILED_AT_LINE:3:9\nEVCXR_PANIC_NOTIFICATION\n";
+        assert_eq!(items(placed)[1..], [Item::FailedAt("3:9".into()), Item::Panic]);
+        let stored = items("begun EVCXR_VARIABLES_NOT_STORED\n");
+        assert_eq!(stored, [text("begun "), Item::Evcxr("EVCXR_VARIABLES_NOT_STORED".into())]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from notebook import KernelTest
+from notebook import DEP, KernelTest
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -212,6 +212,68 @@ class Messages(KernelTest):
                 for part in [code.split("\n")[-1], *parts]:
                     self.assertIn(part, errors[0][1])
                 self.assertNotIn("evcxr", errors[0][1])
+
+    def test_an_error_value_names_its_line(self):
+        for code, line in [
+            ('let n: i32 = "x".parse()?;', 'line 1 of the cell: let n: i32 = "x".parse()?;'),
+            ('let a = 1;\n\nlet n: i32 = "x".parse()?;\nlet b = 2;', 'line 3 of the cell: let n: i32 = "x".parse()?;'),
+            ('for i in 0..3 {\n    let _: i32 = "1".parse()?;\n    let _: i32 = ["1", "q"][i.min(1)].parse()?;\n}', "line 3 of the cell: let _: i32 = [" ),
+            ('fn f() -> Result<(), String> {\n    Err("inner".into())\n}\nf()?;', "line 4 of the cell: f()?;"),
+            # The same line twice: the second one is meant.
+            ('let s = "1";\nlet n: i32 = s.parse()?;\nlet s = "x";\nlet n: i32 = s.parse()?;', "line 4 of the cell: let n: i32 = s.parse()?;"),
+            ('let a = 1;\nErr::<i32, _>("last")?', 'line 2 of the cell: Err::<i32, _>("last")?'),
+            ('// é\nif true {\n    Err("é")?;\n}', 'line 3 of the cell: Err("é")?;'),
+        ]:
+            with self.subTest(code):
+                run = self.run_cell(code)
+                self.assertEqual(run.error["ename"], "Error")
+                self.assertIn(line, run.error["traceback"][-1])
+                self.assertEqual((run.text(), run.text("stderr")), ("", ""))
+
+    def test_a_panic_in_a_library_names_the_line_of_the_cell(self):
+        for code, line in [
+            ("let m = std::cell::RefCell::new(1);\nstd::mem::forget(m.borrow_mut());\n\nm.borrow_mut();", "line 4 of the cell: m.borrow_mut();"),
+            ('let v: Vec<i32> = vec![];\nv.iter().copied().reduce(|a, b| a + b).expect("empty")', 'line 2 of the cell: v.iter()'),
+            ('let a = 1;\nstd::thread::sleep(std::time::Duration::from_secs_f64(-1.0));', "line 2 of the cell: std::thread::sleep"),
+            ('print!("begun ");\nlet s = String::from("é");\nlet t = s.get(0..1).map(str::to_string).unwrap();', "line 3 of the cell"),
+            ('[3, 1].iter().for_each(|&n| { vec![0].chunks(n - 1).count(); });', "line 1 of the cell"),
+        ]:
+            with self.subTest(code):
+                run = self.run_cell(code)
+                self.assertEqual(run.error["ename"], "panic")
+                self.assertIn(line, run.error["traceback"][-1])
+                self.assertNotIn("EVCXR", run.text() + run.text("stderr"))
+
+
+class Torch(KernelTest):
+    """F17, C24: errors of libtorch's, which come as panics of tch's or by `?`."""
+
+    setup = DEP
+
+    def test_one_line_with_the_operation_the_shapes_and_the_line_of_the_cell(self):
+        self.assert_ok(self.run_cell(
+            "fn of(n: i64, m: i64) -> Tensor { Tensor::ones([n, m], (Kind::Float, Device::Cpu)) }"
+            "fn squared(t: &Tensor) -> Tensor { t.matmul(t) }"
+            "let (a, c) = (of(2, 3), of(5, 2));"
+        ))
+        for code, message, line in [
+            ("let x = 1;\nlet b = a.matmul(&a);", "matmul: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", "line 2 of the cell: let b"),
+            ("let b = &a + &c;", "add: The size of tensor a (3) must match the size of tensor b (2)", "line 1 of the cell: let b"),
+            ("for k in 0..2 {\n    let k = 4;\n    let v = a.view([4, k]);\n}", "view: shape '[4, 4]' is invalid for input of size 6", "line 3 of the cell: let v"),
+            ("squared(&a)", "matmul: mat1 and mat2", "line 1 of the cell: squared(&a)"),
+            ("a.mm(&\n    c)", "mm: mat1 and mat2 shapes cannot be multiplied (2x3 and 5x2)", "line 1 of the cell: a.mm(&"),
+            ("Tensor::cat(&[&a, &c], 0)", "cat: Sizes of tensors must match", "line 1 of the cell: Tensor::cat"),
+            ("let b = a.reshape([7]); b", "reshape: shape '[7]' is invalid", "line 1 of the cell"),
+            ("let p = linear(3, 2)?;\np.weight.get(0).copy_(&a)", "copy_: a view of a leaf Variable", "line 2 of the cell: p.weight"),
+            ("let b = a.f_matmul(&c)?;", "mat1 and mat2 shapes cannot be multiplied (2x3 and 5x2)", "line 1 of the cell: let b"),
+        ]:
+            with self.subTest(code):
+                run = self.run_cell(code)
+                self.assertIn(message, run.error["evalue"])
+                self.assertNotIn("\n", run.error["evalue"])
+                self.assertEqual(len(run.error["traceback"]), 2)
+                self.assertIn(line, run.error["traceback"][1])
+        self.assertEqual(self.run_cell("a.size()").result, [{"text/plain": "[2, 3]"}])
 
 
 if __name__ == "__main__":
