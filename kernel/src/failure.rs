@@ -1,6 +1,5 @@
 //! A cell's failure in words: what a reader sees of a panic, an error value, or a program that ended.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -206,28 +205,6 @@ pub fn error_value(text: &str) -> (String, Failure) {
     (warnings, Failure::new("Error", message))
 }
 
-/// The names that a cell's own lines give to values.
-pub fn names_given(code: &str) -> impl Iterator<Item = String> {
-    let bindings = code.lines().filter_map(|line| line.strip_prefix("let "));
-    let patterns = bindings.map(|line| line.split([':', '=']).next().unwrap_or_default());
-    patterns.flat_map(|pattern| {
-        let words = pattern.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.filter(|word| !word.is_empty() && *word != "mut").map(str::to_string)
-    })
-}
-
-/// A line for the reader whose variable the compiler does not find, although a cell has made it: a
-/// value that is given to a function belongs to it from then on.
-pub fn given_away(error: &str, names: &HashSet<String>) -> Option<String> {
-    let missing = error.split("cannot find value `").skip(1);
-    let name =
-        missing.filter_map(|rest| rest.split('`').next()).find(|&name| names.contains(name))?;
-    Some(format!(
-        "`{name}` was made in an earlier cell, and has been given away since, to a function or another \
-         name. Run its cell again, and lend it next time: &{name}"
-    ))
-}
-
 /// What evcxr says of a program that has ended, in words that help.
 pub fn program_ended(evcxr: &str) -> Failure {
     let status = evcxr.rsplit("terminated with status: ").next().unwrap_or(evcxr).trim();
@@ -257,19 +234,6 @@ const LOST: &str = "All variables are lost; `use`, functions, types and `:dep` a
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_variable_that_was_given_away_is_told_from_a_wrong_name() {
-        let code =
-            "let mut net = resnet18(w)?;\nlet (a, b_2): (f64, f64) = f(other);\n    let inner = 1;";
-        let names: HashSet<String> = names_given(code).collect();
-        assert_eq!(names, ["net", "a", "b_2"].map(String::from).into());
-        let missing =
-            |name: &str| format!("[E0425] Error: cannot find value `{name}` in this scope");
-        let line = given_away(&(missing("inner") + &missing("net")), &names).unwrap();
-        assert!(line.contains("`net`") && line.contains("&net"), "{line}");
-        assert_eq!(given_away(&missing("inner"), &names), None);
-    }
 
     const REPORT: &str = "thread 'main' (77) panicked at src/lib.rs:3:5:\nno such thing\nat all\n\
                           note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";

@@ -6,7 +6,7 @@
 //! * the stop button asks the program first (`stop.rs`);
 //! * Jupyter has an answer at once, while evcxr is still starting.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -112,7 +112,6 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
         last: None,
         waiting: VecDeque::new(),
         cells: 0,
-        names: HashSet::new(),
         look_ahead: None,
     };
     relay.start();
@@ -172,8 +171,6 @@ pub struct Relay {
     waiting: VecDeque<Message>,
     /// How many cells evcxr has been given.
     cells: usize,
-    /// The names of variables that cells have made, since the program began.
-    names: HashSet<String>,
     /// Our own question, by which rust-analyzer comes to read what the next cell needs.
     look_ahead: Option<Message>,
 }
@@ -437,9 +434,6 @@ impl Relay {
             content["status"] = "error".into();
             merge(&mut content, error);
             reply.set_content(&content);
-        } else {
-            let code = cell.request.content();
-            self.names.extend(failure::names_given(code["code"].as_str().unwrap_or_default()));
         }
         self.reply(&reply).await;
         if cell.error.is_some() || cell.asked_to_stop {
@@ -495,7 +489,7 @@ impl Relay {
         }
     }
 
-    async fn on_publication(&mut self, mut message: Message) {
+    async fn on_publication(&mut self, message: Message) {
         if self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question)) {
             return;
         }
@@ -508,7 +502,7 @@ impl Relay {
             // A result can be large: it is not looked into.
             return self.publish(message).await;
         }
-        let mut content = message.content();
+        let content = message.content();
         if content["execution_state"] == "busy"
             && self.begun.take_if(|begun| message.is_child_of(begun)).is_some()
         {
@@ -519,13 +513,7 @@ impl Relay {
         let words = content["evalue"].as_str().unwrap_or_default();
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
-            // What the compiler says goes through as it is, with a line more where a reader of Python
-            // would look in vain.
-            let hint = failure::given_away(&content["traceback"].to_string(), &self.names);
-            if let (Some(hint), Some(lines)) = (hint, content["traceback"].as_array_mut()) {
-                lines.push(hint.into());
-                message.set_content(&content);
-            }
+            // What the compiler says goes through as it is.
             cell.error.get_or_insert(content);
             return self.publish(message).await;
         }
@@ -568,10 +556,7 @@ impl Relay {
         // What a thread prints between two cells belongs to the last one.
         let speaker = self.cell.as_ref().map(|cell| &cell.request).or(self.last.as_ref()).cloned();
         match (event, &mut self.cell, speaker) {
-            (Event::Started(pid), ..) => {
-                self.program = pid_of(pid);
-                self.names.clear();
-            }
+            (Event::Started(pid), ..) => self.program = pid_of(pid),
             (Event::Running, Some(cell), _) => cell.running = true,
             (Event::Listening, Some(cell), _) => cell.listening = true,
             (Event::Text(stream, text), _, Some(request)) => {

@@ -218,7 +218,7 @@ class Messages(KernelTest):
             ('let n: i32 = "x".parse()?;', 'line 1 of the cell: let n: i32 = "x".parse()?;'),
             ('let a = 1;\n\nlet n: i32 = "x".parse()?;\nlet b = 2;', 'line 3 of the cell: let n: i32 = "x".parse()?;'),
             ('for i in 0..3 {\n    let _: i32 = "1".parse()?;\n    let _: i32 = ["1", "q"][i.min(1)].parse()?;\n}', "line 3 of the cell: let _: i32 = [" ),
-            ('fn f() -> Result<(), String> {\n    Err("inner".into())\n}\nf()?;', "line 4 of the cell: f()?;"),
+            ('fn fails() -> Result<(), String> {\n    Err("inner".into())\n}\nfails()?;', "line 4 of the cell: fails()?;"),
             # The same line twice: the second one is meant.
             ('let s = "1";\nlet n: i32 = s.parse()?;\nlet s = "x";\nlet n: i32 = s.parse()?;', "line 4 of the cell: let n: i32 = s.parse()?;"),
             ('let a = 1;\nErr::<i32, _>("last")?', 'line 2 of the cell: Err::<i32, _>("last")?'),
@@ -243,6 +243,92 @@ class Messages(KernelTest):
                 self.assertEqual(run.error["ename"], "panic")
                 self.assertIn(line, run.error["traceback"][-1])
                 self.assertNotIn("EVCXR", run.text() + run.text("stderr"))
+
+    def test_a_variable_that_is_given_away_is_told_in_that_cell_and_when_it_is_missed(self):
+        make = "let v = vec![1]; let kept = String::from(\"k\");"
+        eat = "fn eat(v: Vec<i32>) -> usize { v.len() }\n"
+        for code, line, text in [
+            ("let moved = v;", 1, "let moved = v;"),
+            (eat + "eat(v)", 2, "eat(v)"),
+            (eat + "let a = 1; let b = eat(v); let c = 2;", 2, "let b = eat(v);"),
+            ("let a = 1;\nfor x in v {\n    println!(\"{x}\");\n}", 2, "for x in v {"),
+            ("let f: Box<dyn Fn() -> usize> = Box::new(move || v.len());", 1, "let f: Box<"),
+            (eat + "for i in 0..1 {\n    println!(\"{}\", eat(v));\n    break;\n}", 3, 'println!("{}", eat(v));'),
+            ("let s = Some(v);", 1, "let s = Some(v);"),
+        ]:
+            with self.subTest(code):
+                self.assert_ok(self.run_cell(make))
+                run = self.assert_ok(self.run_cell(code))
+                self.assertIn(f"note: `v` is given away in line {line}: {text}", run.text("stderr"))
+                self.assertIn("`&v`", run.text("stderr"))
+                number = run.reply["execution_count"]
+                [(message, text_below)] = self.errors("v.len()")
+                self.assertEqual(message, "cannot find value `v` in this scope")
+                self.assertIn(f"`v` was given away in cell [{number}], line {line}: `{text}", text_below)
+        # What is lent, dropped by name, or made anew is not told of.
+        self.assert_ok(self.run_cell(make))
+        for code in ["v.len()", "let w = &v; println!(\"{w:?}\");", "let v = v;", "drop(v);", "let v = 3;"]:
+            self.assertEqual(self.assert_ok(self.run_cell("{" + code + "}" if "&v" in code else code)).text("stderr"), "", code)
+        self.assertEqual(self.run_cell("(v, &kept)").result, [{"text/plain": '(3, "k")'}])
+
+    def test_a_missed_variable_names_the_true_reason(self):
+        run = self.run_cell('let lost = 5;\nlet n: i32 = "x".parse()?;')
+        number = run.reply["execution_count"]
+        [(_, text)] = self.errors("lost + 1")
+        self.assertIn(f"cell [{number}] was to make `lost`, but did not come to its end", text)
+        self.assertNotIn("given away", text)
+        # In the failed cell it had been given away.
+        self.assert_ok(self.run_cell('let gift = String::from("a");'))
+        number = self.run_cell('let other = 1; let gift = gift + "c"; Err("no")?;').reply["execution_count"]
+        [(_, text)] = self.errors("gift.len()")
+        self.assertIn(f"`gift` was given away in cell [{number}], line 1: `let gift = gift + \"c\";`", text)
+        # A redefined type.
+        self.assert_ok(self.run_cell("struct P { a: i32 }\nlet p = P { a: 1 }; let ps = vec![P { a: 2 }];"))
+        number = self.assert_ok(self.run_cell("struct P { a: i32, b: i32 }")).reply["execution_count"]
+        for code in ["p.a", "ps.len()"]:
+            [(_, text)] = self.errors(code)
+            self.assertIn(f"had the old type `P`, which cell [{number}] redefined", text)
+        # Made anew, and a name that never was.
+        self.assert_ok(self.run_cell("let lost = 6;"))
+        self.assertEqual(self.run_cell("lost").result, [{"text/plain": "6"}])
+        [(_, text)] = self.errors("never_was")
+        self.assertNotIn("cell [", text)
+
+    def test_a_result_that_nobody_looks_at_is_told_of(self):
+        for code, *lines in [
+            ('std::fs::remove_file("/no/such");', 'in line 1: std::fs::remove_file("/no/such");'),
+            ('let a = 1;\n\n"x".parse::<i32>();\nlet b = 2;', 'in line 3: "x".parse::<i32>();'),
+            ('fn forgets() {\n    std::fs::remove_file("/no/such");\n}\nforgets();', 'in line 2: std::fs::remove_file'),
+            ('for i in 0..1 {\n    Err::<i32, _>("e");\n}', "in line 2: Err"),
+            ("// é\nvec![1].iter().map(|x| x + 1);", "in line 2: vec![1]"),
+            ('Ok::<i32, String>(1);\nErr::<i32, _>("e");', "in line 1: Ok", "in line 2: Err"),
+        ]:
+            with self.subTest(code):
+                run = self.assert_ok(self.run_cell(code))
+                for line in lines:
+                    self.assertIn(line, run.text("stderr"))
+                self.assertEqual(run.text("stderr").count("warning: unused "), len(lines))
+        # Not of earlier cells, and not where it was meant.
+        for code in ["1 + 1", "forgets()", 'std::fs::remove_file("/no/such").ok();', 'let _ = "x".parse::<i32>();', "let unused = 1;"]:
+            self.assertEqual(self.assert_ok(self.run_cell(code)).text("stderr"), "", code)
+
+    def test_suggestions_are_shown_as_the_line_that_comes_of_them(self):
+        for code, line in [
+            ("fn two(a: i32) {}\ntwo(1, 2);", "`two(1);`"),
+            ("let o: Option<i32> = 5;", "`let o: Option<i32> = Some(5);`"),
+            ('let s: String = "abc";', '`let s: String = "abc".to_string();`'),
+            ("vec![1, 2].lenn()", "`vec![1, 2].len()`"),
+            ('printn!("a")', '`print!("a")`'),
+            ("let h = HashMap::<i32, i32>::new();", "consider importing this struct: `use std::collections::HashMap;`"),
+            ("let x: f64 = 5;", "use a float literal: `let x: f64 = 5.0;`"),
+            ("let z = 3", "add `;` here: `let z = 3;`"),
+        ]:
+            with self.subTest(code):
+                [(_, text)] = self.errors(code)
+                self.assertIn(line, text)
+                self.assertNotIn("``", text)
+                self.assertNotIn("evcxr_variable_store", text)
+                self.assertNotIn("Note: note", text)
 
 
 class Torch(KernelTest):
