@@ -137,6 +137,21 @@ class NothingIsLost(KernelTest):
         self.assert_shows("q", "[1]")
 
 
+class Asynchronous(KernelTest):
+    """From the first `.await` on, cells run within a runtime: tokio, which comes from the registry."""
+
+    def test_nothing_is_lost_there_either(self):
+        self.assertEqual(self.run_cell("let q = vec![1]; let k = 1;").reply["status"], "ok")
+        run = self.run_cell('let q = vec![9];\nlet n = async { 5 }.await;\nErr("no")?;')
+        self.assertEqual(run.error["traceback"][1:], ['  at line 3 of the cell: Err("no")?;'])
+        self.assertEqual(self.run_cell('let q = async { "x" }.await; panic!("no");').error["ename"], "panic")
+        run = self.assert_ok(self.run_cell("(&q, k)"))
+        self.assertEqual((run.result, run.text("stderr")), ([{"text/plain": "([1], 1)"}], ""))
+        run = self.assert_ok(self.run_cell('let q = vec![async { 7 }.await];\nErr::<i32, _>("e");'))
+        self.assertEqual(run.text("stderr").count("warning: "), 1)
+        self.assertEqual(self.run_cell("q").result, [{"text/plain": "[7]"}])
+
+
 class Messages(KernelTest):
     """What the compiler and evcxr say of a cell."""
 
