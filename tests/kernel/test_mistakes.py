@@ -70,6 +70,22 @@ class NothingIsLost(KernelTest):
                 self.assert_fails(code)
                 self.assert_shows("q", "[1]")
 
+    def test_text_without_its_end_before_the_failure(self):
+        flush = "std::io::Write::flush(&mut std::io::stdout()).unwrap();"
+        wait = flush + "std::thread::sleep(std::time::Duration::from_millis(150));"
+        long = 'print!("{}", "x".repeat(40_000));'
+        for before in ["", flush, wait, long]:
+            for failure in ['Err("on purpose")?;', 'panic!("on purpose");', 'if q[0] == 9 { return Ok(()); } println!("{q:?}");']:
+                with self.subTest(before + failure):
+                    self.assert_ok(self.run_cell("let q = vec![1];"))
+                    run = self.run_cell(f'let q = vec![9];\n{before}print!("so far");{before}\n{failure}')
+                    if "return" in failure:
+                        self.assert_ok(run)
+                    else:
+                        self.assertIn("line 3 of the cell", "".join(run.error["traceback"]))
+                    self.assertEqual(run.text().replace("x", ""), "so far")
+                    self.assert_shows("q", "[1]")
+
     def test_what_is_shadowed_can_be_changed_or_many_or_in_a_pattern(self):
         self.assert_ok(self.run_cell('let mut a = vec![1]; let b = 2; let mut c = String::from("c");'))
         # What the cell changes in place before it shadows it is changed.
