@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use anyhow::{Context, Result, anyhow, bail};
 use diffy::patch_set::{FileOperation, ParseOptions, PatchKind, PatchSet};
@@ -23,19 +24,24 @@ pub fn arguments(project: &Project) -> Result<[String; 2]> {
         let version = locked_version(&lock, &package)
             .with_context(|| format!("Cargo.lock has no {package}, which is to be patched"))?;
         let copy = folder.join(&package);
-        let inputs = format!("{version} {}", digest(std::slice::from_ref(&patches.folder))?);
-        unless_done(&folder.join(format!("{package}.stamp")), &inputs, &[copy.clone()], || {
-            let source = package_folder(project, &package)?;
-            let changed = patches.changed(&package, &version, &source)?;
-            if copy.exists() {
-                fs::remove_dir_all(&copy)?;
-            }
-            copy_folder(&source, &copy)?;
-            for (file, text) in changed {
-                fs::write(copy.join(file), text)?;
-            }
-            Ok(())
-        })?;
+        let inputs = format!("{version} {}", digest(slice::from_ref(&patches.folder))?);
+        unless_done(
+            &folder.join(format!("{package}.stamp")),
+            &inputs,
+            slice::from_ref(&copy),
+            || {
+                let source = package_folder(project, &package)?;
+                let changed = patches.changed(&package, &version, &source)?;
+                if copy.exists() {
+                    fs::remove_dir_all(&copy)?;
+                }
+                copy_folder(&source, &copy)?;
+                for (file, text) in changed {
+                    fs::write(copy.join(file), text)?;
+                }
+                Ok(())
+            },
+        )?;
         copies.push(copy.to_string_lossy().into_owned());
     }
     Ok(["--config".into(), format!("paths={}", serde_json::to_string(&copies)?)])
