@@ -2,6 +2,7 @@
 
 mod doctor;
 mod notebooks;
+mod patches;
 mod project;
 mod python;
 mod report;

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::patches;
 use crate::project::Project;
 use crate::steps::{Steps, quietly};
 use crate::{python, say};
@@ -55,7 +56,7 @@ fn wait_for_another(lock: &fs::File, first: Result<(), fs::TryLockError>) -> Res
 }
 
 /// Runs `work` unless it has been done with the same inputs and what it made is still there.
-fn unless_done(
+pub fn unless_done(
     stamp: &Path,
     inputs: &str,
     made: &[PathBuf],
@@ -315,8 +316,13 @@ pub fn locked_version(lock: &str, package: &str) -> Option<String> {
     Some(line.trim_matches('"').to_string())
 }
 
-/// The folder of torch-sys's C++ files; Cargo fetches it if need be.
+/// The folder of torch-sys's C++ files.
 fn torch_sys_source(project: &Project) -> Result<PathBuf> {
+    Ok(package_folder(project, "torch-sys")?.join("libtch"))
+}
+
+/// The folder of a package that the project is built with; Cargo fetches it if need be.
+pub fn package_folder(project: &Project, name: &str) -> Result<PathBuf> {
     let mut command = project.cargo();
     let output = command.args(["metadata", "--format-version", "1", "--locked"]).output();
     let output = output.map_err(|error| {
@@ -327,10 +333,10 @@ fn torch_sys_source(project: &Project) -> Result<PathBuf> {
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
-    let package = packages.iter().find(|package| package["name"] == "torch-sys");
+    let package = packages.iter().find(|package| package["name"] == name);
     let manifest = package.and_then(|package| package["manifest_path"].as_str());
-    let manifest = Path::new(manifest.context("cargo metadata has no torch-sys")?);
-    Ok(manifest.with_file_name("libtch"))
+    let manifest = manifest.with_context(|| format!("cargo metadata has no {name}"))?;
+    Ok(Path::new(manifest).parent().context("a package without a folder")?.to_path_buf())
 }
 
 /// The version of libtorch that the locked torch-sys goes with.
@@ -354,6 +360,7 @@ fn build_kernel(project: &Project, steps: &Steps) -> Result<()> {
         steps.run("Building the kernel (some minutes the first time)", |bar| {
             let mut cargo = project.cargo();
             cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
+            cargo.args(patches::arguments(project)?);
             quietly(&mut cargo, bar)?;
             // A running kernel keeps the old file.
             let new = project.share().join("d2l-kernel.new");
@@ -475,7 +482,7 @@ fn rustc_version() -> Result<String> {
 }
 
 /// One digest of files and of all files in folders.
-fn digest(paths: &[PathBuf]) -> Result<String> {
+pub fn digest(paths: &[PathBuf]) -> Result<String> {
     fn add(path: &Path, hasher: &mut Sha256) -> Result<()> {
         if path.is_dir() {
             let entries: Result<Vec<_>, _> = fs::read_dir(path)?.collect();

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::notebooks;
+use crate::patches;
 use crate::project::Project;
 use crate::setup::install;
 use crate::steps::{Steps, visibly};
@@ -30,11 +31,15 @@ pub fn test(project: &Project) -> Result<()> {
     check("clippy", cargo(&[&lint[..], &["--", "-D", "warnings"]].concat()))?;
     // In the profile that evcxr was compiled with. `cargo clippy` would read all of rust-analyzer
     // anew; a build that clippy looks at takes what the set-up has compiled.
-    let kernel = ["--locked", "--profile", "kernel", "-p", "d2l-kernel"];
-    let mut lint = cargo(&[&["build"], &kernel[..], &["--all-targets"]].concat());
+    let kernel = ["--locked", "--profile", "kernel", "-p", "d2l-kernel"].map(String::from);
+    let kernel = [&kernel[..], &patches::arguments(project)?].concat();
+    let mut lint = cargo(&["build", "--all-targets"]);
+    lint.args(&kernel);
     lint.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-Dwarnings");
     check("clippy, the kernel", lint)?;
-    check("the kernel's unit tests", cargo(&[&["test"], &kernel[..]].concat()))?;
+    let mut tests = cargo(&["test"]);
+    tests.args(&kernel);
+    check("the kernel's unit tests", tests)?;
     check(
         "the command line's tests",
         cargo(&["test", "--locked", "--profile", "dev", "-p", "d2l-cli"]),

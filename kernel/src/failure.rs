@@ -1,6 +1,5 @@
 //! A cell's failure in words: what a reader sees of a panic, an error value, or a program that ended.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -22,11 +21,40 @@ impl Failure {
         Failure { name: name.into(), message: message.into(), trace: vec![] }
     }
 
+    /// The same, with the line of the cell.
+    pub fn at(mut self, at: Place, code: &str, sources: &Path) -> Failure {
+        let place = in_cell(&format!("src/lib.rs:{}", at.source), at.statement, code, sources);
+        self.trace.extend(place.map(|place| format!("  at {place}")));
+        self
+    }
+
     /// The content of an `error` message, and part of the reply to the request.
     pub fn content(&self) -> Value {
         let mut traceback = vec![format!("{RED}{}{PLAIN}: {}", self.name, self.message)];
         traceback.extend(self.trace.iter().cloned());
         json!({"ename": self.name, "evalue": self.message, "traceback": traceback})
+    }
+}
+
+/// Where a cell fails, by the marks of our patches. Zero is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Place {
+    /// The first line of the cell's statement.
+    statement: usize,
+    /// The line of the source that evcxr has made of the cell.
+    source: usize,
+}
+
+impl Place {
+    pub fn read(text: &str) -> Place {
+        let mut numbers = text.split(':').map(|number| number.parse().unwrap_or(0));
+        Place { statement: numbers.next().unwrap_or(0), source: numbers.next().unwrap_or(0) }
+    }
+
+    /// A line of the cell, for the reader.
+    fn line(number: usize, code: &str) -> Option<String> {
+        let line = code.lines().nth(number.checked_sub(1)?)?.trim();
+        Some(format!("line {number} of the cell: {line}"))
     }
 }
 
@@ -53,7 +81,7 @@ fn head(text: &str) -> &str {
 }
 
 /// Reads a panic's report. `code` is the cell's; `sources` is the folder in which it was compiled.
-pub fn panic(report: &str, code: &str, sources: &Path) -> Failure {
+pub fn panic(report: &str, at: Place, code: &str, sources: &Path) -> Failure {
     let (head, body) = report.split_once('\n').unwrap_or((report, ""));
     let place =
         head.split_once("panicked at ").map_or("", |(_, place)| place.trim_end_matches(':'));
@@ -62,61 +90,119 @@ pub fn panic(report: &str, code: &str, sources: &Path) -> Failure {
     };
     let end = body.lines().position(is_end).unwrap_or(usize::MAX);
     let message: Vec<&str> = body.lines().take(end).collect();
-    let mut failure = Failure::new("panic", message.join("\n").trim_end());
-    failure.trace.push(format!("  at {}", in_cell(place, code, sources)));
+    let message = message.join("\n");
     // There is one if the reader has asked for it.
     let backtrace = body.lines().skip(end).filter(|line| !line.starts_with("note: "));
-    failure.trace.extend(backtrace.map(str::to_string));
+    let mut backtrace: Vec<_> = backtrace.map(str::to_string).collect();
+    let mut failure = Failure::new("panic", message.trim_end());
+    let torch = torch_error(&message, place, code);
+    let operation = torch.as_ref().and_then(|torch| torch.operation.clone());
+    if let Some(torch) = torch {
+        failure.message = torch.message;
+        if !backtrace.is_empty() {
+            backtrace.splice(0..0, torch.trace);
+        }
+    }
+    let place = in_cell(place, at.statement, code, sources)
+        .or_else(|| statement(at.statement, operation.as_deref(), code))
+        .unwrap_or_else(|| place.to_string());
+    failure.trace.push(format!("  at {place}"));
+    failure.trace.extend(backtrace);
     failure
 }
 
-/// A place in the source that evcxr has made of the cell, as a place in the cell.
-fn in_cell(place: &str, code: &str, sources: &Path) -> String {
-    let own_line = || {
-        let number: usize = place.strip_prefix("src/lib.rs:")?.split(':').next()?.parse().ok()?;
-        let source = std::fs::read_to_string(sources.join("src/lib.rs")).ok()?;
-        let line = source.lines().nth(number.checked_sub(1)?)?.trim().to_string();
-        let found = code.lines().position(|other| other.contains(&line));
-        Some(match found {
-            Some(number) => format!("line {} of the cell: {line}", number + 1),
-            None => format!("a line of an earlier cell: {line}"),
-        })
+/// A place in the source that evcxr has made of the cell, as a place in the cell. Of lines that are the
+/// same, that is meant which comes first in the statement.
+fn in_cell(place: &str, statement: usize, code: &str, sources: &Path) -> Option<String> {
+    let number: usize = place.strip_prefix("src/lib.rs:")?.split(':').next()?.parse().ok()?;
+    let source = std::fs::read_to_string(sources.join("src/lib.rs")).ok()?;
+    let line = source.lines().nth(number.checked_sub(1)?)?.trim().to_string();
+    let is_same =
+        |&number: &usize| code.lines().nth(number - 1).is_some_and(|other| other.contains(&line));
+    let lines = 1..=code.lines().count();
+    let found = lines.clone().skip(statement.saturating_sub(1)).find(is_same);
+    Some(match found.or_else(|| lines.clone().find(is_same)) {
+        Some(number) => format!("line {number} of the cell: {line}"),
+        None => format!("a line of an earlier cell: {line}"),
+    })
+}
+
+/// The line of a cell in which a library panicked: that of the statement, or the one line from there on
+/// that has the operation.
+fn statement(first: usize, operation: Option<&str>, code: &str) -> Option<String> {
+    let calls = operation.map(|operation| format!(".{operation}("));
+    let mut lines = code.lines().enumerate().skip(first.checked_sub(1)?);
+    let mut calling =
+        lines.by_ref().filter(|(_, line)| calls.as_ref().is_some_and(|calls| line.contains(calls)));
+    let number = match (calling.next(), calling.next()) {
+        (Some((number, _)), None) => number + 1,
+        _ => first,
     };
-    own_line().unwrap_or_else(|| place.to_string())
+    Place::line(number, code)
+}
+
+/// What libtorch says in an error.
+struct TorchError {
+    message: String,
+    operation: Option<String>,
+    /// The C++ stack.
+    trace: Vec<String>,
+}
+
+/// Reads an error of tch's in a panic's message. `place` is where tch panicked.
+fn torch_error(message: &str, place: &str, code: &str) -> Option<TorchError> {
+    let (_, error) = message.split_once("on an `Err` value: ")?;
+    let (kind, text) = error.split_once("(\"")?;
+    if !matches!(kind, "Torch" | "Shape" | "Convert") {
+        return None;
+    }
+    let text = text.trim_end().strip_suffix("\")")?;
+    let text = text.replace("\\n", "\n").replace("\\\"", "\"").replace("\\'", "'");
+    let (message, trace) = split_torch(&text);
+    let operation = operation(place).map(|name| as_called(name, code));
+    let name = operation.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    Some(TorchError {
+        message: format!("{name}{message}"),
+        operation,
+        trace: trace.lines().map(str::to_string).collect(),
+    })
+}
+
+/// Cuts libtorch's text into what is wrong and the C++ stack.
+fn split_torch(text: &str) -> (&str, &str) {
+    let cut = text.find("\nException raised from ").unwrap_or(text.len());
+    (text[..cut].trim_end(), text[cut..].trim_start())
+}
+
+/// The name as the cell has it: `view` is called `view_` within tch.
+fn as_called(operation: String, code: &str) -> String {
+    let short = operation.trim_end_matches('_');
+    let is_called = |name: &str| code.contains(&format!(".{name}("));
+    if is_called(short) && !is_called(&operation) { short.to_string() } else { operation }
+}
+
+/// tch's methods that panic call the one that returns an error: `self.f_matmul(other).unwrap()`.
+fn operation(place: &str) -> Option<String> {
+    let mut parts = place.rsplitn(3, ':');
+    let (_, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let source = std::fs::read_to_string(file).ok()?;
+    let line = source.lines().nth(line.parse::<usize>().ok()?.checked_sub(1)?)?;
+    let (_, call) = line.split_once("f_")?;
+    let name = call.split('(').next()?;
+    // An operator's: `&a + &b` is g_add.
+    Some(name.strip_prefix("g_").unwrap_or(name).to_string())
 }
 
 /// Reads what was on standard error when `?` returned an error. The first part is other text.
 pub fn error_value(text: &str) -> (String, Failure) {
     let is_warning = |line: &&str| line.starts_with("[W") || line.starts_with("Warning");
     let (warnings, message): (Vec<&str>, Vec<&str>) = text.lines().partition(is_warning);
-    let message = match message.join("\n").trim() {
+    let message = match split_torch(message.join("\n").trim()).0 {
         "" => "the cell returned an error; its text is above".to_string(),
         message => message.to_string(),
     };
     let warnings: String = warnings.iter().map(|line| format!("{line}\n")).collect();
     (warnings, Failure::new("Error", message))
-}
-
-/// The names that a cell's own lines give to values.
-pub fn names_given(code: &str) -> impl Iterator<Item = String> {
-    let bindings = code.lines().filter_map(|line| line.strip_prefix("let "));
-    let patterns = bindings.map(|line| line.split([':', '=']).next().unwrap_or_default());
-    patterns.flat_map(|pattern| {
-        let words = pattern.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.filter(|word| !word.is_empty() && *word != "mut").map(str::to_string)
-    })
-}
-
-/// A line for the reader whose variable the compiler does not find, although a cell has made it: a
-/// value that is given to a function belongs to it from then on.
-pub fn given_away(error: &str, names: &HashSet<String>) -> Option<String> {
-    let missing = error.split("cannot find value `").skip(1);
-    let name =
-        missing.filter_map(|rest| rest.split('`').next()).find(|&name| names.contains(name))?;
-    Some(format!(
-        "`{name}` was made in an earlier cell, and has been given away since, to a function or another \
-         name. Run its cell again, and lend it next time: &{name}"
-    ))
 }
 
 /// What evcxr says of a program that has ended, in words that help.
@@ -149,19 +235,6 @@ const LOST: &str = "All variables are lost; `use`, functions, types and `:dep` a
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_variable_that_was_given_away_is_told_from_a_wrong_name() {
-        let code =
-            "let mut net = resnet18(w)?;\nlet (a, b_2): (f64, f64) = f(other);\n    let inner = 1;";
-        let names: HashSet<String> = names_given(code).collect();
-        assert_eq!(names, ["net", "a", "b_2"].map(String::from).into());
-        let missing =
-            |name: &str| format!("[E0425] Error: cannot find value `{name}` in this scope");
-        let line = given_away(&(missing("inner") + &missing("net")), &names).unwrap();
-        assert!(line.contains("`net`") && line.contains("&net"), "{line}");
-        assert_eq!(given_away(&missing("inner"), &names), None);
-    }
-
     const REPORT: &str = "thread 'main' (77) panicked at src/lib.rs:3:5:\nno such thing\nat all\n\
                           note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
 
@@ -171,20 +244,91 @@ mod tests {
         std::fs::create_dir(folder.path().join("src")).unwrap();
         let source = "fn generated() {}\nlet a = 1;\n    boom(a);\n";
         std::fs::write(folder.path().join("src/lib.rs"), source).unwrap();
-        let failure = panic(REPORT, "// a comment\nlet a = 1;\n  2; boom(a);", folder.path());
+        let at = Place::read("2");
+        let failure = panic(REPORT, at, "// a comment\nlet a = 1;\n  2; boom(a);", folder.path());
         assert_eq!((&*failure.name, &*failure.message), ("panic", "no such thing\nat all"));
         assert_eq!(failure.trace, ["  at line 3 of the cell: boom(a);"]);
-        let elsewhere = panic(REPORT, "f()", folder.path());
+        let elsewhere = panic(REPORT, at, "f()", folder.path());
         assert_eq!(elsewhere.trace, ["  at a line of an earlier cell: boom(a);"]);
-        let unknown = panic(REPORT, "f()", Path::new("/nowhere"));
+        let unknown = panic(REPORT, Place::default(), "f()", Path::new("/nowhere"));
         assert_eq!(unknown.trace, ["  at src/lib.rs:3:5"]);
+        // The same line stands in two places of the cell; the statement tells which.
+        let twice = panic(REPORT, Place::read("3"), "boom(a);\n\nboom(a);", folder.path());
+        assert_eq!(twice.trace, ["  at line 3 of the cell: boom(a);"]);
+        let value = Failure::new("Error", "no").at(Place::read("1:3"), "boom(a);", folder.path());
+        assert_eq!(value.trace, ["  at line 1 of the cell: boom(a);"]);
+        assert!(
+            Failure::new("Error", "no").at(Place::read(""), "f()", folder.path()).trace.is_empty()
+        );
+    }
+
+    /// F17, C24: libtorch's errors come as panics of tch's, in pages of C++.
+    #[test]
+    fn an_error_of_libtorchs_is_one_line_at_the_line_of_the_cell() {
+        let folder = tempfile::tempdir().unwrap();
+        let tch = folder.path().join("tensor_generated.rs");
+        let methods = "self.f_matmul(other).unwrap()\nself.f_g_add(other).unwrap()\nself.f_view_(size).unwrap()\nx.unwrap()";
+        std::fs::write(&tch, methods).unwrap();
+        let code = "let a = f();\nfor i in 0..3 {\n    let c = 1;\n    let b = a.matmul(&c);\n}\na.view(3)";
+        for (line, at, error, message, place) in [
+            (
+                1,
+                "2",
+                "Torch(\"shapes (2x3 and \\'2x3\\')\\nException raised from meta at /a.cpp:1\\nframe #0: x\")",
+                "matmul: shapes (2x3 and '2x3')",
+                "line 4 of the cell: let b = a.matmul(&c);",
+            ),
+            (
+                2,
+                "2",
+                "Torch(\"sizes\\nException raised from f\\nframe #0\")",
+                "add: sizes",
+                "line 2 of the cell: for i in 0..3 {",
+            ),
+            (
+                3,
+                "6",
+                "Torch(\"size 3\\nof 4\")",
+                "view: size 3\nof 4",
+                "line 6 of the cell: a.view(3)",
+            ),
+            (4, "1", "Shape(\"bad \\\"x\\\"\")", "bad \"x\"", "line 1 of the cell: let a = f();"),
+            (9, "1", "Torch(\"who knows\")", "who knows", "line 1 of the cell: let a = f();"),
+        ] {
+            let report = format!(
+                "thread 'main' (77) panicked at {}:{line}:30:\ncalled `Result::unwrap()` on an `Err` value: {error}\n\
+                 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
+                tch.display()
+            );
+            let failure = panic(&report, Place::read(at), code, folder.path());
+            assert_eq!(failure.message, message);
+            assert_eq!(failure.trace, [format!("  at {place}")]);
+        }
+        // The C++ stack is there when the backtrace was asked for.
+        let report = format!(
+            "thread 'main' panicked at {}:1:1:\ncalled `Result::unwrap()` on an `Err` value: \
+             Torch(\"a\\nException raised from b\\nframe #0: c\")\nstack backtrace:\n   0: f\n",
+            tch.display()
+        );
+        let trace = panic(&report, Place::read("1"), code, folder.path()).trace;
+        assert_eq!(
+            trace[1..],
+            ["Exception raised from b", "frame #0: c", "stack backtrace:", "   0: f"]
+        );
+        // Others' errors are as they were.
+        let other = "thread 'main' panicked at /x.rs:1:1:\ncalled `Result::unwrap()` on an `Err` value: Other(\"Torch\")\n";
+        assert!(
+            panic(other, Place::default(), "", folder.path()).message.starts_with("called `Result")
+        );
+        let value = "Internal torch error: sizes\nException raised from f at g\nframe #0: h\n";
+        assert_eq!(error_value(value).1.message, "Internal torch error: sizes");
     }
 
     #[test]
     fn a_backtrace_that_was_asked_for_is_kept() {
         let report =
             "thread 'main' panicked at /c/x.rs:1:2:\nno\nstack backtrace:\n   0: f\nnote: Some\n";
-        let failure = panic(report, "", Path::new("/nowhere"));
+        let failure = panic(report, Place::default(), "", Path::new("/nowhere"));
         assert_eq!(failure.trace, ["  at /c/x.rs:1:2", "stack backtrace:", "   0: f"]);
         let content = failure.content();
         assert_eq!(content["traceback"].as_array().unwrap().len(), 4);

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::failure::{Failure, error_value, split_panic};
+use crate::failure::{Failure, Place, error_value, split_panic};
 use crate::relay::Input;
 use crate::wire::{self, DisplayKind, Item, Lines};
 
@@ -40,9 +40,9 @@ pub enum Event {
 /// How a cell failed, in the program's own words.
 pub enum Broken {
     /// The report of a panic.
-    Panic(String),
+    Panic(String, Place),
     /// An error value.
-    Error(Failure),
+    Error(Failure, Place),
 }
 
 /// The ends of the pipes that the program has handed over.
@@ -85,6 +85,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         error_time: Instant::now(),
         error_is_report: false,
         blocks: Map::new(),
+        place: Place::default(),
         broken: None,
         inputs,
     };
@@ -173,6 +174,8 @@ struct Attendant<'a> {
     error_is_report: bool,
     /// Blocks in evcxr's own format, by MIME type. The last ones of a cell are its result.
     blocks: Map<String, Value>,
+    /// Where the cell fails.
+    place: Place,
     broken: Option<Broken>,
     inputs: &'a Sender<Input>,
 }
@@ -221,15 +224,17 @@ impl Attendant<'_> {
                     let text = self.take_errors()?;
                     let (before, report) = split_panic(&text, self.pid);
                     self.text("stderr", before.to_string())?;
-                    self.broken = Some(Broken::Panic(report.unwrap_or_default().to_string()));
+                    let report = report.unwrap_or_default().to_string();
+                    self.broken = Some(Broken::Panic(report, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Error => {
                     let (other, failure) = error_value(&self.take_errors()?);
                     self.text("stderr", other)?;
-                    self.broken = Some(Broken::Error(failure));
+                    self.broken = Some(Broken::Error(failure, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_ERROR_OCCURRED")?;
                 }
+                Item::FailedAt(place) => self.place = Place::read(&place),
                 Item::Evcxr(line) => {
                     self.flush_blocks()?;
                     self.tell_evcxr(&line)?;
@@ -597,16 +602,26 @@ mod tests {
         let mut tap = tap();
         let report = format!("thread 'main' ({PID}) panicked at src/lib.rs:1:1:\nno\n");
         tap.errors.write_all(format!("before\n\n{report}").as_bytes()).unwrap();
-        tap.print("EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n");
+        tap.print(
+            "EVCXR_FAILED_AT_LINE:3\nEVCXR_PANIC_NOTIFICATION\nEVCXR_VARIABLES_NOT_STORED\n\
+             EVCXR_EXECUTION_COMPLETE\n",
+        );
         assert_eq!(tap.text("stderr", 7).0, "before\n");
-        assert!(matches!(tap.done(), Some(Broken::Panic(text)) if text == report));
+        let done = tap.done();
+        assert!(
+            matches!(done, Some(Broken::Panic(text, at)) if text == report && at == Place::read("3"))
+        );
         assert_eq!(
-            tap.told() + &tap.told(),
-            "EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n"
+            tap.told() + &tap.told() + &tap.told(),
+            "EVCXR_PANIC_NOTIFICATION\nEVCXR_VARIABLES_NOT_STORED\nEVCXR_EXECUTION_COMPLETE\n"
         );
         tap.errors.write_all(b"no luck\n").unwrap();
         tap.print("EVCXR_ERROR_OCCURRED\nEVCXR_EXECUTION_COMPLETE\n");
-        assert!(matches!(tap.done(), Some(Broken::Error(failure)) if failure.message == "no luck"));
+        // The place of an earlier failure is not that of this one.
+        let done = tap.done();
+        assert!(
+            matches!(done, Some(Broken::Error(failure, at)) if failure.message == "no luck" && at == Place::default())
+        );
         tap.end();
     }
 

@@ -6,7 +6,7 @@
 //! * the stop button asks the program first (`stop.rs`);
 //! * Jupyter has an answer at once, while evcxr is still starting.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,8 +157,6 @@ pub struct Relay {
     waiting: VecDeque<Message>,
     /// How many cells evcxr has been given.
     cells: usize,
-    /// The names of variables that cells have made, since the program began.
-    names: HashSet<String>,
     /// Our own question, by which rust-analyzer comes to read what the next cell needs.
     look_ahead: Option<Message>,
 }
@@ -203,7 +201,6 @@ impl Relay {
             last: None,
             waiting: VecDeque::new(),
             cells: 0,
-            names: HashSet::new(),
             look_ahead: None,
         }
     }
@@ -480,9 +477,6 @@ impl Relay {
             content["status"] = "error".into();
             merge(&mut content, error);
             reply.set_content(&content);
-        } else {
-            let code = cell.request.content();
-            self.names.extend(failure::names_given(code["code"].as_str().unwrap_or_default()));
         }
         self.reply(&reply);
         if cell.error.is_some() || cell.asked_to_stop {
@@ -538,7 +532,7 @@ impl Relay {
         }
     }
 
-    fn on_publication(&mut self, mut message: Message) {
+    fn on_publication(&mut self, message: Message) {
         if self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question)) {
             return;
         }
@@ -551,7 +545,7 @@ impl Relay {
             // A result can be large: it is not looked into.
             return self.publish(message);
         }
-        let mut content = message.content();
+        let content = message.content();
         if content["execution_state"] == "busy"
             && self.begun.take_if(|begun| message.is_child_of(begun)).is_some()
         {
@@ -562,13 +556,7 @@ impl Relay {
         let words = content["evalue"].as_str().unwrap_or_default();
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
-            // What the compiler says goes through as it is, with a line more where a reader of Python
-            // would look in vain.
-            let hint = failure::given_away(&content["traceback"].to_string(), &self.names);
-            if let (Some(hint), Some(lines)) = (hint, content["traceback"].as_array_mut()) {
-                lines.push(hint.into());
-                message.set_content(&content);
-            }
+            // What the compiler says goes through as it is.
             cell.error.get_or_insert(content);
             return self.publish(message);
         }
@@ -611,10 +599,7 @@ impl Relay {
         // What a thread prints between two cells belongs to the last one.
         let speaker = self.cell.as_ref().map(|cell| &cell.request).or(self.last.as_ref()).cloned();
         match (event, &mut self.cell, speaker) {
-            (Event::Started(pid), ..) => {
-                self.program = pid_of(pid);
-                self.names.clear();
-            }
+            (Event::Started(pid), ..) => self.program = pid_of(pid),
             (Event::Running, Some(cell), _) => cell.running = true,
             (Event::Listening, Some(cell), _) => cell.listening = true,
             (Event::Text(stream, text), _, Some(request)) => {
@@ -736,12 +721,11 @@ async fn prepare(
 }
 
 fn failure_of(cell: &Cell, broken: Broken, folder: Option<&Path>) -> Failure {
+    let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
+    let sources = folder.unwrap_or(Path::new(""));
     let mut failure = match broken {
-        Broken::Panic(report) => {
-            let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
-            failure::panic(&report, &code, folder.unwrap_or(Path::new("")))
-        }
-        Broken::Error(failure) => failure,
+        Broken::Panic(report, place) => failure::panic(&report, place, &code, sources),
+        Broken::Error(failure, place) => failure.at(place, &code, sources),
     };
     if cell.asked_to_stop {
         failure.name = "Interrupted".into();

@@ -18,10 +18,16 @@ pub const MARK: &str = "\u{1e}jupyter/1 ";
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
 const PANIC: &str = "EVCXR_PANIC_NOTIFICATION";
 const ERROR: &str = "EVCXR_ERROR_OCCURRED";
+/// Of our own patches: the line at which a cell failed follows.
+const FAILED_AT: &str = "EVCXR_FAILED_AT_LINE:";
+/// Of our own patches: the cell ended before its variables were stored.
+const NOT_STORED: &str = "EVCXR_VARIABLES_NOT_STORED";
 const CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
 const INPUT: &str = "EVCXR_INPUT_REQUEST";
 const BEGIN_CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
 const END_CONTENT: &str = "EVCXR_END_CONTENT";
+/// The marks of which more follows on their line.
+const OPEN: [&str; 4] = [BEGIN_CONTENT, FAILED_AT, CHANGED_TYPE, INPUT];
 
 /// So much text goes on without waiting for the end of its line.
 const PIECE: usize = 1 << 14;
@@ -43,6 +49,8 @@ pub enum Item {
     Panic,
     /// evcxr's mark for an error value that `?` returned.
     Error,
+    /// The line at which the cell fails; the mark for how comes next.
+    FailedAt(String),
     /// Any other line for evcxr.
     Evcxr(String),
     /// evcxr's mark for the end of a cell.
@@ -144,15 +152,15 @@ impl Lines {
         const EVCXR: usize = "EVCXR_".len();
         let rest = &self.rest[..];
         // What follows these belongs to them. A figure of many megabytes is not looked through.
-        let begins = |mark: &&str| rest.starts_with(mark.as_bytes());
-        if [MARK, BEGIN_CONTENT, INPUT, CHANGED_TYPE].iter().any(begins) {
+        let open = [MARK].into_iter().chain(OPEN);
+        if open.clone().any(|mark| rest.starts_with(mark.as_bytes())) {
             return 0;
         }
         let mut length = rest.len();
-        for mark in [MARK, BEGIN_CONTENT] {
+        for mark in open.clone() {
             length = find(&rest[..length], mark).unwrap_or(length);
         }
-        for mark in [MARK, BEGIN_CONTENT, INPUT, CHANGED_TYPE, COMPLETE, PANIC, ERROR] {
+        for mark in open.chain([COMPLETE, PANIC, ERROR, NOT_STORED]) {
             for place in rest.len().saturating_sub(mark.len())..length {
                 let end = &rest[place..];
                 let is_letters = pause && place > 0 && mark != MARK && end.len() < EVCXR;
@@ -205,8 +213,9 @@ impl Items {
 
 fn take_line(begun: &mut Option<Block>, line: &str, items: &mut Items) {
     if let Some(mut block) = begun.take() {
-        // A block that the cell's end cuts off is none.
-        if line != END_CONTENT && line != PANIC && line != COMPLETE {
+        let place = line.strip_prefix(FAILED_AT);
+        let is_end = [END_CONTENT, PANIC, COMPLETE, NOT_STORED].contains(&line) || place.is_some();
+        if !is_end {
             block.size += line.len() + 1;
             block.lines.push(line.to_string());
             if block.size < LONGEST {
@@ -217,43 +226,54 @@ fn take_line(begun: &mut Option<Block>, line: &str, items: &mut Items) {
             }
             return;
         }
-        if line == COMPLETE {
+        // A block that the cell's end cuts off is none.
+        if line == COMPLETE || line == NOT_STORED {
             items.text(&block.into_text());
             items.text("\n");
-            items.0.push(Item::Complete);
+            take_line(begun, line, items);
             return;
         }
         items.0.push(Item::Content(block.mime_type, block.lines.join("\n")));
         if line == PANIC {
             items.0.push(Item::Panic);
         }
+        items.0.extend(place.map(|place| Item::FailedAt(place.into())));
         return;
     }
     // The program may have printed the beginning of a line before the mark.
-    for (mark, item) in [(COMPLETE, Item::Complete), (PANIC, Item::Panic), (ERROR, Item::Error)] {
+    let whole = [
+        (COMPLETE, Item::Complete),
+        (PANIC, Item::Panic),
+        (ERROR, Item::Error),
+        (NOT_STORED, Item::Evcxr(NOT_STORED.into())),
+    ];
+    for (mark, item) in whole {
         if let Some(before) = line.strip_suffix(mark) {
             items.text(before);
             items.0.push(item);
             return;
         }
     }
-    let (figure, block) = (line.find(MARK), line.find(BEGIN_CONTENT));
-    if let Some(place) = figure
-        && block.is_none_or(|block| place < block)
+    let open = OPEN.iter().filter_map(|mark| Some((line.find(mark)?, *mark))).min();
+    if let Some(place) = line.find(MARK)
+        && open.is_none_or(|(open, _)| place < open)
         && let Some(item) = display(&line[place + MARK.len()..])
     {
         items.text(&line[..place]);
         items.0.push(item);
         return;
     }
-    if let Some(place) = block {
+    if let Some((place, mark)) = open {
         items.text(&line[..place]);
-        let mime_type = line[place + BEGIN_CONTENT.len()..].split(' ').next().unwrap_or_default();
-        *begun = Some(Block { mime_type: mime_type.to_string(), lines: vec![], size: 0 });
-        return;
-    }
-    if line.starts_with(CHANGED_TYPE) || line.starts_with(INPUT) {
-        items.0.push(Item::Evcxr(line.to_string()));
+        let more = &line[place + mark.len()..];
+        match mark {
+            BEGIN_CONTENT => {
+                let mime_type = more.split(' ').next().unwrap_or_default().to_string();
+                *begun = Some(Block { mime_type, lines: vec![], size: 0 });
+            }
+            FAILED_AT => items.0.push(Item::FailedAt(more.into())),
+            _ => items.0.push(Item::Evcxr(line[place..].into())),
+        }
         return;
     }
     items.text(line);
@@ -361,6 +381,13 @@ mod tests {
         let broken = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_PANIC_NOTIFICATION\n";
         let content = Item::Content("text/html".into(), "half".into());
         assert_eq!(items(broken), [content, Item::Panic]);
+        let placed = "begun EVCXR_FAILED_AT_LINE:3\nEVCXR_PANIC_NOTIFICATION\n";
+        let expected = [text("begun "), Item::FailedAt("3".into()), Item::Panic];
+        assert_eq!(items(placed), expected);
+        let placed = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_FAILED_AT_LINE:3:9\nEVCXR_PANIC_NOTIFICATION\n";
+        assert_eq!(items(placed)[1..], [Item::FailedAt("3:9".into()), Item::Panic]);
+        let stored = items("begun EVCXR_VARIABLES_NOT_STORED\n");
+        assert_eq!(stored, [text("begun "), Item::Evcxr("EVCXR_VARIABLES_NOT_STORED".into())]);
     }
 
     #[test]
@@ -498,6 +525,13 @@ mod tests {
             ("EVCXR_EXECUTION_COMPLETE\n", Item::Complete),
             ("EVCXR_PANIC_NOTIFICATION\n", Item::Panic),
             ("EVCXR_ERROR_OCCURRED\n", Item::Error),
+            ("EVCXR_FAILED_AT_LINE:3:14\n", Item::FailedAt("3:14".into())),
+            ("EVCXR_VARIABLES_NOT_STORED\n", Item::Evcxr("EVCXR_VARIABLES_NOT_STORED".into())),
+            (
+                "EVCXR_VARIABLE_CHANGED_TYPE:x\n",
+                Item::Evcxr("EVCXR_VARIABLE_CHANGED_TYPE:x".into()),
+            ),
+            ("EVCXR_INPUT_REQUEST:?\n", Item::Evcxr("EVCXR_INPUT_REQUEST:?".into())),
             (&figure, Item::Display(DisplayKind::Display, content)),
             (
                 "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\n",
@@ -532,6 +566,27 @@ mod tests {
         let mut lines = Lines::default();
         assert_eq!(lines.feed(shown.as_bytes()), []);
         assert_eq!(lines.end(), shown);
+    }
+
+    #[test]
+    fn a_block_without_an_end_ends_where_the_cell_leaves_early() {
+        let block = "EVCXR_BEGIN_CONTENT text/html\nhalf\n";
+        let marks = "EVCXR_VARIABLES_NOT_STORED\nEVCXR_EXECUTION_COMPLETE\n";
+        let not_stored = Item::Evcxr("EVCXR_VARIABLES_NOT_STORED".into());
+        assert_eq!(items(&format!("{block}{marks}")), [text(block), not_stored, Item::Complete]);
+        let failed = items(&format!("{block}EVCXR_FAILED_AT_LINE:3:9\nEVCXR_ERROR_OCCURRED\n"));
+        assert_eq!(failed[1..], [Item::FailedAt("3:9".into()), Item::Error]);
+    }
+
+    #[test]
+    fn what_comes_first_on_a_line_holds_the_rest() {
+        let failed = Item::FailedAt("3".into());
+        let figure =
+            format!("{MARK}display_data {{\"data\":{{\"a\":\"EVCXR_FAILED_AT_LINE:3\"}}}}\n");
+        assert!(matches!(items(&figure)[..], [Item::Display(..)]));
+        // A figure that the failure cuts off is text.
+        let cut = format!("{MARK}display_data {{\"da");
+        assert_eq!(items(&format!("{cut}EVCXR_FAILED_AT_LINE:3\n")), [text(&cut), failed]);
     }
 
     /// C8: figures and blocks that never end are text in the end.
