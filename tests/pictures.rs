@@ -306,7 +306,8 @@ const UNREAD: [&str; 15] = [
 #[test]
 fn small_differences_are_none() {
     let reference = reference("kinds");
-    let what = "grey of 16 bits with a key, plain PNM with remarks, against Pillow";
+    let what = "grey of 16 bits with a key, plain PNM with remarks, GIF frames smaller or larger than \
+                their screen, run-length BMP that jumps, BMP of 16 bits, against Pillow";
     let mut exact = Comparison::new(what, "of 255", 0.);
     for (name, path) in kinds("exact_") {
         let ours = pixels(Image::open(path).unwrap());
