@@ -313,6 +313,17 @@ fn small_differences_are_none() {
         let ours = pixels(Image::open(path).unwrap());
         exact.add(&name, differences(&ours, &reference[&name], &name).0);
     }
+    // A run-length code that ends early: Pillow refuses it; the rest is what a jump skips.
+    let jump = common::reference_folder().join("kinds/exact_jump_8_delta.bmp");
+    let mut content = fs::read(&jump).unwrap();
+    let line_end = content.len() - 7;
+    content[line_end] = 1;
+    let folder = tempfile::tempdir().unwrap();
+    let short = folder.path().join("short.bmp");
+    fs::write(&short, content).unwrap();
+    let [whole, short] = [jump, short].map(|path| pixels(Image::open(path).unwrap()));
+    assert!(short.rows().next().unwrap().all(|pixel| pixel.0 == [250, 40, 10]));
+    assert!(whole.rows().skip(1).flatten().eq(short.rows().skip(1).flatten()));
 }
 
 /// A file's name, its content, and what the message says that it is.
@@ -390,7 +401,16 @@ fn other_kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("hierarchical.jpg", with_frame(0xc5, 8), "hierarchical"),
         ("twelve.jpg", with_frame(0xc1, 12), "12 bits"),
         ("ls.jpg", with_frame(0xf7, 8), "JPEG-LS"),
+        ("jpeg.bmp", bmp_of_kind(4), "JPEG compression"),
+        ("png.bmp", bmp_of_kind(5), "PNG compression"),
     ]
+}
+
+/// A BMP with its pixels packed in this way.
+fn bmp_of_kind(kind: u8) -> Vec<u8> {
+    let mut content = fs::read(common::reference_folder().join("pictures/rgb.bmp")).unwrap();
+    content[30] = kind;
+    content
 }
 
 /// F15: what is not read is told from what is damaged, with what it is and what to save it as.
@@ -524,6 +544,26 @@ fn verify_images_lists_all_bad_pictures_with_reasons() {
         let text = error.to_string();
         assert!(text.contains(reason) && text.contains(&path.display().to_string()), "{text}");
     }
+}
+
+/// Threads whose stacks no memory holds: the system starts none, and the images are looked at.
+#[test]
+fn images_are_looked_at_without_other_threads() {
+    const NAME: &str = "images_are_looked_at_without_other_threads";
+    if !common::in_child(NAME) {
+        let stack = (1usize << 46).to_string();
+        let stack = std::path::Path::new(&stack);
+        let text = common::run_in_child(NAME, &[("RUST_MIN_STACK", stack)]);
+        assert!(text.contains("1 passed"), "{text}");
+        return;
+    }
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+    let set = common::small_set(4);
+    let root = set.path().join("train");
+    fs::write(root.join("dark/bad.png"), "no image").unwrap();
+    let bad = verify_images(&ImageFolder::new(&root).unwrap()).unwrap();
+    assert_eq!(bad.len(), 1);
+    refused("a bad image, where no thread can be started", "bad.png", &bad[0].1);
 }
 
 /// The limit can be raised and lowered; a process of its own, as it is one for all.
