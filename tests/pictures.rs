@@ -452,6 +452,9 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
     let mut wrong_bit = saved("a.png");
     let middle = wrong_bit.len() / 2;
     wrong_bit[middle] ^= 1;
+    let mut no_frame =
+        fs::read(common::reference_folder().join("kinds/exact_screen_inner.gif")).unwrap();
+    no_frame[30] = 0;
     vec![
         ("an empty file", "empty.png", vec![], "empty"),
         ("a page named .jpg", "page.jpg", b"<html>404</html>".to_vec(), "web page"),
@@ -473,6 +476,8 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
             "decoded",
         ),
         ("a GIF that is cut off", "cut.gif", half("d.gif"), "decoded"),
+        ("a GIF whose frame is empty", "nothing.gif", no_frame, "no pixels"),
+        ("a PNM without columns", "nothing.pgm", b"P5 0 3 255\n".to_vec(), "decoded"),
         ("a WebP that is cut off", "cut.webp", half("e.webp"), "decoded"),
         ("a TIFF that is cut off", "cut.tif", half("f.tif"), "decoded"),
         ("a BMP that is cut off", "cut.bmp", half("g.bmp"), "decoded"),
@@ -564,6 +569,34 @@ fn images_are_looked_at_without_other_threads() {
     let bad = verify_images(&ImageFolder::new(&root).unwrap()).unwrap();
     assert_eq!(bad.len(), 1);
     refused("a bad image, where no thread can be started", "bad.png", &bad[0].1);
+}
+
+/// Whatever becomes of a byte in the heads of these files, which are read here before they are
+/// decoded: an image, or an error. A process of its own, as the limit is one for all.
+#[test]
+fn a_changed_byte_is_an_image_or_an_error() {
+    const NAME: &str = "a_changed_byte_is_an_image_or_an_error";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    set_max_image_pixels(10_000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed");
+    let files = ["screen", "jump", "bits"].map(|kind| kinds(&format!("exact_{kind}")));
+    for (_, file) in files.into_iter().flatten().step_by(5) {
+        let content = fs::read(file).unwrap();
+        for at in 0..content.len().min(96) {
+            for value in [0x7f, 0xff] {
+                let mut changed = content.clone();
+                changed[at] = value;
+                fs::write(&path, changed).unwrap();
+                let _ = Image::open(&path);
+            }
+            fs::write(&path, &content[..at]).unwrap();
+            let _ = Image::open(&path);
+        }
+    }
 }
 
 /// The limit can be raised and lowered; a process of its own, as it is one for all.

@@ -85,6 +85,9 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
         reader.limits(limits);
         let decoder = reader.into_decoder().map_err(refused)?;
         let (width, height) = decoder.dimensions();
+        if width == 0 || height == 0 {
+            return Err(damaged(path, "it has no pixels"));
+        }
         let (width, height) = screen.as_ref().map_or((width, height), |it| (it.width, it.height));
         check_pixels(&path.display().to_string(), width.into(), height.into())?;
         let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;

@@ -49,7 +49,7 @@ pub(super) fn first_frame(content: &mut [u8]) -> Option<Screen> {
         u32::from(number(content, at).unwrap_or_default()).max(u32::from(start) + u32::from(length))
     });
     let is_screen = content.get(6..10) == content.get(frame + 4..frame + 8);
-    if width == 0 || height == 0 || (is_screen && left == 0 && top == 0) {
+    if is_screen && left == 0 && top == 0 {
         return None;
     }
     let colour = content.get(colours)?.as_chunks().0.get(index).copied().unwrap_or_default();
