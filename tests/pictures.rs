@@ -306,12 +306,24 @@ const UNREAD: [&str; 15] = [
 #[test]
 fn small_differences_are_none() {
     let reference = reference("kinds");
-    let what = "grey of 16 bits with a key, plain PNM with remarks, against Pillow";
+    let what = "grey of 16 bits with a key, plain PNM with remarks, GIF frames smaller or larger than \
+                their screen, run-length BMP that jumps, BMP of 16 bits, against Pillow";
     let mut exact = Comparison::new(what, "of 255", 0.);
     for (name, path) in kinds("exact_") {
         let ours = pixels(Image::open(path).unwrap());
         exact.add(&name, differences(&ours, &reference[&name], &name).0);
     }
+    // A run-length code that ends early: Pillow refuses it; the rest is what a jump skips.
+    let jump = common::reference_folder().join("kinds/exact_jump_8_delta.bmp");
+    let mut content = fs::read(&jump).unwrap();
+    let line_end = content.len() - 7;
+    content[line_end] = 1;
+    let folder = tempfile::tempdir().unwrap();
+    let short = folder.path().join("short.bmp");
+    fs::write(&short, content).unwrap();
+    let [whole, short] = [jump, short].map(|path| pixels(Image::open(path).unwrap()));
+    assert!(short.rows().next().unwrap().all(|pixel| pixel.0 == [250, 40, 10]));
+    assert!(whole.rows().skip(1).flatten().eq(short.rows().skip(1).flatten()));
 }
 
 /// A file's name, its content, and what the message says that it is.
@@ -389,7 +401,16 @@ fn other_kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("hierarchical.jpg", with_frame(0xc5, 8), "hierarchical"),
         ("twelve.jpg", with_frame(0xc1, 12), "12 bits"),
         ("ls.jpg", with_frame(0xf7, 8), "JPEG-LS"),
+        ("jpeg.bmp", bmp_of_kind(4), "JPEG compression"),
+        ("png.bmp", bmp_of_kind(5), "PNG compression"),
     ]
+}
+
+/// A BMP with its pixels packed in this way.
+fn bmp_of_kind(kind: u8) -> Vec<u8> {
+    let mut content = fs::read(common::reference_folder().join("pictures/rgb.bmp")).unwrap();
+    content[30] = kind;
+    content
 }
 
 /// F15: what is not read is told from what is damaged, with what it is and what to save it as.
@@ -431,6 +452,9 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
     let mut wrong_bit = saved("a.png");
     let middle = wrong_bit.len() / 2;
     wrong_bit[middle] ^= 1;
+    let mut no_frame =
+        fs::read(common::reference_folder().join("kinds/exact_screen_inner.gif")).unwrap();
+    no_frame[30] = 0;
     vec![
         ("an empty file", "empty.png", vec![], "empty"),
         ("a page named .jpg", "page.jpg", b"<html>404</html>".to_vec(), "web page"),
@@ -452,6 +476,8 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
             "decoded",
         ),
         ("a GIF that is cut off", "cut.gif", half("d.gif"), "decoded"),
+        ("a GIF whose frame is empty", "nothing.gif", no_frame, "no pixels"),
+        ("a PNM without columns", "nothing.pgm", b"P5 0 3 255\n".to_vec(), "decoded"),
         ("a WebP that is cut off", "cut.webp", half("e.webp"), "decoded"),
         ("a TIFF that is cut off", "cut.tif", half("f.tif"), "decoded"),
         ("a BMP that is cut off", "cut.bmp", half("g.bmp"), "decoded"),
@@ -522,6 +548,54 @@ fn verify_images_lists_all_bad_pictures_with_reasons() {
         assert_eq!(path, expected);
         let text = error.to_string();
         assert!(text.contains(reason) && text.contains(&path.display().to_string()), "{text}");
+    }
+}
+
+/// Threads whose stacks no memory holds: the system starts none, and the images are looked at.
+#[test]
+fn images_are_looked_at_without_other_threads() {
+    const NAME: &str = "images_are_looked_at_without_other_threads";
+    if !common::in_child(NAME) {
+        let stack = (1usize << 46).to_string();
+        let stack = std::path::Path::new(&stack);
+        let text = common::run_in_child(NAME, &[("RUST_MIN_STACK", stack)]);
+        assert!(text.contains("1 passed"), "{text}");
+        return;
+    }
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+    let set = common::small_set(4);
+    let root = set.path().join("train");
+    fs::write(root.join("dark/bad.png"), "no image").unwrap();
+    let bad = verify_images(&ImageFolder::new(&root).unwrap()).unwrap();
+    assert_eq!(bad.len(), 1);
+    refused("a bad image, where no thread can be started", "bad.png", &bad[0].1);
+}
+
+/// Whatever becomes of a byte in the heads of these files, which are read here before they are
+/// decoded: an image, or an error. A process of its own, as the limit is one for all.
+#[test]
+fn a_changed_byte_is_an_image_or_an_error() {
+    const NAME: &str = "a_changed_byte_is_an_image_or_an_error";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
+    set_max_image_pixels(10_000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed");
+    let files = ["screen", "jump", "bits"].map(|kind| kinds(&format!("exact_{kind}")));
+    for (_, file) in files.into_iter().flatten().step_by(5) {
+        let content = fs::read(file).unwrap();
+        for at in 0..content.len().min(96) {
+            for value in [0x7f, 0xff] {
+                let mut changed = content.clone();
+                changed[at] = value;
+                fs::write(&path, changed).unwrap();
+                let _ = Image::open(&path);
+            }
+            fs::write(&path, &content[..at]).unwrap();
+            let _ = Image::open(&path);
+        }
     }
 }
 

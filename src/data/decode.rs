@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
-use super::jpeg;
 use super::orientation::orientation;
 use super::unread::unread;
+use super::{bmp, gif, jpeg};
 use crate::{Error, Result};
 
 const KINDS: &str = "a JPEG, PNG, GIF, BMP, WebP, TIFF or PNM file";
@@ -66,25 +66,29 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
     if let Some((what, todo)) = unread(&content) {
         return Err(unsupported(path, what, todo));
     }
-    let content = plain_text(content);
-    let mut reader = ImageReader::new(Cursor::new(&content))
-        .with_guessed_format()
-        .map_err(Error::io("read the picture", path))?;
-    let Some(format) = reader.format() else {
+    let mut content = plain_text(content);
+    let Ok(format) = image::guess_format(&content) else {
         return Err(Error::file(path, "this file is no picture", KINDS, ANOTHER));
     };
     let picture = if format == ImageFormat::Jpeg {
         jpeg::decode(path, &content)?
     } else {
+        let screen = if format == ImageFormat::Gif { gif::first_frame(&mut content) } else { None };
+        let rest = if format == ImageFormat::Bmp { bmp::prepare(&mut content) } else { None };
         let refused = |error: ImageError| match error {
             ImageError::Unsupported(error) => unsupported(path, &error.to_string(), AS_PNG),
             other => damaged(path, &other.to_string()),
         };
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(most);
+        let mut reader = ImageReader::with_format(Cursor::new(&content), format);
         reader.limits(limits);
         let decoder = reader.into_decoder().map_err(refused)?;
         let (width, height) = decoder.dimensions();
+        if width == 0 || height == 0 {
+            return Err(damaged(path, "it has no pixels"));
+        }
+        let (width, height) = screen.as_ref().map_or((width, height), |it| (it.width, it.height));
         check_pixels(&path.display().to_string(), width.into(), height.into())?;
         let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
         if matches!(picture, DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_)) {
@@ -92,7 +96,14 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
         }
         // A key of transparency makes it two channels, but its kind is still grey.
         let is_grey = format == ImageFormat::Png && content.get(PNG_KIND) == Some(&0);
-        to_rgb8(picture, is_grey)
+        let mut picture = to_rgb8(picture, is_grey);
+        if let Some(rest) = rest {
+            rest.apply(&mut picture);
+        }
+        match screen {
+            Some(screen) => screen.with(&picture),
+            None => picture,
+        }
     };
     // Pillow turns a TIFF while it reads it.
     if !upright && format != ImageFormat::Tiff {

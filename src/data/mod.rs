@@ -1,10 +1,12 @@
 //! Pictures: folders of them, what is done to them, and batches of them (d2l: section 14.1 and
 //! 14.2).
 
+mod bmp;
 pub(crate) mod builtin;
 mod cifar10;
 mod dataset;
 mod decode;
+mod gif;
 mod image;
 mod image_folder;
 mod jpeg;
@@ -12,6 +14,7 @@ mod kept;
 mod loader;
 mod memory;
 mod orientation;
+mod parallel;
 mod rng;
 mod tiff;
 pub mod transforms;

@@ -505,6 +505,27 @@ def jpeg_files(smooth):
     return files
 
 
+def gif(screen, frame, indices, palette=b"", own=b"", key=None, background=0, interlaced=False, remark=b"", then=b""):
+    """A GIF file of four colours put together by hand: `frame` is left, top, width and height."""
+    codes = [code for i, index in enumerate(indices) for code in ([4, index] if i % 2 == 0 else [index])] + [5]
+    packed = sum(code << 3 * i for i, code in enumerate(codes)).to_bytes((3 * len(codes) + 7) // 8, "little")
+    content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x81 if palette else 0, background, 0) + palette
+    content += b"!\xfe" + bytes([len(remark)]) + remark + b"\0" if remark else b""
+    content += b"!\xf9\4\1\0\0" + bytes([key, 0]) if key is not None else b""
+    content += b"," + struct.pack("<4HB", *frame, (0x81 if own else 0) + 64 * interlaced) + own
+    return content + bytes([2, len(packed)]) + packed + b"\0" + then + b";"
+
+
+def bmp(width, height, bits, kind, data, palette=b"", head=40, masks=b""):
+    """A BMP file put together by hand."""
+    inside = masks[: max(head - 40, 0)]
+    behind = masks[len(inside):]
+    start = 14 + head + len(behind) + len(palette)
+    fields = struct.pack("<IiiHHIIiiII", head, width, height, 1, bits, kind, len(data), 0, 0, len(palette) // 4, 0)
+    fields += inside + bytes(head - 40 - len(inside))
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + fields + behind + palette + data
+
+
 def small_differences():
     """Kinds in which decoders differ by a little, in silence."""
     base = picture(23, 17)
@@ -517,6 +538,66 @@ def small_differences():
         "pbm": b"P1\n4 1\n1 0 # one\n1 0\n",
     }.items():
         files[f"exact_remark.{name}"] = text
+    colours, others = bytes(range(10, 130, 10)), bytes(range(11, 131, 10))
+    inner, two = ((5, 4), (1, 1, 2, 2), [1, 2, 3, 1]), ((4, 3), (1, 1, 2, 1), [1, 2])
+    second = b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + bytes([2, 2, 0b01010100, 1]) + b"\0"
+    for name, content in {
+        "inner": gif(*inner, colours),
+        "background": gif(*inner, colours, background=2),
+        "key": gif(*inner, colours, key=3),
+        "key_beyond": gif(*inner, colours, key=200),
+        "own_colours": gif(*inner, colours, others),
+        "own_colours_alone": gif(*inner, b"", others, key=1),
+        "remark": gif(*two, colours, key=2, remark=b"! , and more"),
+        "grey": gif(*two, bytes(i // 3 for i in range(12))),
+        "band": gif((3, 4), (0, 1, 3, 2), [1, 2, 3, 3, 2, 1], colours),
+        "top_left": gif((3, 4), (0, 0, 2, 1), [1, 2], colours),
+        "interlaced": gif((4, 12), (1, 1, 1, 9), [1, 2, 3] * 3, colours, interlaced=True),
+        "larger": gif((2, 1), (1, 1, 2, 1), [1, 2], colours),
+        "larger_one_way": gif((5, 1), (1, 2, 3, 1), [3, 2, 1], colours, key=2),
+        "no_screen": gif((0, 0), (0, 0, 2, 1), [1, 2], colours),
+        "animated": gif(*inner, colours, then=second),
+    }.items():
+        files[f"exact_screen_{name}.gif"] = content
+    palette = bytes(byte for i in range(16) for byte in (10 + i, 40 + 7 * i, 250 - 9 * i, 0))
+    delta = bytes([2, 1, 0, 2, 1, 1, 1, 2, 0, 0, 4, 3, 0, 0, 0, 1])
+    up = bytes([3, 1, 0, 2, 0, 3, 1, 2, 0, 0, 0, 3, 3, 4, 5, 0, 0, 2, 1, 0, 1, 9, 0, 0, 0, 1])
+    lines = bytes([2, 1, 0, 0, 1, 2, 0, 0, 4, 3, 0, 0, 0, 1])
+    for name, content in {
+        "delta": bmp(4, 3, 8, 1, delta, palette),
+        "up": bmp(4, 5, 8, 1, up, palette),
+        "right": bmp(9, 1, 8, 1, bytes([1, 3, 0, 2, 4, 0, 1, 5, 0, 0, 0, 1]), palette),
+        "lines": bmp(4, 3, 8, 1, lines, palette),
+        "none": bmp(4, 1, 8, 1, bytes([4, 2, 0, 0, 0, 1]), palette),
+        "few": bmp(4, 3, 8, 1, delta, palette[:16]),
+        "beyond": bmp(4, 1, 8, 1, bytes([1, 1, 1, 200, 0, 0, 0, 1]), palette[:16]),
+        "all": bmp(4, 3, 8, 1, delta, palette * 16),
+        "grey": bmp(4, 3, 8, 1, delta, bytes(byte for i in range(256) for byte in (i, i, i, 0))),
+        "head_4": bmp(4, 3, 8, 1, delta, palette, head=108),
+        "head_5": bmp(4, 3, 8, 1, lines, palette, head=124),
+    }.items():
+        files[f"exact_jump_8_{name}.bmp"] = content
+    for name, data in {
+        "delta": bytes([3, 0x12, 0, 2, 1, 1, 2, 0x34, 0, 0, 7, 0xAB, 0, 0, 0, 1]),
+        "lines": bytes([3, 0x12, 0, 0, 0, 4, 0x31, 0x23, 0, 0, 2, 0xCD, 0, 0, 0, 1]),
+        "up": bytes([1, 0x50, 0, 2, 1, 2, 5, 0xEF, 0, 0, 0, 1]),
+    }.items():
+        files[f"exact_jump_4_{name}.bmp"] = bmp(7, 3, 4, 2, data, palette)
+    fives, sixes = [0x7C00, 0x3E0, 0x1F], [0xF800, 0x7E0, 0x1F]
+    levels = [i << by for by in (0, 5, 6, 10, 11) for i in range(64)] + [i * 0x821 for i in range(32)] + [i * 0x2D35 for i in range(33)]
+    levels = np.array(levels, np.uint32).astype(np.uint16).reshape(7, 55)
+    rows = np.pad(levels, [(0, 0), (0, 1)]).astype("<u2").tobytes()
+    for name, content in {
+        "555": bmp(55, 7, 16, 0, rows),
+        "555_down": bmp(55, -7, 16, 0, rows),
+        "555_masks": bmp(55, 7, 16, 3, rows, masks=struct.pack("<3I", *fives)),
+        "555_head_4": bmp(55, 7, 16, 3, rows, head=108, masks=struct.pack("<4I", *fives, 0)),
+        "1555_head_4": bmp(55, 7, 16, 3, rows, head=108, masks=struct.pack("<4I", *fives, 0x8000)),
+        "565": bmp(55, 7, 16, 3, rows, masks=struct.pack("<3I", *sixes)),
+        "565_down": bmp(55, -7, 16, 3, rows, masks=struct.pack("<3I", *sixes)),
+        "565_head_5": bmp(55, 7, 16, 3, rows, head=124, masks=struct.pack("<4I", *sixes, 0)),
+    }.items():
+        files[f"exact_bits_{name}.bmp"] = content
     return files
 
 

@@ -9,18 +9,15 @@ mod food;
 mod scene;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use rand::RngExt;
 
+use super::parallel::on_all_cores;
 use super::rng::generator;
-use crate::display::{Progress, say};
+use crate::display::say;
 use crate::hub::WorkFolder;
-use crate::interrupt::check_interrupt;
 use crate::{Error, Result};
 
 /// The folders' names; their numbers grow when the drawings change.
@@ -113,38 +110,7 @@ fn draw<T: Send>(
     each: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     say(format_args!("Drawing {count} pictures into {} ...", target.display()));
-    let next = AtomicUsize::new(0);
-    let progress = Mutex::new(Progress::new("drawing", count as u64));
-    let work = || -> Result<Vec<(usize, T)>> {
-        let mut done = vec![];
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            if i >= count {
-                return Ok(done);
-            }
-            // An error of one thread is the end for all.
-            let drawn = check_interrupt().and_then(|()| each(i));
-            done.push((i, drawn.inspect_err(|_| next.store(count, Ordering::Relaxed))?));
-            progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
-        }
-    };
-    let mut all = thread::scope(|scope| -> Result<Vec<(usize, T)>> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work);
-        // This thread is one of them, should the system start no other.
-        let threads: Vec<_> = (1..cores).map_while(|i| spawn(i).ok()).collect();
-        let mut all = work()?;
-        for thread in threads {
-            let failed = |_| {
-                let todo = "look for a panic in the output above, and report it";
-                Err(Error::invalid("drawing", "a thread panicked", "drawings", todo))
-            };
-            all.extend(thread.join().unwrap_or_else(failed)?);
-        }
-        Ok(all)
-    })?;
-    all.sort_by_key(|(i, _)| *i);
-    Ok(all.into_iter().map(|(_, drawn)| drawn).collect())
+    on_all_cores("drawing", count, each)
 }
 
 /// One picture as a JPEG file's content.
