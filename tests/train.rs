@@ -54,7 +54,8 @@ fn three_steps_agree_with_the_books_function() {
         assert_eq!(right, reference["right"].int64_value(&[step]) as f64, "step {step}");
     }
     let what = "three steps of `train_batch_ch13`: every parameter afterwards, at up to 64 places, and its norm";
-    let mut off = Comparison::new(what, "of the largest", 1e-4);
+    // On processors with AVX-512 it was 9e-5; on the one that made the reference it is 0.
+    let mut off = Comparison::new(what, "of the largest", 5e-4);
     let mut place = 0;
     for (i, (name, p)) in net.named_parameters().iter().enumerate() {
         let count = p.numel() as i64;
