@@ -394,6 +394,8 @@ fn of_two_state_dicts_that_fit_one_is_chosen() {
         (weights("timm.pth"), "state_dict", "state_dict_ema"),
         (weights("student_teacher.pth"), "teacher", "student"),
         (weights("student_teacher.safetensors"), "model", "ema"),
+        // The average has a count of steps beside it, as torch's own has.
+        (weights("model_and_average.pth"), "model", "model_ema.module"),
         (ot, "model", "average"),
     ];
     for (path, first, second) in cases {
@@ -577,6 +579,17 @@ fn tensors_of_other_kinds_are_refused_by_name() {
     }
 }
 
+/// A file of torch's whose list says of each entry that it is compressed in another way.
+fn compressed_by(method: u8) -> Vec<u8> {
+    let mut content = fs::read(weights("plain.pth")).unwrap();
+    for (mark, place) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let heads: Vec<_> =
+            (0..content.len()).filter(|&i| content[i..].starts_with(mark)).collect();
+        heads.into_iter().for_each(|head| content[head + place] = method);
+    }
+    content
+}
+
 /// F15: a file of another kind is told from a damaged one.
 #[test]
 fn files_of_other_kinds_are_named() {
@@ -628,6 +641,9 @@ fn files_of_other_kinds_are_named() {
         ("net.pth.tar", tar, "tar", "unpack"),
         ("packed.zip", top_level(&inner), "net.pth is in it", "unpack"),
         ("two.zip", stored("net", &two, 1), "net, net/other", "unpack"),
+        ("deflate64.pth", compressed_by(9), "a zip of a kind", "unpack"),
+        ("bzip2.pth", compressed_by(12), "a zip of a kind", "unpack"),
+        ("zstd.pth", compressed_by(93), "a zip of a kind", "unpack"),
         (
             "forest.pkl",
             b"\x80\x04\x95\0\0\0\0\0\0\0\0.".to_vec(),

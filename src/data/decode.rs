@@ -67,7 +67,10 @@ pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
         return Err(unsupported(path, what, todo));
     }
     let mut content = plain_text(content);
-    let Ok(format) = image::guess_format(&content) else {
+    // The library reads a BigTIFF, but does not know one by its start.
+    let is_big_tiff = content.starts_with(b"II+\0") || content.starts_with(b"MM\0+");
+    let guessed = image::guess_format(&content).ok();
+    let Some(format) = guessed.or(is_big_tiff.then_some(ImageFormat::Tiff)) else {
         return Err(Error::file(path, "this file is no picture", KINDS, ANOTHER));
     };
     let picture = if format == ImageFormat::Jpeg {

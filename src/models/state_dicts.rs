@@ -153,13 +153,13 @@ impl Choice<'_> {
         let matches: Vec<Match> =
             self.dictionaries.iter().flat_map(|dictionary| self.matches(dictionary)).collect();
         let whole = |match_: &&Match| match_.whole;
-        // Parts of a dictionary only where no dictionary fits: what else is in it may matter.
+        // Part of a dictionary is never taken by itself, as what else is in it may matter; beside one
+        // that fits it is another choice: an averaged model has a counter beside it.
         let mut fits: Vec<&Match> =
             matches.iter().filter(whole).filter(|found| found.others == 0).collect();
         let is_part = fits.is_empty();
-        if is_part {
-            fits = matches.iter().filter(whole).filter(|found| !found.prefix.is_empty()).collect();
-        }
+        let is_part_of_other = |found: &&Match| found.others > 0 && !found.prefix.is_empty();
+        fits.extend(matches.iter().filter(whole).filter(is_part_of_other));
         if fits.iter().any(|found| found.unreadable.is_none()) {
             fits.retain(|found| found.unreadable.is_none());
         }

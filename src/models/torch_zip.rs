@@ -1,13 +1,14 @@
 //! The zip that `torch.save` (since version 1.6), TorchScript and tch's `VarStore::save` write: a
 //! pickle, and one entry for the numbers of each storage.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, Read};
 
 use tch::Tensor;
-use zip::ZipArchive;
 use zip::read::{ArchiveOffset, Config, ZipFile, ZipReadOptions};
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::numbers::read_numbers;
 use super::other_kinds::{Fault, other_zip};
@@ -96,7 +97,12 @@ impl TorchZip {
         let missing = || Fault::damaged(format!("{name} is not in it"));
         let place = self.archive.index_for_name(&path).ok_or_else(missing)?;
         // torch.serialization.set_crc32_options(False) leaves the checksums out.
-        let has_checksum = self.archive.by_index(place).map_err(fault)?.crc32() != 0;
+        let head = self.archive.by_index_raw(place).map_err(fault)?;
+        let (has_checksum, method) = (head.crc32() != 0, head.compression());
+        drop(head);
+        if !matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated) {
+            return Err(other_method(method));
+        }
         let options = ZipReadOptions::new().ignore_crc32(!has_checksum);
         let entry = self.archive.by_index_with_options(place, options).map_err(fault)?;
         // A small zip may hold a large entry, or one entry many times.
@@ -122,10 +128,15 @@ fn fault(error: ZipError) -> Fault {
     match error {
         ZipError::UnsupportedArchive(_)
         | ZipError::CompressionMethodNotSupported(_)
-        | ZipError::InvalidPassword => Fault::unsupported(
-            format!("a zip of a kind that is not read here: torch.save did not write it ({error})"),
-            "unpack it, and save the weights anew with torch.save",
-        ),
+        | ZipError::InvalidPassword => other_method(error),
         error => Fault::damaged(error),
     }
+}
+
+/// A zip that is whole, and no program of torch's has written.
+fn other_method(what: impl Display) -> Fault {
+    Fault::unsupported(
+        format!("a zip of a kind that is not read here: torch.save did not write it ({what})"),
+        "unpack it, and save the weights anew with torch.save",
+    )
 }

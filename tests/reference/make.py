@@ -421,6 +421,10 @@ def turned_files(smooth):
         content = io.BytesIO()
         smooth.save(content, "TIFF", compression=compression, tiffinfo={274: 6})
         files[f"turned_{compression}.tif"] = content.getvalue()
+    for orientation in (1, 6):
+        content = io.BytesIO()
+        smooth.save(content, "TIFF", big_tiff=True, tiffinfo={274: orientation})
+        files[f"turned_big_{orientation}.tif"] = content.getvalue()
     return files
 
 
@@ -714,6 +718,8 @@ def several_dictionaries(folder, net, state):
     larger = {"weight": torch.from_numpy(noise(12, 2)).reshape(4, 3), "bias": torch.ones(4)}
     averaged = torch.optim.swa_utils.AveragedModel(net)
     averaged.module.load_state_dict(state)
+    average = torch.optim.swa_utils.AveragedModel(net)
+    average.module.load_state_dict(other)
     files = {
         # One fits
         "adam_first": {"optimizer": adam, "model": state, "epoch": 3},
@@ -728,6 +734,7 @@ def several_dictionaries(folder, net, state):
         # Two fit, or none
         "model_then_ema": {"model": state, "ema": other},
         "timm": {"state_dict": state, "state_dict_ema": other, "optimizer": adam},
+        "model_and_average": {"model": state, "model_ema": average.state_dict(), "epoch": 3},
         "student_teacher": {**under("student", other), **under("teacher", state)},
         "teacher_with_head": {"teacher": {**under("backbone", state), "head.weight": torch.ones(1)}},
         "averaged": averaged.state_dict(),
