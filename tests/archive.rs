@@ -411,6 +411,23 @@ fn only_what_was_fetched_is_to_be_removed() {
     common::run_with_data(NAME, "1", folder.path(), folder.path());
 }
 
+/// As by GNU tar and Python: programs that write whole blocks leave zeros.
+#[test]
+fn zeros_behind_what_gzip_has_compressed_are_passed_over() {
+    let tar = tar(&[("set/a.txt", EntryType::Regular)]);
+    let (first, second) = tar.split_at(700);
+    let whole = gzip(&tar);
+    let good = [1, 511, 1000, 100_000].map(|count| [&whole[..], &vec![0; count]].concat());
+    let members = [&gzip(first)[..], &gzip(second)].concat();
+    let apart = [&gzip(first)[..], &[0; 40], &gzip(second), &[0; 3]].concat();
+    for (i, content) in good.into_iter().chain([members, apart]).enumerate() {
+        let (_around, result) = unpack("set.tar.gz", &content);
+        assert_eq!(fs::read(result.unwrap().join("a.txt")).unwrap(), b"data", "{i}");
+    }
+    let rubbish = [&whole[..], &[0; 40], b"rubbish"].concat();
+    is_refused("a tar.gz with rubbish behind it", "l.tar.gz", &rubbish, "what to do");
+}
+
 #[test]
 fn what_is_there_is_kept() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use zip::read::{ArchiveOffset, Config};
 use zip::result::ZipError;
 
 use super::content::Content;
+use super::gzip::Gzip;
 use super::{WorkFolder, archive_stem, cache_dir, sync_folder};
 use crate::display::Progress;
 use crate::interrupt::check_interrupt;
@@ -51,7 +51,7 @@ pub fn extract(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
         Kind::Tar => unpacker.untar(BufReader::new(whole_tar(file, archive)?))?,
         Kind::TarGz => {
             unpacker.check_gzip(&file)?;
-            unpacker.untar(MultiGzDecoder::new(file))?;
+            unpacker.untar(Gzip::new(file))?;
         }
     }
     work.sync()?;
@@ -180,7 +180,7 @@ impl Unpacker<'_> {
     /// A `.tar.gz` has a tar in it; what else it may be is told from a damaged one by its checksum.
     fn check_gzip(&self, mut file: &File) -> Result<()> {
         let mut inside = vec![];
-        let mut gzip = MultiGzDecoder::new(file);
+        let mut gzip = Gzip::new(file);
         let read = gzip.by_ref().take(Content::HEAD).read_to_end(&mut inside);
         read.map_err(|error| self.damaged(&error))?;
         let is_empty = inside.iter().all(|byte| *byte == 0);

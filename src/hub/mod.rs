@@ -11,6 +11,7 @@ pub(crate) mod digest;
 mod download;
 mod drawings;
 mod extract;
+mod gzip;
 mod lock;
 pub(crate) mod pretrained;
 mod request;
