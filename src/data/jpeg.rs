@@ -278,7 +278,7 @@ impl Outline {
                 }
                 marker if FRAMES.contains(&marker) => {
                     let parts = data.get_mut(6..).unwrap_or_default();
-                    for (parts, name) in parts.as_chunks_mut::<3>().0.iter_mut().zip(1..) {
+                    for (parts, name) in parts.as_chunks_mut::<3>().0.iter_mut().zip(1..=u8::MAX) {
                         parts[0] = name;
                         if ids.len() == 1 {
                             parts[1] = 0x11;
