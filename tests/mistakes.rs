@@ -34,16 +34,26 @@ fn images(count: i64) -> Tensor {
 }
 
 /// What a step with these images and labels is refused with; the model is as it was afterwards.
-fn step_error(x: &Tensor, y: &Tensor) -> Error {
-    let net = two_classes();
+fn step_error_of(net: &Classifier, trainer: &mut SGD, x: &Tensor, y: &Tensor) -> Error {
     let before: Vec<Tensor> = net.state_dict().iter().map(|(_, tensor)| tensor.copy()).collect();
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let error = train_batch_ch13(&net, x, y, &loss, &mut trainer, &CPU).unwrap_err();
+    let error = train_batch_ch13(net, x, y, &loss, trainer, &CPU).unwrap_err();
     for ((name, now), before) in net.state_dict().iter().zip(&before) {
         assert_eq!(now, before, "{name} has changed");
     }
     error
+}
+
+/// The same of a model and a trainer that are as they should be.
+fn step_error(x: &Tensor, y: &Tensor) -> Error {
+    let net = two_classes();
+    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    step_error_of(&net, &mut trainer, x, y)
+}
+
+/// The same of two good images.
+fn good_step_error(net: &Classifier, trainer: &mut SGD) -> Error {
+    step_error_of(net, trainer, &images(2), &Tensor::from_slice(&[0i64, 1]))
 }
 
 #[test]
@@ -151,9 +161,7 @@ fn an_output_layer_that_does_not_fit() {
     let mut net = two_classes();
     net.fc = linear(1000, 2).unwrap();
     let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
-    let loss = CrossEntropyLoss::new(Reduction::None);
-    let y = Tensor::from_slice(&[0i64, 1]);
-    let error = train_batch_ch13(&net, &images(2), &y, &loss, &mut trainer, &CPU).unwrap_err();
+    let error = good_step_error(&net, &mut trainer);
     mistake("`net.fc = linear(1000, 2)?` where the features are 512", "1000", &error);
 }
 
@@ -170,9 +178,7 @@ fn a_learning_rate_that_is_too_large() {
 fn the_trainer_of_another_network() {
     let (old, net) = (two_classes(), two_classes());
     let mut trainer = SGD::new(old.parameters(), 1e-3, 0.).unwrap();
-    let loss = CrossEntropyLoss::new(Reduction::None);
-    let y = Tensor::from_slice(&[0i64, 1]);
-    let error = train_batch_ch13(&net, &images(2), &y, &loss, &mut trainer, &CPU).unwrap_err();
+    let error = good_step_error(&net, &mut trainer);
     mistake("a trainer that was made for another network", "parameters()", &error);
 }
 
@@ -190,9 +196,7 @@ fn all_layers_frozen() {
     let net = two_classes();
     net.requires_grad_(false);
     let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
-    let loss = CrossEntropyLoss::new(Reduction::None);
-    let y = Tensor::from_slice(&[0i64, 1]);
-    let error = train_batch_ch13(&net, &images(2), &y, &loss, &mut trainer, &CPU).unwrap_err();
+    let error = good_step_error(&net, &mut trainer);
     mistake("all layers frozen: `net.requires_grad_(false)`", "requires_grad_", &error);
 }
 

@@ -91,6 +91,7 @@ impl BatchNorm2d {
         let found = format!("an input of shape {size:?}");
         Err(Error::invalid("BatchNorm2d", found, format!("[N, {channels}, H, W]"), todo))
     }
+
     /// One value has no variance; PyTorch refuses it, too.
     fn check_spread(&self, x: &Tensor) -> Result<()> {
         let size = x.size();
