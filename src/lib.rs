@@ -20,11 +20,14 @@ pub mod device;
 pub mod display;
 mod error;
 pub mod hub;
-pub mod interrupt;
+mod images;
+pub mod jupyter;
 pub mod models;
 pub mod nn;
+pub mod optim;
 pub mod prelude;
-pub mod quick;
+mod random;
+pub mod settings;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -441,7 +441,7 @@ fn the_limit_keeps_all_classes() {
         }
         return;
     }
-    let limit = d2l::quick::dataset_limit().unwrap();
+    let limit = d2l::settings::dataset_limit().unwrap();
     // The label of an image, by its place: in turn, by threes, by eights, and class by class.
     type Label = fn(usize) -> i64;
     let sets: [(&str, usize, i64, Label); 6] = [

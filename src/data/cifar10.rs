@@ -8,9 +8,8 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::dataset::check_index;
-use super::transforms::Compose;
-use super::{DataLoader, Dataset, Image};
-use crate::hub::download_extract;
+use super::{DataLoader, Dataset, Image, download_extract};
+use crate::images::transforms::Compose;
 use crate::{Error, Result};
 
 /// Height and width of a picture.

@@ -2,9 +2,9 @@
 
 use std::fmt::{Debug, Display};
 
-use super::rng::next_generator;
-use super::transforms::{Compose, Transform};
 use super::{Image, Rng};
+use crate::images::transforms::{Compose, Transform};
+use crate::random::next_generator;
 use crate::{Error, Result};
 
 /// Pictures with labels (PyTorch: `Dataset`).

@@ -1,24 +1,43 @@
-//! Drawings in the place of photographs, where those cannot be had.
+//! Data sets by name (d2l: section 5.7.1), and drawings in the place of photographs, where those cannot
+//! be had.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::{folders, usable_cache_dir};
-use crate::data::builtin;
-use crate::display::say;
+use super::drawings;
+use crate::hub::{fetch_and_extract, folders, usable_cache_dir};
+use crate::jupyter::say;
 use crate::{Error, Result};
 
+/// Brings a data set here and returns its folder (d2l: `download_extract`).
+///
+/// An unpacked folder is taken as it is, then a zip from an earlier download, then the network.
+/// Where none can be had, `hotdog` and `cifar10` are replaced by drawings, and a line says so.
+///
+/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
+///
+/// # Errors
+/// The name is unknown, the file cannot be fetched, its checksum is wrong, or the disk is full. A
+/// file that is there in part is never taken for a whole one.
+pub fn download_extract(name: &str) -> Result<PathBuf> {
+    match fetch_and_extract(name) {
+        Err(error @ Error::Download { .. }) if name == "hotdog" => hotdog(&error),
+        Err(error @ Error::Download { .. }) if name == "cifar10" => cifar10(&error),
+        other => other,
+    }
+}
+
 /// Draws hot dogs and other things, if that has not been done, and says why.
-pub(super) fn hotdog(error: &Error) -> Result<PathBuf> {
+fn hotdog(error: &Error) -> Result<PathBuf> {
     tell("photographs of hot dogs", "hotdog", "hotdog.zip", "the book's photographs", error);
-    builtin::hotdog_drawings(&usable_cache_dir()?)
+    drawings::hotdog_drawings(&usable_cache_dir()?)
 }
 
 /// Draws ten kinds of things, if that has not been done, and says why.
-pub(super) fn cifar10(error: &Error) -> Result<PathBuf> {
+fn cifar10(error: &Error) -> Result<PathBuf> {
     let archive = "cifar-10-binary.tar.gz";
     tell("CIFAR-10", "cifar-10-batches-bin", archive, "the photographs", error);
-    builtin::cifar10_drawings(&usable_cache_dir()?)
+    drawings::cifar10_drawings(&usable_cache_dir()?)
 }
 
 /// Says what is missing, once for each set.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::dataset::check_index;
-use super::decode::decode;
-use super::kept::Kept;
-use super::transforms::Compose;
+use super::image_cache::Kept;
 use super::{Dataset, Image};
+use crate::images::decode;
+use crate::images::transforms::Compose;
 use crate::{Error, Result};
 
 /// torchvision's.

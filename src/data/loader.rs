@@ -12,11 +12,11 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
-use super::rng::{generator, global_seed};
-use super::{Dataset, FloatImage, Image, memory};
+use super::{Dataset, FloatImage, Image, batch_memory};
 use crate::device::num_gpus;
-use crate::interrupt::check_interrupt;
-use crate::quick;
+use crate::jupyter::check_interrupt;
+use crate::random::{generator, global_seed};
+use crate::settings;
 use crate::{Error, Result};
 
 /// Makes batches of a data set (PyTorch: `DataLoader`); the last one may be smaller.
@@ -90,7 +90,7 @@ impl DataLoader {
 
     /// The number of pictures in an epoch: all, unless `D2L_DATASET_LIMIT` bounds them.
     pub fn num_examples(&self) -> usize {
-        quick::dataset_limit().map_or(self.dataset.len(), |limit| limit.min(self.dataset.len()))
+        settings::dataset_limit().map_or(self.dataset.len(), |limit| limit.min(self.dataset.len()))
     }
 
     /// The number of batches in an epoch.
@@ -127,7 +127,7 @@ impl DataLoader {
     /// lie at even steps has its share on average.
     pub fn indices(&self) -> Vec<usize> {
         let all = self.dataset.len();
-        let count = quick::dataset_limit().map_or(all, |limit| limit.min(all));
+        let count = settings::dataset_limit().map_or(all, |limit| limit.min(all));
         let mut rng = generator(0, 0, all as u64);
         // In 128 bits, where the product has room.
         let start = |part: usize| (part as u128 * all as u128 / count as u128) as usize;
@@ -252,7 +252,7 @@ impl Shared {
         }
         let (height, width) =
             pictures.first().map_or((0, 0), |first| (first.height(), first.width()));
-        let x = memory::pixels([pictures.len(), height, width], |places| {
+        let x = batch_memory::pixels([pictures.len(), height, width], |places| {
             let mut places = places.iter_mut();
             for picture in &pictures {
                 picture.each(|pixel| {

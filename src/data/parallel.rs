@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::display::Progress;
-use crate::interrupt::check_interrupt;
+use crate::jupyter::Progress;
+use crate::jupyter::check_interrupt;
 use crate::{Error, Result};
 
 /// What `each` returns for the numbers below `count`, in order; `what` names the work for the reader.

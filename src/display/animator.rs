@@ -8,8 +8,8 @@ use plotters::prelude::*;
 
 use super::axis::Axis;
 use super::clip::{contains, visible};
-use super::figure::{FONTS, Figure, escape, plain};
-use super::jupyter::{self, INTERVAL, Place};
+use super::figure::{FONTS, Figure};
+use crate::jupyter::{self, INTERVAL, Place, escape, plain};
 use crate::{Error, Result};
 
 /// Colours that a colour-blind reader can tell apart (Okabe and Ito); dashes tell them apart too.
@@ -155,7 +155,7 @@ impl Animator {
             Some((_, curve)) => curve,
             None => {
                 let names = self.legend.join(", ");
-                super::complain(format_args!("no curve is named {name:?}; there are: {names}"));
+                jupyter::complain(format_args!("no curve is named {name:?}; there are: {names}"));
                 &[]
             }
         }
@@ -265,7 +265,7 @@ impl Animator {
         }
         match self.figure() {
             Ok(figure) => figure.evcxr_display(),
-            Err(error) => super::complain(error),
+            Err(error) => jupyter::complain(error),
         }
     }
 }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::jupyter;
-use crate::{Error, Result};
+use crate::{Error, Result, jupyter, settings};
 
 /// A finished figure, as SVG.
 #[derive(Clone)]
@@ -43,7 +42,7 @@ impl Figure {
         }
         let path = next_path()?;
         self.save(&path)?;
-        super::say(format_args!("figure: {}", path.display()));
+        jupyter::say(format_args!("figure: {}", path.display()));
         Ok(())
     }
 
@@ -66,27 +65,12 @@ impl fmt::Debug for Figure {
 /// `D2L_FIGURE_DIR`, else a folder of this process among the temporary files.
 fn next_path() -> Result<PathBuf> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let folder = match std::env::var_os("D2L_FIGURE_DIR").filter(|value| !value.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
+    let folder = match settings::figure_dir() {
+        Some(folder) => folder,
         None => std::env::temp_dir().join(format!("d2l-figures-{}", std::process::id())),
     };
     std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
     Ok(folder.join(format!("figure-{}.svg", COUNT.fetch_add(1, Ordering::Relaxed) + 1)))
-}
-
-/// Text for an SVG's content or attribute.
-pub(super) fn escape(text: &str) -> String {
-    plain(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-/// Text on one line, of characters that XML can hold.
-pub(super) fn plain(text: &str) -> String {
-    let is_plain = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
-    text.chars().map(|c| if is_plain(c) { c } else { ' ' }).collect()
 }
 
 /// Fonts that have Latin letters and kana and kanji, on whatever system shows the figure.

@@ -5,10 +5,11 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::replace;
 use image::{Rgb, RgbImage};
 
-use super::figure::{Figure, escape};
-use crate::data::Image;
-use crate::data::transforms::{Transform, fit};
-use crate::data::{generator, global_seed};
+use super::figure::{FONTS, Figure};
+use crate::images::Image;
+use crate::images::transforms::{IMAGENET_MEAN, IMAGENET_STD, Transform, fit};
+use crate::jupyter::{complain, escape};
+use crate::random::{generator, global_seed};
 use crate::{Error, Result};
 
 /// Screen pixels for one unit of the book's scale, as many as an inch has in matplotlib's SVG, so
@@ -137,7 +138,7 @@ fn grid(
     let mut canvas = RgbImage::from_pixel(width, height, Rgb([255; 3]));
     let mut labels = String::new();
     for (i, image) in (0u64..).zip(images) {
-        let picture = fit(&image.borrow().to_pixels(), cell)?;
+        let picture = fit(&to_show(image.borrow()), cell)?;
         let x = (i % columns) as u32 * (cell + GAP);
         let y = (i / columns) as u32 * (cell + GAP + title);
         let left = x + (cell - picture.width()) / 2;
@@ -168,6 +169,34 @@ fn grid(
     let (width, height) = (f64::from(width) / DENSITY, f64::from(height) / DENSITY);
     Ok(Figure::new(format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" font-family="{fonts}" font-size="12"><title>{description}</title><rect width="100%" height="100%" fill="white"/><image width="{width}" height="{height}" href="data:image/jpeg;base64,{data}"/>{labels}</svg>"#,
-        fonts = super::figure::FONTS,
+        fonts = FONTS,
     )))
+}
+
+/// The image to show: numbers are taken to be normalised as ImageNet's are.
+fn to_show(image: &Image) -> RgbImage {
+    let numbers = match image {
+        Image::Pixels(picture) => return picture.clone(),
+        Image::Float(numbers) => numbers,
+    };
+    let (data, width) = (numbers.data(), numbers.width());
+    let normalised = data.iter().flatten().any(|x| !(0. ..=1.).contains(x));
+    RgbImage::from_fn(width as u32, numbers.height() as u32, |x, y| {
+        let pixel = data[y as usize * width + x as usize];
+        Rgb(std::array::from_fn(|c| {
+            let value = pixel[c];
+            let value = if normalised { value * IMAGENET_STD[c] + IMAGENET_MEAN[c] } else { value };
+            (value * 255.).round() as u8
+        }))
+    })
+}
+
+impl Image {
+    /// Shows the image as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        // A cell's last expression has nobody to return an error to.
+        if let Err(error) = show_images(&[self], 1, 1, 2.5) {
+            complain(error);
+        }
+    }
 }

@@ -5,14 +5,13 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::checksum::Checksum;
 use super::content::Content;
-use super::digest::Checksum;
-use super::lock::{lock, no_follow};
+use super::file_lock::{lock, no_follow};
 use super::request::{Head, News, Problem, Request};
 use super::{DATA_HUB, cache_dir, folders, sync_folder, usable_cache_dir, writable_folder};
-use crate::display::{Progress, say};
-use crate::interrupt::check_interrupt;
-use crate::{Error, Result};
+use crate::jupyter::{Progress, check_interrupt, say};
+use crate::{Error, Result, settings};
 
 /// Fetches a data set's file, unless it is here already, and answers its path (d2l: `download`).
 ///
@@ -83,7 +82,7 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
     if is_here()? {
         return Ok(target);
     }
-    if std::env::var_os("D2L_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0") {
+    if settings::is_offline() {
         return Err(Error::Download {
             url: url.to_string(),
             reason: "not asked for, as D2L_OFFLINE is set".into(),
@@ -125,9 +124,7 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
 /// Where to ask: the mirrors, then the address itself. Without a checksum the address comes first:
 /// what has the same name on a mirror may be another file.
 fn addresses(url: &str, name: &str, checksum: Checksum) -> Vec<String> {
-    let mirrors = std::env::var("D2L_MIRROR").unwrap_or_default();
-    let mirrors = mirrors.split([',', ' ']).filter(|mirror| !mirror.is_empty());
-    let mirrors = mirrors.map(|mirror| format!("{}/{name}", mirror.trim_end_matches('/')));
+    let mirrors = settings::mirrors().into_iter().map(|mirror| format!("{mirror}/{name}"));
     let (mirrors, address) = (mirrors.collect(), vec![url.to_string()]);
     if checksum.is_known() { [mirrors, address].concat() } else { [address, mirrors].concat() }
 }

@@ -11,8 +11,8 @@ use zip::result::ZipError;
 use super::content::Content;
 use super::gzip::Gzip;
 use super::{WorkFolder, archive_stem, cache_dir, sync_folder};
-use crate::display::Progress;
-use crate::interrupt::check_interrupt;
+use crate::jupyter::Progress;
+use crate::jupyter::check_interrupt;
 use crate::{Error, Result};
 
 /// Unpacks a `.zip`, `.tar`, `.tar.gz` or `.tgz` beside itself or into `folder`, and answers the

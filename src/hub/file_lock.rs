@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::display::say;
-use crate::interrupt::check_interrupt;
+use crate::jupyter::check_interrupt;
+use crate::jupyter::say;
 use crate::{Error, Result};
 
 /// Opens `path` with `open`, and locks it until the answer is dropped; the system unlocks it when a

@@ -6,14 +6,13 @@
 //! of the network.
 
 mod certificates;
+pub(crate) mod checksum;
 mod content;
-pub(crate) mod digest;
 mod download;
-mod drawings;
 mod extract;
+mod file_lock;
 mod gzip;
-mod lock;
-pub(crate) mod pretrained;
+pub(crate) mod published;
 mod request;
 mod work_folder;
 
@@ -21,11 +20,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use download::fetch;
 pub use download::{download, download_url};
 pub use extract::extract;
 pub(crate) use work_folder::WorkFolder;
 
-use crate::{Error, Result};
+use crate::{Error, Result, settings};
 
 /// Where the book keeps its data sets (d2l: `DATA_URL`, there with `http:`, which many proxies refuse).
 ///
@@ -90,17 +90,9 @@ impl DataHub {
     }
 }
 
-/// Brings a data set here and answers its folder (d2l: `download_extract`).
-///
-/// An unpacked folder is taken as it is, then a zip from an earlier download, then the network.
-/// Where none can be had, `hotdog` and `cifar10` are replaced by drawings, and a line says so.
-///
-/// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
-///
-/// # Errors
-/// The name is unknown, the file cannot be fetched, its checksum is wrong, or the disk is full. A
-/// file that is there in part is never taken for a whole one.
-pub fn download_extract(name: &str) -> Result<PathBuf> {
+/// The folder of a data set: as it was unpacked before, from an archive of an earlier download, or from
+/// the network.
+pub(crate) fn fetch_and_extract(name: &str) -> Result<PathBuf> {
     let (url, _) = DATA_HUB.get(name)?;
     let stem = archive_stem(&url);
     for folder in folders() {
@@ -109,11 +101,7 @@ pub fn download_extract(name: &str) -> Result<PathBuf> {
             return Ok(unpacked);
         }
     }
-    match download(name).and_then(|archive| extract(&archive, None)) {
-        Err(error @ Error::Download { .. }) if name == "hotdog" => drawings::hotdog(&error),
-        Err(error @ Error::Download { .. }) if name == "cifar10" => drawings::cifar10(&error),
-        other => other,
-    }
+    download(name).and_then(|archive| extract(&archive, None))
 }
 
 /// The folder in an archive: the file's name without `.zip`, `.tar`, `.tar.gz` or `.tgz`.
@@ -144,7 +132,7 @@ fn temporary_cache_dir() -> PathBuf {
 
 /// The cache folder, if what lies there can only have come from this user: in the folder for
 /// temporary files, anybody may have made it first.
-fn usable_cache_dir() -> Result<PathBuf> {
+pub(crate) fn usable_cache_dir() -> Result<PathBuf> {
     let folder = cache_dir();
     #[cfg(unix)]
     if dirs::cache_dir().is_none() {
@@ -169,20 +157,14 @@ fn usable_cache_dir() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The folder that `D2L_DATA_DIR` names.
-fn data_dir() -> Option<PathBuf> {
-    let named = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty());
-    named.map(PathBuf::from)
-}
-
 /// The folders in which data is looked for, in order.
-fn folders() -> Vec<PathBuf> {
-    data_dir().into_iter().chain(usable_cache_dir().ok()).collect()
+pub(crate) fn folders() -> Vec<PathBuf> {
+    settings::data_dir().into_iter().chain(usable_cache_dir().ok()).collect()
 }
 
 /// The first folder that can be written to, made if need be.
-fn writable_folder() -> Result<PathBuf> {
-    if let Some(folder) = data_dir().filter(|folder| ensure_writable(folder).is_ok()) {
+pub(crate) fn writable_folder() -> Result<PathBuf> {
+    if let Some(folder) = settings::data_dir().filter(|folder| ensure_writable(folder).is_ok()) {
         return Ok(folder);
     }
     let folder = usable_cache_dir()?;

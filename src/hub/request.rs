@@ -9,8 +9,8 @@ use flate2::read::MultiGzDecoder;
 use ureq::http::HeaderMap;
 
 use super::certificates;
-use crate::Result;
-use crate::interrupt::check_interrupt;
+use crate::jupyter::check_interrupt;
+use crate::{Result, settings};
 
 /// What a server has sent.
 pub(super) enum News {
@@ -93,7 +93,7 @@ impl Request {
 
     /// Waits for what comes next.
     pub(super) fn next(&self) -> Result<News> {
-        let (silence, start) = (longest_silence(), Instant::now());
+        let (silence, start) = (settings::longest_silence(), Instant::now());
         loop {
             check_interrupt()?;
             let reason = match self.0.recv_timeout(Duration::from_millis(50)) {
@@ -107,13 +107,6 @@ impl Request {
             return Ok(News::Failed(Problem::lasting(reason)));
         }
     }
-}
-
-/// How long a server may send nothing: `D2L_TIMEOUT` in seconds, else half a minute.
-fn longest_silence() -> Duration {
-    let named = std::env::var("D2L_TIMEOUT").ok().and_then(|value| value.trim().parse().ok());
-    let seconds: f64 = named.filter(|seconds| *seconds > 0.).unwrap_or(30.);
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// What went wrong, without the library's name for the kind of it. Where nobody can be reached, a

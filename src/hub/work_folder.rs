@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::lock::{lock, no_follow};
+use super::file_lock::{lock, no_follow};
 use crate::{Error, Result};
 
 /// An empty folder, locked where that can be, that goes when it is dropped.

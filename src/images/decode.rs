@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
 use super::orientation::orientation;
-use super::unread::unread;
+use super::unsupported::unread;
 use super::{bmp, gif, jpeg};
 use crate::{Error, Result};
 
@@ -47,7 +47,7 @@ pub(super) fn check_pixels(subject: &str, width: u64, height: u64) -> Result<()>
 }
 
 /// Reads a picture; `upright` turns it as the camera notes.
-pub(super) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
+pub(crate) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
     let data = fs::metadata(path).map_err(Error::io("read the picture", path))?;
     // Reading a pipe or a device could take for ever; no picture needs sixteen bytes a pixel.
     let most = MAX_IMAGE_PIXELS.load(Ordering::Relaxed).saturating_mul(16);

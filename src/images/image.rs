@@ -71,7 +71,7 @@ impl FloatImage {
     }
 
     /// Hands out the pixels, row by row.
-    pub(super) fn each(&self, mut take: impl FnMut([f32; 3])) {
+    pub(crate) fn each(&self, mut take: impl FnMut([f32; 3])) {
         match &self.numbers {
             Numbers::Table(picture, table) => {
                 let [red, green, blue] = &**table;
@@ -108,7 +108,7 @@ impl Image {
     /// Like PIL's `convert("RGB")` it always has three channels of 8 bits: grey is spread, transparency
     /// dropped, of 16 bits the higher eight taken; but grey of 16 bits is cut at 255, as there, so
     /// scale such pictures beforehand. The orientation that a camera notes is not applied, as in
-    /// torchvision; see [`ImageFolder::exif_transpose`](super::ImageFolder::exif_transpose).
+    /// torchvision; see [`ImageFolder::exif_transpose`](crate::data::ImageFolder::exif_transpose).
     /// That of a TIFF is applied always, as Pillow does while it loads one.
     ///
     /// # Errors
@@ -138,34 +138,6 @@ impl Image {
         let size = [numbers.height as i64, numbers.width as i64, 3];
         let tensor = Tensor::f_from_slice(numbers.data().as_flattened())?.f_view(size)?;
         Ok(tensor.f_permute([2, 0, 1])?.f_contiguous()?)
-    }
-
-    /// The picture to show: numbers are taken to be normalised as ImageNet's are.
-    pub(crate) fn to_pixels(&self) -> RgbImage {
-        use super::transforms::{IMAGENET_MEAN, IMAGENET_STD};
-        let numbers = match self {
-            Image::Pixels(picture) => return picture.clone(),
-            Image::Float(numbers) => numbers,
-        };
-        let data = numbers.data();
-        let normalised = data.iter().flatten().any(|x| !(0. ..=1.).contains(x));
-        RgbImage::from_fn(numbers.width as u32, numbers.height as u32, |x, y| {
-            let pixel = data[y as usize * numbers.width + x as usize];
-            image::Rgb(std::array::from_fn(|c| {
-                let value = pixel[c];
-                let value =
-                    if normalised { value * IMAGENET_STD[c] + IMAGENET_MEAN[c] } else { value };
-                (value * 255.).round() as u8
-            }))
-        })
-    }
-
-    /// Shows the picture as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        // A cell's last expression has nobody to return an error to.
-        if let Err(error) = crate::display::show_images(&[self], 1, 1, 2.5) {
-            crate::display::complain(error);
-        }
     }
 }
 

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::display::jupyter;
+use super::display_lines::{is_live, send};
 use crate::{Error, Result};
 
 static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    jupyter::is_live().then(|| std::env::var_os("JUPYTER_INTERRUPT_FILE"))?.map(PathBuf::from)
+    is_live().then(|| std::env::var_os("JUPYTER_INTERRUPT_FILE"))?.map(PathBuf::from)
 });
 
 /// For a loop of your own: an error if the stop button was pressed, so that `check_interrupt()?;`
@@ -48,6 +48,6 @@ fn tell_that_we_look() {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if last.is_none_or(|time| time.elapsed() > AGAIN) {
         *last = Some(Instant::now());
-        jupyter::send("listening", &serde_json::json!({}));
+        send("listening", &serde_json::json!({}));
     }
 }

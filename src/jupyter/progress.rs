@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::jupyter::{self, INTERVAL, Place};
-use super::say;
+use super::{INTERVAL, Place, escape, in_notebook, is_live, say};
 
 /// What takes less than this shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -49,9 +48,9 @@ enum Output {
 impl Progress {
     /// Nothing is done yet of `total` parts; 0 if their number is not known.
     pub fn new(label: &str, total: u64) -> Progress {
-        let output = if jupyter::is_live() {
+        let output = if is_live() {
             Output::Page(Place::new())
-        } else if !jupyter::in_notebook() && std::io::stderr().is_terminal() {
+        } else if !in_notebook() && std::io::stderr().is_terminal() {
             Output::Terminal(terminal_bar())
         } else {
             Output::Lines
@@ -106,7 +105,7 @@ impl Progress {
                         self.done.min(total)
                     ),
                 };
-                let html = format!("<div>{bar}{}</div>", super::figure::escape(&text));
+                let html = format!("<div>{bar}{}</div>", escape(&text));
                 place.show(&[("text/html", html), ("text/plain", text)]);
             }
             Output::Terminal(bar) => {

@@ -107,7 +107,7 @@ impl fmt::Display for BookResNet {
     }
 }
 
-crate::display::show_as_text!(BookResNet);
+crate::jupyter::show_as_text!(BookResNet);
 
 /// Two convolutions and a way around them (d2l: section 8.6, `Residual`).
 struct Residual {

@@ -4,11 +4,11 @@ use std::fmt;
 
 use tch::Tensor;
 
+use super::efficientnet_lite;
+use super::pretrained::pretrained_file;
 use super::resnet::{self, Shape};
-use super::{efficientnet_lite, weight_file::load_weights};
 use crate::Result;
-use crate::hub::pretrained;
-use crate::nn::{Linear, Module, Visitor, linear};
+use crate::nn::{Linear, Module, Visitor, linear, load_weights};
 
 /// The architectures that can be built.
 ///
@@ -123,7 +123,7 @@ impl Classifier {
     pub fn new(architecture: Architecture, weights: Weights) -> Result<Classifier> {
         let net = Classifier::build(architecture, weights)?;
         if weights == Weights::ImageNet {
-            load_weights(&net, &pretrained::weight_file(architecture)?)?;
+            load_weights(&net, &pretrained_file(architecture)?)?;
         }
         Ok(net)
     }
@@ -201,4 +201,4 @@ impl dyn Module {
     }
 }
 
-crate::display::show_as_text!(Classifier);
+crate::jupyter::show_as_text!(Classifier);

@@ -5,20 +5,11 @@
 pub(crate) mod book_resnet;
 mod classifier;
 mod efficientnet_lite;
-mod numbers;
-mod other_kinds;
-mod pickle;
-mod pickled;
+mod pretrained;
 mod resnet;
-mod safe_tensors;
-mod source;
-mod state_dicts;
-mod torch_zip;
-pub(crate) mod weight_file;
 
 pub use book_resnet::BookResNet;
 pub use classifier::{
     Architecture, Classifier, Weights, efficientnet_lite0, resnet18, resnet34, resnet50,
 };
-pub use source::pretrained_source_model;
-pub use weight_file::{load_weights, load_weights_from, save_weights};
+pub use pretrained::pretrained_source_model;

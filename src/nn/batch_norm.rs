@@ -153,4 +153,4 @@ impl fmt::Display for BatchNorm2d {
     }
 }
 
-crate::display::show_as_text!(BatchNorm2d);
+crate::jupyter::show_as_text!(BatchNorm2d);

@@ -203,4 +203,4 @@ impl fmt::Display for Conv2d {
     }
 }
 
-crate::display::show_as_text!(Conv2d);
+crate::jupyter::show_as_text!(Conv2d);

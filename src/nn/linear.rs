@@ -133,4 +133,4 @@ impl fmt::Display for Linear {
     }
 }
 
-crate::display::show_as_text!(Linear);
+crate::jupyter::show_as_text!(Linear);

@@ -21,4 +21,5 @@ pub(crate) use loss::{check_labels, label_range};
 pub use module::{Module, Part, Visitor};
 pub(crate) use module::{copy, memory, walk};
 pub use sequential::Sequential;
+pub use state_dict::weight_file::{load_weights, load_weights_from, save_weights};
 pub use tch::Reduction;

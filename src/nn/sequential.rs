@@ -63,4 +63,4 @@ impl fmt::Display for Sequential {
     }
 }
 
-crate::display::show_as_text!(Sequential);
+crate::jupyter::show_as_text!(Sequential);

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::SGD;
-use crate::models::weight_file::{WeightFile, write};
 use crate::nn::Module;
+use crate::nn::state_dict::weight_file::{WeightFile, write};
 use crate::{Error, Result};
 
 /// The note in the file that holds the optimizer's state.
 const NOTE: &str = "sgd";
 
 /// Writes a net and its optimizer into one `.safetensors` file, from which
-/// [`load_checkpoint`] goes on, and [`load_weights`](crate::models::load_weights) reads the net alone.
+/// [`load_checkpoint`] goes on, and [`load_weights`](crate::nn::load_weights) reads the net alone.
 ///
 /// The new file is written beside its place, is on the disk, and then takes its name, so that at every
 /// moment the older one or the new one is there, whole.
@@ -46,7 +46,7 @@ pub fn save_checkpoint(net: &dyn Module, trainer: &SGD, path: impl AsRef<Path>) 
 /// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
 ///
 /// # Errors
-/// As [`load_weights`](crate::models::load_weights), or the file has no optimizer in it, or one with
+/// As [`load_weights`](crate::nn::load_weights), or the file has no optimizer in it, or one with
 /// other groups. Net and optimizer are then unchanged.
 pub fn load_checkpoint(net: &dyn Module, trainer: &mut SGD, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();

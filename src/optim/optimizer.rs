@@ -76,7 +76,7 @@ pub(super) fn check_parameters<'a>(
 
 /// Leaves these parameters without gradients. Only an optimizer of libtorch's can do so: what tch
 /// has makes them zero, and zero is a gradient.
-pub(super) fn forget_gradients(parameters: &[Tensor]) -> Result<()> {
+pub(crate) fn forget_gradients(parameters: &[Tensor]) -> Result<()> {
     let mut optimizer = COptimizer::sgd(0., 0., 0., 0., false)?;
     for parameter in parameters {
         optimizer.add_parameters(parameter, 0)?;

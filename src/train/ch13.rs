@@ -7,14 +7,16 @@ use tch::{Device, Kind, Tensor};
 
 use super::evaluate::{check_device, evaluate};
 use super::gradients::{Replicas, forward_backward, on_device, split_batch};
-use super::memory::out_of_memory;
+use super::out_of_memory::out_of_memory;
 use super::undo::Undo;
-use super::{Accumulator, Optimizer, Timer};
+use super::{Accumulator, Timer};
 use crate::data::DataLoader;
 use crate::device::{self, compute_kind};
-use crate::display::{Animator, Progress, say};
+use crate::display::Animator;
+use crate::jupyter::{Progress, say};
 use crate::nn::{Loss, Module, memory};
-use crate::{Error, Result, quick};
+use crate::optim::Optimizer;
+use crate::{Error, Result, settings};
 
 /// What a training came to.
 ///
@@ -43,7 +45,7 @@ impl fmt::Display for Summary {
     }
 }
 
-crate::display::show_as_text!(Summary);
+crate::jupyter::show_as_text!(Summary);
 
 /// Takes one step on a batch, on one device or several (d2l: `train_batch_ch13`). Answers the sum
 /// of the losses and the number of right answers.
@@ -216,7 +218,7 @@ pub fn train_ch13(
     devices: &[Device],
 ) -> Result<Summary> {
     let device = check_devices(devices)?;
-    let num_epochs = quick::max_epochs().map_or(num_epochs, |most| num_epochs.min(most));
+    let num_epochs = settings::max_epochs().map_or(num_epochs, |most| num_epochs.min(most));
     if num_epochs == 0 || train_iter.is_empty() {
         let found = format!("{num_epochs} epochs of {} batches", train_iter.len());
         let todo = "train for one epoch or more, on one picture or more";
@@ -229,7 +231,7 @@ pub fn train_ch13(
     same_classes(train_iter, test_iter)?;
     check_trainer(net, trainer)?;
     say(format_args!("training on {devices:?}, computing in {}", name_of(compute_kind(device))));
-    quick::notice().into_iter().for_each(say);
+    settings::quick_mode_notice().into_iter().for_each(say);
 
     net.to(device)?;
     let (mut timer, num_batches) = (Timer::new(), train_iter.len());

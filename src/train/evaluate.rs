@@ -2,10 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::memory::out_of_memory;
+use super::out_of_memory::out_of_memory;
 use super::undo::Undo;
 use crate::data::DataLoader;
-use crate::display::Progress;
+use crate::jupyter::Progress;
 use crate::nn::{Module, check_labels, label_range};
 use crate::{Error, Result, device};
 

@@ -7,8 +7,8 @@ use std::thread;
 use tch::{Device, Kind, Tensor};
 
 use super::evaluate::num_correct;
-use super::optimizer::forget_gradients;
 use crate::nn::{Loss, Module, check_labels, label_range};
+use crate::optim::forget_gradients;
 use crate::{Error, Result};
 
 /// A batch where it is needed, and its smallest and largest label, which are looked at before a GPU

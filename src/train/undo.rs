@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use tch::Tensor;
 
-use super::optimizer::forget_gradients;
 use crate::Result;
 use crate::nn::{Module, Part, copy, walk};
+use crate::optim::forget_gradients;
 
 /// What computing with a network changes before its result is known to be good. It is put back when
 /// this is dropped, even by a panic in a layer, unless all went well.

@@ -6,7 +6,7 @@ use image::RgbImage;
 use rand::RngExt;
 
 use super::scene::{Canvas, Colour, Place, Shape, smooth_noise};
-use crate::data::Rng;
+use crate::random::Rng;
 
 const BREAD: Colour = [0.82, 0.60, 0.33];
 const CRUMB: Colour = [0.95, 0.86, 0.66];

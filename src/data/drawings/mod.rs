@@ -15,9 +15,9 @@ use image::codecs::jpeg::JpegEncoder;
 use rand::RngExt;
 
 use super::parallel::on_all_cores;
-use super::rng::generator;
-use crate::display::say;
 use crate::hub::WorkFolder;
+use crate::jupyter::say;
+use crate::random::generator;
 use crate::{Error, Result};
 
 /// The folders' names; their numbers grow when the drawings change.

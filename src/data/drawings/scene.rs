@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use rand::RngExt;
 
-use crate::data::Rng;
+use crate::random::Rng;
 
 /// Red, green and blue from 0 to 1.
 pub(super) type Colour = [f32; 3];

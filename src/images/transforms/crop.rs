@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::resize::resize_box;
 use super::{Image, Rng, Transform, pixels};
-use crate::data::decode::check_pixels;
+use crate::images::decode::check_pixels;
 use crate::{Error, Result};
 
 /// Cuts a random box out and resizes it to a square (torchvision: `RandomResizedCrop`).

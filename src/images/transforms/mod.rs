@@ -16,7 +16,8 @@ pub(crate) use resize::fit;
 pub use resize::{Resize, Size};
 pub use tensor::{Normalize, ToTensor};
 
-use super::{Image, Rng, next_generator};
+use super::Image;
+use crate::random::{Rng, next_generator};
 use crate::{Error, Result};
 
 /// The mean of ImageNet's red, green and blue.

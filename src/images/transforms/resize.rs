@@ -4,7 +4,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::RgbImage;
 
 use super::{Image, Rng, Transform, pixels};
-use crate::data::decode::check_pixels;
+use crate::images::decode::check_pixels;
 use crate::{Error, Result};
 
 /// The size to resize to.

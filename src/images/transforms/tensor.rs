@@ -1,7 +1,7 @@
 //! From pixels to numbers.
 
 use super::{Image, Rng, Transform};
-use crate::data::FloatImage;
+use crate::images::FloatImage;
 use crate::{Error, Result};
 
 /// Turns pixels into numbers from 0 to 1, `f32` (torchvision: `ToTensor`).

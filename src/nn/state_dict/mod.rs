@@ -1,4 +1,13 @@
-//! By what a state dict differs from a model's, and why it may.
+//! By what a state dict differs from a model's, and why it may; and the files that hold one.
+
+mod numbers;
+mod other_kinds;
+mod pickle;
+mod pickled;
+mod safe_tensors;
+mod state_dicts;
+mod torch_zip;
+pub(crate) mod weight_file;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -16,7 +16,7 @@ use super::pickled;
 use super::safe_tensors::Head;
 use super::state_dicts::{Choice, Dictionary, Storage, Uncalled};
 use super::torch_zip::TorchZip;
-use crate::hub::pretrained;
+use crate::hub::published::check_published;
 use crate::nn::Module;
 use crate::{Error, Result};
 
@@ -98,7 +98,7 @@ impl WeightFile {
             let todo = "name the file of weights that is in it";
             return Err(Fault::unsupported("a folder, not a file of weights", todo).at(path));
         }
-        pretrained::check_published(path)?;
+        check_published(path)?;
         WeightFile::of_kind(path, file, about.len(), &start).map_err(|fault| fault.at(path))
     }
 

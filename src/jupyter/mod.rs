@@ -1,0 +1,56 @@
+//! The way to the notebook's page: text, figures while a cell runs, progress, and the stop button.
+//!
+//! No tensors here. In a program the same functions print to the terminal.
+
+mod display_lines;
+mod interrupt;
+mod markup;
+mod progress;
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+pub use display_lines::clear_output;
+pub(crate) use display_lines::{INTERVAL, Place, in_notebook, is_live, show, show_as_result};
+pub use interrupt::check_interrupt;
+pub(crate) use markup::{escape, plain};
+pub use progress::Progress;
+
+/// Prints a line as `println!` does, which panics when nobody reads any more, as in `program | head`.
+/// The work whose progress is told goes on then.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// The same on standard error.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Shows text: what a cell's last expression is worth.
+pub(crate) fn show_text(text: &str) {
+    if in_notebook() {
+        show_as_result(&[("text/plain", text.to_string())]);
+    } else {
+        say(text);
+    }
+}
+
+/// For a type with `Display`: `Debug` that says the same, and `evcxr_display` for a cell's end.
+macro_rules! show_as_text {
+    ($type:ty) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl $type {
+            /// Shows the value as the last expression of a cell.
+            pub fn evcxr_display(&self) {
+                $crate::jupyter::show_text(&self.to_string());
+            }
+        }
+    };
+}
+pub(crate) use show_as_text;

@@ -1,0 +1,121 @@
+//! The rooms of the house: a room uses only those above it in its list.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The crate's rooms in `src`, each a file or a folder, from the ground up.
+const CRATE: [&str; 14] = [
+    "error", "settings", "device", "random", "jupyter", "hub", "images", "nn", "optim", "data",
+    "models", "display", "train", "prelude",
+];
+
+/// What can be named at the crate's root, and the room that it is from.
+const AT_THE_ROOT: [(&str, &str); 3] =
+    [("Error", "error"), ("Result", "error"), ("compose", "images")];
+
+#[test]
+fn arrows_only_go_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = vec![];
+    for path in sources(&root) {
+        let text = fs::read_to_string(&path).unwrap();
+        let Some(room) = room(&root, &path) else { continue };
+        wrong.extend(upward(&room, &text).into_iter().map(|used| {
+            format!("{}: {room} must not use {used}, which lies below it", path.display())
+        }));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_arrow_that_goes_up_is_found() {
+    for (room, text) in [
+        ("hub", "use crate::train::train_ch13;"),
+        ("hub", "use crate::{Error, train::{Timer, train_ch13}};"),
+        ("hub", "fn f() { crate::display::show_images() }"),
+        ("error", "use crate::{\n    jupyter::say,\n};"),
+        ("settings", "use crate::compose;"),
+        ("data", "use super::super::models::resnet18;"),
+    ] {
+        assert_eq!(upward(room, text).len(), 1, "{room}: {text}");
+    }
+    for (room, text) in [
+        ("hub", "/// See [`train_ch13`](crate::train::train_ch13).\nuse crate::Error;"),
+        ("hub", "fn f() {} // crate::train\n#[cfg(test)]\nmod tests { use crate::train::Timer; }"),
+        ("train", "use crate::{Error, Result, hub::{self, download}, jupyter};"),
+        ("images", "macro_rules! compose { () => { $crate::data::transforms::Compose::new() } }"),
+    ] {
+        assert_eq!(upward(room, text), Vec::<String>::new(), "{room}: {text}");
+    }
+}
+
+/// The rooms that a text of `room` uses and must not.
+fn upward(room: &str, text: &str) -> Vec<String> {
+    let rank = |name: &str| CRATE.iter().position(|room| *room == name);
+    let own = rank(room).unwrap_or_else(|| panic!("{room} is in no list of rooms"));
+    let mut used = names_after("crate::", text);
+    used.extend(names_after("super::super::", text));
+    used.retain(|name| {
+        let known = AT_THE_ROOT.iter().find(|(item, _)| item == name).map_or(&**name, |(_, r)| r);
+        rank(known).is_some_and(|rank| rank > own)
+    });
+    used
+}
+
+/// The first names of the paths that start so, of a tree of them too. Comments, unit tests and what a
+/// macro writes into its user's code (`$crate::`) do not count.
+fn names_after(start: &str, text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code: String = code
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default().to_string() + "\n")
+        .collect();
+    let name = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let mut names = vec![];
+    for (before, path) in code.match_indices(start).map(|(i, _)| code.split_at(i + start.len())) {
+        if before.strip_suffix(start).is_some_and(|before| before.ends_with('$')) {
+            continue;
+        }
+        if !path.starts_with('{') {
+            names.push(name(path));
+            continue;
+        }
+        let mut depth = 0;
+        for (i, c) in path.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            if depth == 1 && matches!(c, '{' | ',') {
+                names.push(name(&path[i + 1..]));
+            }
+        }
+    }
+    names
+}
+
+/// The room of a file; `None` for the crate's root.
+fn room(root: &Path, path: &Path) -> Option<String> {
+    let first = path.strip_prefix(root).unwrap().components().next().unwrap();
+    let name = Path::new(first.as_os_str()).file_stem().unwrap().to_str().unwrap();
+    (name != "lib").then(|| name.to_string())
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
