@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
@@ -185,7 +186,7 @@ struct Shared {
     seed: u64,
     epoch: u64,
     pin_memory: bool,
-    jobs: Mutex<mpsc::Receiver<Job>>,
+    jobs: Receiver<Job>,
     /// Nobody waits for the batches any more.
     is_left: AtomicBool,
 }
@@ -193,11 +194,9 @@ struct Shared {
 impl Shared {
     /// What a thread does. It must outlive every panic of the data set: a batch without an end would be
     /// waited for.
-    fn work(&self, results: &mpsc::Sender<(usize, Batch)>) {
+    fn work(&self, results: &Sender<(usize, Batch)>) {
         loop {
-            // The lock is held while waiting: the next idle thread gets the next job.
-            let job = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok((parts, slot)) = job else { return };
+            let Ok((parts, slot)) = self.jobs.recv() else { return };
             if self.is_left.load(Ordering::Relaxed) {
                 return;
             }
@@ -273,12 +272,12 @@ impl Shared {
 /// while a batch is waited for.
 pub struct Batches {
     shared: Arc<Shared>,
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<Sender<Job>>,
     /// What has not been handed out.
     waiting: std::vec::IntoIter<usize>,
     batch_size: usize,
     handed_out: usize,
-    results: mpsc::Receiver<(usize, Batch)>,
+    results: Receiver<(usize, Batch)>,
     /// Batches that came before their turn.
     early: BTreeMap<usize, Batch>,
     next: usize,
@@ -287,14 +286,14 @@ pub struct Batches {
 
 impl Batches {
     fn start(loader: &DataLoader, epoch: u64, order: Vec<usize>, pin_memory: bool) -> Batches {
-        let (job_sender, job_receiver) = mpsc::channel();
-        let (result_sender, results) = mpsc::channel();
+        let (job_sender, job_receiver) = unbounded();
+        let (result_sender, results) = unbounded();
         let shared = Arc::new(Shared {
             dataset: loader.dataset.clone(),
             seed: loader.seed,
             epoch,
             pin_memory,
-            jobs: Mutex::new(job_receiver),
+            jobs: job_receiver,
             is_left: AtomicBool::new(false),
         });
         let mut num_workers = 0;
@@ -334,7 +333,7 @@ impl Batches {
         let parts = Arc::new(Parts::new(self.handed_out, indices));
         self.handed_out += 1;
         for slot in 0..parts.indices.len() {
-            // Only fails when all threads are gone; `receive` says so then.
+            // `shared` holds a receiver, too; should all threads be gone, `receive` says so.
             let _ = jobs.send((parts.clone(), slot));
         }
     }
@@ -347,8 +346,8 @@ impl Batches {
             }
             match self.results.recv_timeout(Duration::from_millis(50)) {
                 Ok((place, batch)) => drop(self.early.insert(place, batch)),
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
                     return Err(panicked("all threads of the loader ended"));
                 }
             }
