@@ -559,6 +559,10 @@ fn memory_that_is_full_names_the_batch_size_and_half_of_it() {
     let set = common::small_set(2);
     let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
     refused("memory is full, in testing", "a batch of 4", &error);
+    let mut net = Sequential::new();
+    net.push(Greedy(Small::new()));
+    let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
+    refused("memory is full, in a layer of several", "a batch of 4", &error);
 }
 
 /// Two epochs in one go, or one, a checkpoint, and another in a net and an optimizer made anew.
