@@ -153,8 +153,9 @@ impl From<tch::TchError> for Error {
             other => other.to_string(),
         };
         // The C++ stack says nothing to a reader.
-        let text = text.split("\nException raised from").next().unwrap_or_default();
-        Error::Torch(text.trim().to_string())
+        let stack = ["\nException raised from", "\nframe #"].map(|start| text.find(start));
+        let end = stack.into_iter().flatten().min().unwrap_or(text.len());
+        Error::Torch(text.get(..end).unwrap_or_default().trim().to_string())
     }
 }
 

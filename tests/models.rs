@@ -255,7 +255,7 @@ fn error_of(net: &dyn Module, x: &Tensor) -> Error {
 #[test]
 fn a_layer_that_does_not_fit_is_named_as_in_the_state_dict() {
     full_precision();
-    let x = inputs(2, 32, 0);
+    let x = inputs(1, 16, 0);
     for (model, net, _) in nets() {
         net.eval();
         for (name, mut weight) in net.named_parameters() {
