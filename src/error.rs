@@ -51,6 +51,16 @@ pub enum Error {
         "the stop button was pressed; nothing is lost: nets keep what they have learned so far"
     )]
     Interrupted,
+    /// A layer refused its input, or libtorch refused an operation in it.
+    #[error("layer {path}, {}", reason_in(layer, reason))]
+    Layer {
+        /// The layer's name, as in the state dict: `layer2.0.conv1`.
+        path: String,
+        /// What it is: `Linear(in_features=512, out_features=2, bias=True)`.
+        layer: String,
+        /// What was wrong.
+        reason: Box<Error>,
+    },
     /// libtorch refused an operation; the first line is its own.
     #[error("libtorch: {0}")]
     Torch(String),
@@ -90,7 +100,33 @@ impl Error {
             Error::Invalid { subject, found, expected, todo } => {
                 Error::Invalid { subject: format!("{what}: {subject}"), found, expected, todo }
             }
+            Error::Layer { path, reason, .. } if matches!(*reason, Error::Invalid { .. }) => {
+                reason.during(format_args!("{what}: layer {path}"))
+            }
             other => other,
+        }
+    }
+
+    /// The same, with the name of the child in which it happened; what holds that child adds its own
+    /// name in front.
+    pub(crate) fn in_layer(self, name: impl fmt::Display, layer: &dyn fmt::Debug) -> Error {
+        match self {
+            Error::Layer { path, layer, reason } => {
+                Error::Layer { path: format!("{name}.{path}"), layer, reason }
+            }
+            Error::Torch(_) | Error::Invalid { .. } => {
+                Error::Layer { path: name.to_string(), layer: short(layer), reason: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+
+    /// What libtorch said, wherever it was.
+    pub(crate) fn torch(&self) -> Option<&str> {
+        match self {
+            Error::Torch(text) => Some(text),
+            Error::Layer { reason, .. } => reason.torch(),
+            _ => None,
         }
     }
 
@@ -117,8 +153,27 @@ impl From<tch::TchError> for Error {
             other => other.to_string(),
         };
         // The C++ stack says nothing to a reader.
-        let text = text.split("\nException raised from").next().unwrap_or_default();
-        Error::Torch(text.trim().to_string())
+        let stack = ["\nException raised from", "\nframe #"].map(|start| text.find(start));
+        let end = stack.into_iter().flatten().min().unwrap_or(text.len());
+        Error::Torch(text.get(..end).unwrap_or_default().trim().to_string())
+    }
+}
+
+/// What was wrong in a layer. Layers of the crate say themselves which they are, libtorch does not.
+fn reason_in(layer: &str, reason: &Error) -> String {
+    match reason {
+        Error::Torch(text) => format!("{layer}: {text}"),
+        other => other.to_string(),
+    }
+}
+
+/// A layer as it prints itself; a network of one's own, which may print much, by its name.
+fn short(layer: &dyn fmt::Debug) -> String {
+    let text = format!("{layer:?}");
+    let name = text.split(|c: char| !c.is_alphanumeric() && c != '_').next();
+    match name {
+        Some(name) if text.len() > 120 || text.contains('\n') => name.to_string(),
+        _ => text,
     }
 }
 

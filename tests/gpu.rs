@@ -4,7 +4,9 @@ mod common;
 
 use std::sync::{Mutex, PoisonError};
 
+use common::report::refused;
 use common::{difference, inputs, small_set, two_classes};
+use d2l::nn::BatchNorm2d;
 use d2l::prelude::*;
 
 /// The precision is one for the whole program.
@@ -65,6 +67,30 @@ fn a_gpu_takes_the_steps_of_the_processor() {
         println!("{precision:?}: losses differ by {losses:.1e}, scores by {scores:.1e}");
         assert!(losses < allowed && scores < allowed, "{precision:?}");
     }
+}
+
+/// What is on another device than the model or the scores, in words.
+#[test]
+fn what_is_on_two_devices_is_named() {
+    let Some(gpu) = gpu() else { return };
+    let net = two_classes_on(gpu);
+    net.eval();
+    let error = net.forward(&inputs(2, 32, 0)).unwrap_err();
+    let text = refused("images on the processor, a model on a GPU", "on Cpu", &error);
+    assert!(text.starts_with("layer conv1, Conv2d(") && text.contains("on Cuda(0)"), "{text}");
+    assert!(text.contains("x.to_device(Device::Cuda(0))"), "{text}");
+    let norm = BatchNorm2d::new(3, 1e-5).unwrap();
+    norm.to(gpu).unwrap();
+    let error = norm.forward(&inputs(2, 32, 0)).unwrap_err();
+    refused("an input on the processor, batch norm on a GPU", "net.to(Device::Cpu)?", &error);
+    let features = Tensor::zeros([2, 512], (Kind::Float, Device::Cpu));
+    let error = net.fc.forward(&features).unwrap_err();
+    refused("features on the processor, a layer on a GPU", "Linear(", &error);
+    let scores = Tensor::zeros([2, 2], (Kind::Float, gpu));
+    let y = Tensor::from_slice(&[0i64, 1]);
+    let error = CrossEntropyLoss::new(Reduction::None).forward(&scores, &y).unwrap_err();
+    refused("labels on the processor, scores on a GPU", "y_hat.device()", &error);
+    refused("`accuracy` of both", "y_hat.device()", &accuracy(&scores, &y).unwrap_err());
 }
 
 /// Memory that a GPU can copy from beside its computing, and the same values as without one.

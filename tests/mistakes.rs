@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::report::mistake;
 use common::{small_set, two_classes};
+use d2l::nn::{Conv2d, ConvConfig};
 use d2l::prelude::*;
 
 const CPU: [Device; 1] = [Device::Cpu];
@@ -209,4 +210,93 @@ fn weights_of_another_network() {
     net.fc = linear(512, 2).unwrap();
     let error = load_weights(&net, &path).unwrap_err();
     mistake("weights of a network with 1000 classes into one with two", "fc.weight", &error);
+}
+
+#[test]
+fn an_old_trainer_for_a_new_network() {
+    let set = small_set(2);
+    let net = two_classes();
+    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    train(&net, &mut trainer, set.path()).unwrap();
+    let net = two_classes();
+    let error = train(&net, &mut trainer, set.path()).err().unwrap();
+    mistake(
+        "`let net = …` again, and the trainer that was made for the network before",
+        "it holds none of this network's parameters",
+        &error,
+    );
+    good_step_error(&net, &mut trainer);
+    let mut adam = Adam::new(two_classes().parameters(), 1e-3).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let y = Tensor::from_slice(&[0i64, 1]);
+    train_batch_ch13(&net, &images(2), &y, &loss, &mut adam, &CPU).unwrap_err();
+    // Made anew, too, it trains.
+    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    train(&net, &mut trainer, set.path()).unwrap();
+}
+
+#[test]
+fn an_image_without_a_batch_for_a_forward() {
+    let net = two_classes();
+    net.eval();
+    let error = net.forward(&images(1).squeeze_dim(0)).unwrap_err();
+    mistake("`net.forward(&image)?` of one image `[3, H, W]`", "x.unsqueeze(0)", &error);
+}
+
+#[test]
+fn pixels_for_a_model() {
+    let x = (images(2) * 255).to_kind(Kind::Uint8);
+    let error = step_error(&x, &Tensor::from_slice(&[0i64, 1]));
+    mistake("images that are still pixels from 0 to 255, of kind Uint8", "layer conv1", &error);
+}
+
+#[test]
+fn a_batch_of_one_in_training() {
+    let error = step_error(&images(1), &Tensor::from_slice(&[0i64]));
+    mistake("a batch of one small image in training, with batch norm", "BatchNorm2d(512", &error);
+}
+
+#[test]
+fn a_linear_layer_for_images_of_another_size() {
+    let mut net = Sequential::new();
+    net.push(Conv2d::new(3, 4, 3, ConvConfig::default()).unwrap());
+    net.push(linear(4 * 30 * 30, 2).unwrap());
+    let error = net.forward(&images(2)).unwrap_err();
+    mistake("a `Linear` behind a convolution, without flattening", "layer 1, Linear(", &error);
+}
+
+#[test]
+fn scores_for_each_pixel() {
+    let net = Conv2d::new(3, 2, 3, ConvConfig::default()).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let y = Tensor::from_slice(&[0i64, 1]);
+    let error = train_batch_ch13(&net, &images(2), &y, &loss, &mut trainer, &CPU).unwrap_err();
+    mistake("a network that ends with a convolution, without pooling", "f_flatten(1, -1)", &error);
+}
+
+#[test]
+fn scores_without_classes() {
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let (scores, y) = (Tensor::from_slice(&[0.5f32, -1.]), Tensor::from_slice(&[0i64, 1]));
+    let error = loss.forward(&scores, &y).unwrap_err();
+    mistake("one score an image, `[N]`, in place of `[N, classes]`", "shape [2]", &error);
+}
+
+#[test]
+fn weights_of_convolutions_with_a_bias() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c1.safetensors");
+    let net = |bias| {
+        let mut net = Sequential::new();
+        net.push(Conv2d::new(3, 4, 3, ConvConfig { bias, ..Default::default() }).unwrap());
+        net.push(linear(4, 2).unwrap());
+        net
+    };
+    save_weights(&net(true), &path).unwrap();
+    let error = load_weights(&net(false), &path).unwrap_err();
+    mistake("weights of a `Conv2d` with a bias into one without", "bias: true", &error);
+    save_weights(&net(false), &path).unwrap();
+    let error = load_weights(&net(true), &path).unwrap_err();
+    mistake("weights of a `Conv2d` without a bias into one with one", "bias: false", &error);
 }

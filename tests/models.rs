@@ -245,6 +245,171 @@ fn a_replaced_weight_is_what_counts() {
     assert_eq!(norm.num_batches_tracked.int64_value(&[]), 0, "a failed forward counts no batch");
 }
 
+/// What a network refuses this input with, in evaluation or as it is.
+fn error_of(net: &dyn Module, x: &Tensor) -> Error {
+    let _guard = d2l::tch::no_grad_guard();
+    net.forward(x).map(|y| panic!("{x:?}: {y:?}")).unwrap_err()
+}
+
+/// Each layer of each model in turn gets the weight of another layer, for one channel or feature more.
+#[test]
+fn a_layer_that_does_not_fit_is_named_as_in_the_state_dict() {
+    full_precision();
+    let x = inputs(1, 16, 0);
+    for (model, net, _) in nets() {
+        net.eval();
+        for (name, mut weight) in net.named_parameters() {
+            let Some(path) = name.strip_suffix(".weight") else { continue };
+            let size = weight.size();
+            let (layer, other) = match size[..] {
+                [out, inputs, rows, columns] => ("Conv2d(", vec![out, inputs + 1, rows, columns]),
+                [out, inputs] => ("Linear(", vec![out, inputs + 1]),
+                _ => ("BatchNorm2d(", vec![size[0] + 1]),
+            };
+            let own = weight.data();
+            weight.f_set_data(&zeros(&other)).unwrap();
+            let text = error_of(&*net, &x).to_string();
+            weight.f_set_data(&own).unwrap();
+            assert!(text.starts_with(&format!("layer {path}, {layer}")), "{model}, {path}: {text}");
+            assert!(text.contains("what to do"), "{model}, {path}: {text}");
+        }
+        let _guard = d2l::tch::no_grad_guard();
+        let _ = net.forward(&x).unwrap();
+    }
+}
+
+#[test]
+fn images_that_a_model_does_not_take_are_refused_by_its_first_layer() {
+    full_precision();
+    let pixels = Tensor::zeros([2, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+    let cases = [
+        ("one image", zeros(&[3, 32, 32]), "x.unsqueeze(0)"),
+        ("grey images", zeros(&[2, 1, 32, 32]), "x.repeat([1, 3, 1, 1])"),
+        ("images of four channels", zeros(&[2, 4, 32, 32]), "these have 4"),
+        ("channels last", zeros(&[2, 32, 32, 3]), "x.permute([0, 3, 1, 2])"),
+        ("a row for each image", zeros(&[2, 3072]), "without flattening"),
+        ("batches of batches", zeros(&[1, 2, 3, 32, 32]), "x.squeeze_dim(0)"),
+        ("one number", zeros(&[]), "[N, 3, H, W]"),
+        ("images without a pixel", zeros(&[2, 3, 0, 0]), "of a pixel or more"),
+        ("pixels", pixels, "still pixels"),
+    ];
+    for (model, net, _) in nets() {
+        net.eval();
+        let first = match model {
+            "efficientnet_lite0" => "conv_stem",
+            "book_resnet18" => "0",
+            _ => "conv1",
+        };
+        for (what, x, named) in &cases {
+            let text = refused(&format!("{model}: {what}"), named, &error_of(&*net, x));
+            assert!(text.starts_with(&format!("layer {first}, Conv2d(3, ")), "{model}: {text}");
+            assert!(text.contains(&format!("{:?}", x.size())), "{model}: {text}");
+        }
+    }
+    let net = resnet18(Weights::Random).unwrap();
+    let text = error_of(&net, &inputs(1, 32, 0)).to_string();
+    assert!(text.starts_with("layer layer4.0.downsample.1, BatchNorm2d(512, "), "{text}");
+}
+
+/// A layer of one's own, which says nothing by itself.
+#[derive(Debug)]
+struct View(Vec<i64>);
+
+impl Module for View {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self.0[..] {
+            [] => Err(Error::Interrupted),
+            _ => Ok(x.f_view(&self.0[..])?),
+        }
+    }
+    fn visit(&self, _: &mut Visitor) {}
+}
+
+/// A network that prints much.
+#[derive(Debug)]
+struct Wordy {
+    view: View,
+    _notes: &'static str,
+}
+
+impl Module for Wordy {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.view.forward(x)
+    }
+    fn visit(&self, _: &mut Visitor) {}
+}
+
+#[test]
+fn a_sequence_names_its_layer() {
+    full_precision();
+    let conv = |inputs, kernel| Conv2d::new(inputs, 4, kernel, ConvConfig::default()).unwrap();
+    let mut block = Sequential::new();
+    block.push(conv(3, 3));
+    block.push(BatchNorm2d::new(4, 1e-5).unwrap());
+    let mut net = Sequential::new();
+    net.push(block);
+    net.push(View(vec![2, -1]));
+    net.push(linear(1152, 2).unwrap());
+    let layer = "layer 2, Linear(in_features=1152, out_features=2, bias=True): ";
+    let cases = [
+        ("images of another size", zeros(&[2, 3, 5, 5]), layer, "[2, 36]: 36 features"),
+        ("images of four channels", zeros(&[2, 4, 5, 5]), "layer 0.0, Conv2d(3, 4, ", "3 channels"),
+        ("images smaller than a kernel", zeros(&[2, 3, 5, 2]), "layer 0.0, Conv2d(", "5×2 pixels"),
+        ("one image", zeros(&[3, 5, 5]), "layer 0.1, BatchNorm2d(4, eps=1e-5)", "x.unsqueeze(0)"),
+        ("a batch of one value", zeros(&[1, 3, 3, 3]), "layer 0.1, BatchNorm2d(", "net.eval()"),
+    ];
+    for (what, x, start, named) in &cases {
+        let text = refused(&format!("a sequence of layers: {what}"), named, &error_of(&net, x));
+        assert!(text.starts_with(start), "{what}: {text}");
+    }
+    // What libtorch refuses in a layer of one's own is one line.
+    let reason = "shape '[2, -1]' is invalid for input of size 27";
+    let view = || View(vec![2, -1]);
+    let notes = "A network of one's own may print all that it has: this here is longer than the line in \
+                 which an error says what has happened and where.";
+    let (mut short, mut long) = (Sequential::new(), Sequential::new());
+    short.push(view());
+    long.push(Wordy { view: view(), _notes: notes });
+    for (net, name) in [(short, "View([2, -1])"), (long, "Wordy")] {
+        let text = error_of(&net, &zeros(&[27])).to_string();
+        assert_eq!(text, format!("layer 0, {name}: {reason}"));
+    }
+    // The stop button is no fault of a layer's.
+    let mut net = Sequential::new();
+    net.push(View(vec![]));
+    assert!(matches!(error_of(&net, &zeros(&[1])), Error::Interrupted));
+}
+
+/// What each layer by itself says of an input that is not for it.
+#[test]
+fn layers_say_what_they_take() {
+    full_precision();
+    let wide = ConvConfig { padding: 1, ..Default::default() };
+    let conv = Conv2d::new(3, 8, 7, wide).unwrap();
+    let linear = linear(12, 2).unwrap();
+    let norm = BatchNorm2d::new(8, 1e-5).unwrap();
+    let of_kind = |size: &[i64], kind| Tensor::zeros(size, (kind, Device::Cpu));
+    let cases: [(&dyn Module, Tensor, &str); 9] = [
+        (&linear, zeros(&[2, 3, 4]), "12 features: [N, 12]"),
+        (&linear, zeros(&[]), "[N, 12]"),
+        (&linear, of_kind(&[2, 12], Kind::Uint8), "still pixels"),
+        (&conv, zeros(&[2, 3, 4, 9]), "5×5 pixels or more"),
+        (&conv, zeros(&[2, 3]), "3 channels: [N, 3, H, W]"),
+        (&conv, of_kind(&[2, 3, 9, 9], Kind::Uint8), "still pixels"),
+        (&norm, zeros(&[2, 3, 4, 4]), "BatchNorm2d::new(3, 1e-5)?"),
+        (&norm, zeros(&[8, 4, 4]), "x.unsqueeze(0)"),
+        (&norm, of_kind(&[2, 8, 4, 4], Kind::Uint8), "still pixels"),
+    ];
+    for (layer, x, named) in &cases {
+        let text = refused("an input that a layer does not take", named, &error_of(*layer, x));
+        assert!(text.starts_with(&format!("{layer:?}: ")), "{text}");
+    }
+    // Whole numbers that are no pixels, and what PyTorch takes, too: one image, one row
+    let _ = linear.forward(&of_kind(&[2, 12], Kind::Int64)).unwrap();
+    assert_eq!(linear.forward(&zeros(&[12])).unwrap().size(), [2]);
+    assert_eq!(conv.forward(&zeros(&[3, 5, 6])).unwrap().size(), [8, 1, 2]);
+}
+
 /// C17: sizes that are none are errors, not panics.
 #[test]
 fn layers_refuse_sizes_that_are_none() {

@@ -5,7 +5,7 @@ use std::fmt;
 use tch::Tensor;
 
 use crate::Result;
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Linear, Module, Visitor, linear};
+use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Linear, Module, Visitor, child, linear};
 
 const EPS: f64 = 1e-5;
 const WIDTHS: [i64; 4] = [64, 128, 256, 512];
@@ -73,11 +73,15 @@ impl BookResNet {
 
 impl Module for BookResNet {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = self.bn.forward(&self.conv.forward(x)?)?.f_relu_()?;
-        for block in self.blocks.iter().flatten() {
-            x = block.forward(&x)?;
+        self.conv.check_images(x).map_err(|error| error.in_layer("0", &self.conv))?;
+        let x = child("0", &self.conv, x)?;
+        let mut x = child("1", &self.bn, &x)?.f_relu_()?;
+        for (i, block) in self.blocks.iter().enumerate() {
+            for (k, residual) in block.iter().enumerate() {
+                x = child(format_args!("resnet_block{}.{k}", i + 1), residual, &x)?;
+            }
         }
-        self.fc.forward(&x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+        child("fc.1", &self.fc, &x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
     }
 
     fn visit(&self, visitor: &mut Visitor) {
@@ -137,10 +141,10 @@ impl Residual {
 impl Module for Residual {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let [(conv1, bn1), (conv2, bn2)] = &self.layers;
-        let y = bn1.forward(&conv1.forward(x)?)?.f_relu_()?;
-        let mut y = bn2.forward(&conv2.forward(&y)?)?;
+        let y = child("bn1", bn1, &child("conv1", conv1, x)?)?.f_relu_()?;
+        let mut y = child("bn2", bn2, &child("conv2", conv2, &y)?)?;
         y = match &self.conv3 {
-            Some(conv3) => y.f_add_(&conv3.forward(x)?)?,
+            Some(conv3) => y.f_add_(&child("conv3", conv3, x)?)?,
             None => y.f_add_(x)?,
         };
         Ok(y.f_relu_()?)

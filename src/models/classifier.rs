@@ -8,7 +8,7 @@ use super::efficientnet_lite;
 use super::pretrained::pretrained_file;
 use super::resnet::{self, Shape};
 use crate::Result;
-use crate::nn::{Linear, Module, Visitor, linear, load_weights};
+use crate::nn::{Linear, Module, Visitor, child, linear, load_weights};
 
 /// The architectures that can be built.
 ///
@@ -172,7 +172,7 @@ impl Classifier {
 
 impl Module for Classifier {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.fc.forward(&self.features.forward(x)?)
+        child("fc", &self.fc, &self.features.forward(x)?)
     }
 
     fn visit(&self, visitor: &mut Visitor) {

@@ -11,9 +11,9 @@ use std::fmt;
 
 use tch::Tensor;
 
+use crate::Result;
 use crate::data::transforms::{IMAGENET_MEAN, IMAGENET_STD};
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, make_fit};
-use crate::{Error, Result};
+use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, child};
 
 const EPS: f64 = 1e-3;
 
@@ -71,11 +71,26 @@ impl Features {
     }
 }
 
+impl Features {
+    /// Images of one channel would become three by the scale in silence, one without a batch a batch,
+    /// and images without a pixel ones of padding.
+    fn check_images(&self, x: &Tensor) -> Result<()> {
+        let size = x.size();
+        if !matches!(size[..], [_, 3, height, width] if height > 0 && width > 0) {
+            return Err(self.conv_stem.misfit(&size));
+        }
+        self.conv_stem.check_images(x)
+    }
+}
+
 impl Module for Features {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.bn0.forward(&self.conv_stem.forward(&rescale(x)?)?)?.f_relu6_()?;
-        let x = self.blocks.forward(&x)?;
-        let x = self.bn1.forward(&self.conv_head.forward(&x)?)?.f_relu6_()?;
+        self.check_images(x).map_err(|error| error.in_layer("conv_stem", &self.conv_stem))?;
+        let x = child("conv_stem", &self.conv_stem, &rescale(x)?)?;
+        let x = child("bn0", &self.bn0, &x)?.f_relu6_()?;
+        let x = child("blocks", &self.blocks, &x)?;
+        let x = child("conv_head", &self.conv_head, &x)?;
+        let x = child("bn1", &self.bn1, &x)?.f_relu6_()?;
         Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
     }
 
@@ -101,15 +116,7 @@ impl fmt::Debug for Features {
 }
 
 /// From (p/255 - mean) / std to (p - 127) / 128, where p is a pixel from 0 to 255.
-///
-/// Images of one channel would become three here in silence, and one without a batch a batch.
 fn rescale(x: &Tensor) -> Result<Tensor> {
-    let size = x.size();
-    if !matches!(size[..], [_, 3, _, _]) {
-        let todo = make_fit(&size, 3);
-        let found = format!("an input of shape {size:?}");
-        return Err(Error::invalid("EfficientNet-Lite0", found, "3 channels: [N, 3, H, W]", todo));
-    }
     let scale = IMAGENET_STD.map(|std| 255. * std / 128.);
     let shift = IMAGENET_MEAN.map(|mean| (255. * mean - 127.) / 128.);
     let channels = |values: [f32; 3]| -> Result<Tensor> {
@@ -185,11 +192,12 @@ impl Block {
 impl Module for Block {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut y = match &self.expand {
-            Some((conv, bn)) => bn.forward(&conv.forward(x)?)?.f_relu6_()?,
+            Some((conv, bn)) => child("bn0", bn, &child("expand_conv", conv, x)?)?.f_relu6_()?,
             None => x.shallow_clone(),
         };
-        y = self.bn1.forward(&self.depthwise_conv.forward(&y)?)?.f_relu6_()?;
-        y = self.bn2.forward(&self.project_conv.forward(&y)?)?;
+        y = child("depthwise_conv", &self.depthwise_conv, &y)?;
+        y = child("bn1", &self.bn1, &y)?.f_relu6_()?;
+        y = child("bn2", &self.bn2, &child("project_conv", &self.project_conv, &y)?)?;
         if self.residual { Ok(y.f_add_(x)?) } else { Ok(y) }
     }
 

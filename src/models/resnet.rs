@@ -5,7 +5,7 @@ use std::fmt;
 use tch::Tensor;
 
 use crate::Result;
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor};
+use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, child};
 
 const EPS: f64 = 1e-5;
 
@@ -53,10 +53,12 @@ impl Features {
 
 impl Module for Features {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.bn1.forward(&self.conv1.forward(x)?)?.f_relu_()?;
+        self.conv1.check_images(x).map_err(|error| error.in_layer("conv1", &self.conv1))?;
+        let x = child("conv1", &self.conv1, x)?;
+        let x = child("bn1", &self.bn1, &x)?.f_relu_()?;
         let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
-        for layer in &self.layers {
-            x = layer.forward(&x)?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = child(format_args!("layer{}", i + 1), layer, &x)?;
         }
         Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
     }
@@ -147,7 +149,7 @@ impl Block {
 impl Module for Block {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let around = match &self.downsample {
-            Some(layers) => layers.forward(x)?,
+            Some(layers) => child("downsample", layers, x)?,
             None => x.shallow_clone(),
         };
         let mut y = x.shallow_clone();
@@ -155,7 +157,8 @@ impl Module for Block {
             if i > 0 {
                 y = y.f_relu_()?;
             }
-            y = bn.forward(&conv.forward(&y)?)?;
+            y = child(format_args!("conv{}", i + 1), conv, &y)?;
+            y = child(format_args!("bn{}", i + 1), bn, &y)?;
         }
         Ok(y.f_add_(&around)?.f_relu_()?)
     }

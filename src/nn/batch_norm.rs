@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Module, Visitor, copy, init};
+use super::{Module, Visitor, check_numbers, check_place, copy, init};
 use crate::{Error, Result};
 
 /// Batch normalisation over the channels of `[N, C, H, W]`, momentum 0.1.
@@ -89,7 +89,7 @@ impl BatchNorm2d {
             _ => "give it the output of a convolution".to_string(),
         };
         let found = format!("an input of shape {size:?}");
-        Err(Error::invalid("BatchNorm2d", found, format!("[N, {channels}, H, W]"), todo))
+        Err(Error::invalid(self, found, format!("[N, {channels}, H, W]"), todo))
     }
 
     /// One value has no variance; PyTorch refuses it, too.
@@ -100,7 +100,7 @@ impl BatchNorm2d {
             return Ok(());
         }
         Err(Error::invalid(
-            "BatchNorm2d",
+            self,
             format!("an input of shape {size:?} in training: one value a channel, or none"),
             "two values a channel or more, to take mean and variance of",
             "take batches of two pictures or more (the last one of an epoch, too), larger pictures, \
@@ -112,6 +112,7 @@ impl BatchNorm2d {
 impl Module for BatchNorm2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let training = self.training.load(Ordering::Relaxed) && !self.fixed_statistics;
+        check_numbers(self, x)?;
         self.check_channels(x)?;
         if training {
             self.check_spread(x)?;
@@ -125,7 +126,11 @@ impl Module for BatchNorm2d {
             0.1,
             self.eps,
             true,
-        )?;
+        );
+        let y = y.map_err(|error| match check_place(self, &self.weight, x) {
+            Err(elsewhere) => elsewhere,
+            Ok(()) => error.into(),
+        })?;
         if training {
             let _guard = tch::no_grad_guard();
             let _ = self.num_batches_tracked.shallow_clone().f_add_scalar_(1)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Module, Visitor, copy, init};
+use super::{Module, Visitor, check_numbers, check_place, copy, init};
 use crate::device::compute_kind;
 use crate::{Error, Result};
 
@@ -111,27 +111,71 @@ impl Conv2d {
     /// What does not fit, in the words of the layer.
     fn explain(&self, x: &Tensor, error: tch::TchError) -> Error {
         let (shape, weight) = (x.size(), self.weight.size());
-        let [_, inputs, ..] = weight[..] else { return error.into() };
-        let inputs = inputs.saturating_mul(self.config.groups);
-        if matches!(shape[..], [_, found, _, _] | [found, _, _] if found == inputs) {
+        let ([_, _, rows, columns], Some(inputs)) = (&weight[..], self.inputs()) else {
+            return error.into();
+        };
+        if let Err(error) = check_place(self, &self.weight, x) {
+            return error;
+        }
+        let ([_, found, height, width] | [found, height, width]) = shape[..] else {
+            return self.misfit(&shape);
+        };
+        if found != inputs || height < 1 || width < 1 {
+            return self.misfit(&shape);
+        }
+        let ConvConfig { padding, same, .. } = self.config;
+        let least = |kernel: &i64| kernel.saturating_sub(padding.saturating_mul(2)).max(1);
+        let (least_height, least_width) = (least(rows), least(columns));
+        if same || padding < 0 || height >= least_height && width >= least_width {
             return error.into();
         }
+        Error::invalid(
+            self,
+            format!("an input of shape {shape:?}: {height}×{width} pixels"),
+            format!("{least_height}×{least_width} pixels or more, for the kernel to lie within"),
+            format!(
+                "take larger images, fewer layers before it that make them smaller, or a padding: \
+                 ConvConfig {{ padding: {}, ..Default::default() }}",
+                rows / 2
+            ),
+        )
+    }
+
+    /// The number of channels that it takes.
+    fn inputs(&self) -> Option<i64> {
+        self.weight.size().get(1).map(|inputs| inputs.saturating_mul(self.config.groups))
+    }
+
+    /// An error for an input of this shape.
+    pub(crate) fn misfit(&self, shape: &[i64]) -> Error {
+        let inputs = self.inputs().unwrap_or_default();
         let found = format!("an input of shape {shape:?}");
         let expected = format!("{inputs} channels: [N, {inputs}, H, W]");
-        Error::invalid("Conv2d", found, expected, make_fit(&shape, inputs))
+        Error::invalid(self, found, expected, make_fit(shape, inputs))
+    }
+
+    /// An error for what is no batch of images, where this is a model's first layer. libtorch takes one
+    /// image, too, and a later layer would speak of a shape that nobody has given.
+    pub(crate) fn check_images(&self, x: &Tensor) -> Result<()> {
+        if x.dim() != 4 {
+            return Err(self.misfit(&x.size()));
+        }
+        check_numbers(self, x)
     }
 }
 
 /// What to do with an input of this shape, where a batch of images of so many channels is needed.
-pub(crate) fn make_fit(shape: &[i64], channels: i64) -> String {
+fn make_fit(shape: &[i64], channels: i64) -> String {
     match shape {
         [_, _, _, last] if *last == channels => {
             "put the channels first: x.permute([0, 3, 1, 2])".to_string()
         }
+        [_, found, _, _] if *found == channels => "give it images of a pixel or more".to_string(),
         [_, 1, _, _] => {
             format!("repeat the channel of grey images: x.repeat([1, {channels}, 1, 1])")
         }
         [_, found, _, _] => format!("give it images of {channels} channels; these have {found}"),
+        [1, _, _, _, _] => "this is a batch in a batch: x.squeeze_dim(0)".to_string(),
         [_, _, _] => "one image is a batch of one: x.unsqueeze(0)".to_string(),
         _ => "leave images as they are before it, without flattening them".to_string(),
     }
@@ -139,7 +183,9 @@ pub(crate) fn make_fit(shape: &[i64], channels: i64) -> String {
 
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        check_numbers(self, x)?;
         let kind = self.kind(x.device());
+        let input = x;
         let mut x = x.f_to_kind(kind)?;
         let mut padding = [self.config.padding; 2];
         if self.config.same
@@ -149,7 +195,7 @@ impl Module for Conv2d {
             if self.config.stride < 1 {
                 let found = format!("a stride of {}", self.config.stride);
                 let todo = "set config.stride to 1 or more";
-                return Err(Error::invalid("Conv2d", found, "1 or more", todo));
+                return Err(Error::invalid(self, found, "1 or more", todo));
             }
             let (top, bottom) = self.same_padding(*height, *rows);
             let (left, right) = self.same_padding(*width, *columns);
@@ -165,7 +211,7 @@ impl Module for Conv2d {
         let groups = self.config.groups;
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
         let y = x.f_conv2d(&weight, bias.as_ref(), stride, padding, [1, 1], groups);
-        let y = y.map_err(|error| self.explain(&x, error))?;
+        let y = y.map_err(|error| self.explain(input, error))?;
         Ok(y.f_to_kind(compute_kind(y.device()))?)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tch::Tensor;
 
-use super::{Module, Visitor, copy, init};
+use super::{Module, Visitor, check_numbers, check_place, copy, init};
 use crate::device::compute_kind;
 use crate::{Error, Result};
 
@@ -83,9 +83,12 @@ impl Linear {
     fn explain(&self, x: &Tensor, error: tch::TchError) -> Error {
         let (inputs, outputs) = self.sizes();
         let (shape, biases) = (x.size(), self.bias.size());
+        if let Err(error) = check_place(self, &self.weight, x) {
+            return error;
+        }
         if biases != [outputs] {
             return Error::invalid(
-                "Linear",
+                self,
                 format!("a weight of shape {:?}, a bias of shape {biases:?}", self.weight.size()),
                 "as many biases as the weight has rows",
                 format!("replace both: net.fc = linear({inputs}, {outputs})?"),
@@ -93,13 +96,19 @@ impl Linear {
         }
         match shape.last() {
             Some(&found) if found != inputs => Error::invalid(
-                "Linear",
+                self,
                 format!("an input of shape {shape:?}: {found} features"),
                 format!("{inputs} features: [N, {inputs}]"),
                 format!(
                     "make the layer for its input, linear({found}, {outputs})?, or flatten images \
                      before it: x.f_flatten(1, -1)?"
                 ),
+            ),
+            None => Error::invalid(
+                self,
+                "an input of shape []: one number",
+                format!("{inputs} features: [N, {inputs}]"),
+                "give it a row for each example",
             ),
             _ => error.into(),
         }
@@ -108,6 +117,7 @@ impl Linear {
 
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        check_numbers(self, x)?;
         let kind = compute_kind(x.device());
         let (weight, bias) = (self.weight.f_to_kind(kind)?, self.bias.f_to_kind(kind)?);
         let y = x.f_to_kind(kind)?.f_linear(&weight, Some(&bias));

@@ -39,7 +39,8 @@ impl CrossEntropyLoss {
 impl Loss for CrossEntropyLoss {
     fn forward(&self, y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
         let are_probabilities = y.is_floating_point() && y.size() == y_hat.size();
-        if !are_probabilities && y_hat.dim() > 1 {
+        let is_one_example = y_hat.dim() == 1 && y.dim() == 0;
+        if !are_probabilities && !is_one_example {
             if !matches!(y.kind(), Kind::Int64 | Kind::Uint8) {
                 return Err(Error::invalid(
                     "labels",
@@ -52,8 +53,23 @@ impl Loss for CrossEntropyLoss {
             let range = if y.device() == Device::Cpu { label_range(y)? } else { None };
             check_labels(y_hat, y, range)?;
         }
+        check_devices(y_hat, y)?;
         Ok(y_hat.f_cross_entropy_loss(y, None::<&Tensor>, self.reduction, IGNORED, 0.)?)
     }
+}
+
+/// An error for labels that are on another device than the scores.
+pub(crate) fn check_devices(y_hat: &Tensor, y: &Tensor) -> Result<()> {
+    let (scores, labels) = (y_hat.device(), y.device());
+    if scores == labels {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "labels",
+        format!("on {labels:?}; the scores are on {scores:?}"),
+        "both on one device",
+        "move the labels: y.to_device(y_hat.device())",
+    ))
 }
 
 /// The label of an example that does not count.
@@ -95,6 +111,10 @@ pub(crate) fn check_labels(y_hat: &Tensor, y: &Tensor, range: Option<(i64, i64)>
         let todo = match found[..] {
             [_, 1] if rest.is_empty() => "take the second dimension away: y.squeeze_dim(1)",
             _ if found == scores => "take the class with the largest part: y.argmax(1, false)",
+            [_] if !rest.is_empty() => {
+                "for one label an image, pool and flatten before the last layer: \
+                 x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?"
+            }
             _ => "give one label to each example",
         };
         let expected = format!("shape {shape:?}, as the scores have shape {scores:?}");

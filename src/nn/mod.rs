@@ -13,13 +13,12 @@ mod sequential;
 pub(crate) mod state_dict;
 
 pub use batch_norm::BatchNorm2d;
-pub(crate) use conv::make_fit;
 pub use conv::{Conv2d, ConvConfig};
 pub use linear::{Linear, linear};
 pub use loss::{CrossEntropyLoss, Loss};
-pub(crate) use loss::{check_labels, label_range};
+pub(crate) use loss::{check_devices, check_labels, label_range};
 pub use module::{Module, Part, Visitor};
-pub(crate) use module::{copy, memory, walk};
+pub(crate) use module::{check_numbers, check_place, child, copy, memory, walk};
 pub use sequential::Sequential;
 pub use state_dict::weight_file::{load_weights, load_weights_from, save_weights};
 pub use tch::Reduction;

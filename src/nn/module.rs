@@ -1,10 +1,10 @@
 //! What all layers and nets have in common (d2l: section 6.1, *Layers and Modules*).
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::state_dict::Differences;
 use crate::{Error, Result, device};
@@ -202,6 +202,45 @@ pub trait Module: Debug + Send {
     fn device(&self) -> Device {
         self.parameters().first().map_or(Device::Cpu, Tensor::device)
     }
+}
+
+/// The output of a child; an error says which child it is. `name` is the one that
+/// [`visit`](Module::visit) gives it.
+pub(crate) fn child<M: Module + ?Sized>(
+    name: impl Display,
+    module: &M,
+    x: &Tensor,
+) -> Result<Tensor> {
+    module.forward(x).map_err(|error| error.in_layer(name, &module))
+}
+
+/// An error for images that are still pixels, from 0 to 255: layers would compute with them in silence.
+pub(crate) fn check_numbers(layer: &dyn Display, x: &Tensor) -> Result<()> {
+    if x.kind() != Kind::Uint8 {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        layer,
+        format!("an input of shape {:?} and kind Uint8: still pixels", x.size()),
+        "numbers of kind Float",
+        "put ToTensor at the end of the transform; a tensor of one's own: x.to_kind(Kind::Float) / 255.",
+    ))
+}
+
+/// An error for an input that is on another device than a layer's weight.
+pub(crate) fn check_place(layer: &dyn Display, weight: &Tensor, x: &Tensor) -> Result<()> {
+    let (own, found) = (weight.device(), x.device());
+    if own == found {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        layer,
+        format!("the input is on {found:?}, the weights are on {own:?}"),
+        "both on one device",
+        format!(
+            "move the input, x.to_device(Device::{own:?}), or the model, net.to(Device::{found:?})?"
+        ),
+    ))
 }
 
 /// Where a tensor's values lie: handles of one tensor name one place. An empty one lies nowhere.

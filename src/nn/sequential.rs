@@ -4,7 +4,7 @@ use std::fmt;
 
 use tch::Tensor;
 
-use super::{Module, Visitor};
+use super::{Module, Visitor, child};
 use crate::Result;
 
 /// Layers one after the other, named `0`, `1`, … as in PyTorch.
@@ -36,8 +36,8 @@ impl Sequential {
 impl Module for Sequential {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut x = x.shallow_clone();
-        for module in &self.0 {
-            x = module.forward(&x)?;
+        for (i, module) in self.0.iter().enumerate() {
+            x = child(i, &**module, &x)?;
         }
         Ok(x)
     }

@@ -6,7 +6,7 @@ use super::out_of_memory::out_of_memory;
 use super::undo::Undo;
 use crate::data::DataLoader;
 use crate::jupyter::Progress;
-use crate::nn::{Module, check_labels, label_range};
+use crate::nn::{Module, check_devices, check_labels, label_range};
 use crate::{Error, Result, device};
 
 /// The number of right answers: scores `[N, classes, …]`, labels `[N, …]` (d2l: `accuracy`).
@@ -17,6 +17,7 @@ use crate::{Error, Result, device};
 /// The shapes do not fit.
 pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
     check_labels(y_hat, y, None)?;
+    check_devices(y_hat, y)?;
     Ok(num_correct(y_hat, y)?.f_int64_value(&[])? as f64)
 }
 

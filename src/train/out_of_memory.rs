@@ -11,8 +11,8 @@ pub(super) fn out_of_memory(error: Error, x: &Tensor) -> Error {
             .iter()
             .any(|words| text.contains(words))
     };
-    match error {
-        Error::Torch(text) if is_full(&text) => {
+    match error.torch() {
+        Some(text) if is_full(text) => {
             let count = x.size().first().copied().unwrap_or(0);
             Error::invalid(
                 "memory",
@@ -25,6 +25,6 @@ pub(super) fn out_of_memory(error: Error, x: &Tensor) -> Error {
                 ),
             )
         }
-        other => other,
+        _ => error,
     }
 }
