@@ -1,15 +1,12 @@
 //! `cargo d2l`: sets the notebooks up, checks the machine, opens, runs and tests them.
 
-mod doctor;
+mod commands;
+mod developer;
 mod notebooks;
-mod patches;
+mod output;
+mod process;
 mod project;
-mod python;
-mod report;
-mod say;
 mod setup;
-mod steps;
-mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +14,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
+use commands::doctor;
+use developer::{report, test};
 use notebooks::Language;
 use project::Project;
 
@@ -84,7 +83,7 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             let mark = console::style("error:").for_stderr().red().bold();
-            say::note(format!("{mark} {error:#}"));
+            output::note(format!("{mark} {error:#}"));
             ExitCode::FAILURE
         }
     }

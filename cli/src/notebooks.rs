@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
+use crate::process::visibly;
 use crate::project::Project;
-use crate::steps::visibly;
 
 /// A language that the notebooks are there in.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -371,7 +371,7 @@ mod tests {
         command.env("LC_ALL", "C").env("PYTHONCOERCECLOCALE", "0");
         command.arg(&path).arg(folder.path()).stdout(stdout);
         let Ok(output) = command.output() else {
-            crate::say::note("skipped: there is no .venv, run `cargo d2l setup`");
+            crate::output::note("skipped: there is no .venv, run `cargo d2l setup`");
             return None;
         };
         Some((output.status.code(), String::from_utf8(output.stderr).unwrap()))
@@ -413,6 +413,6 @@ mod tests {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let Some(end) = executed("a.ipynb", cells, writer.into()) else { return };
-        assert_eq!(end, (Some(crate::say::READER_GONE), String::new()));
+        assert_eq!(end, (Some(crate::output::READER_GONE), String::new()));
     }
 }

@@ -10,12 +10,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::developer::report;
 use crate::notebooks;
-use crate::patches;
+use crate::output;
+use crate::process::{Steps, visibly};
 use crate::project::Project;
 use crate::setup::install;
-use crate::steps::{Steps, visibly};
-use crate::{report, say};
+use crate::setup::patches;
 
 const QUICK_EPOCHS: usize = 1;
 const QUICK_LIMIT: usize = 32;
@@ -58,7 +59,7 @@ pub fn test(project: &Project) -> Result<()> {
     reference.args(["tests/reference/make.py", "--check"]);
     check("reference values", reference)?;
     kernel_tests(project)?;
-    say::note("== notebooks, quick mode");
+    output::note("== notebooks, quick mode");
     // Most of it is compiling, each cell on one core: both editions at a time.
     let japanese = project.path("notebooks/ja");
     let (japanese, english): (Vec<_>, Vec<_>) =
@@ -71,7 +72,7 @@ pub fn test(project: &Project) -> Result<()> {
     lab.env("D2L_MAX_EPOCHS", QUICK_EPOCHS.to_string());
     lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
     check("JupyterLab", lab)?;
-    say::note("== the site");
+    output::note("== the site");
     notebooks::book(project)?;
     let mut site = project.command(project.python());
     site.arg("tests/book.py");
@@ -102,7 +103,7 @@ fn kernel_tests(project: &Project) -> Result<()> {
             let text = [output.stdout, output.stderr].concat();
             let seconds = start.elapsed().as_secs_f64();
             let text = String::from_utf8_lossy(&text);
-            say::note(format!("== the kernel, {module}: {seconds:.1} s\n{text}"));
+            output::note(format!("== the kernel, {module}: {seconds:.1} s\n{text}"));
             if !output.status.success() {
                 bail!("the kernel, {module}: failed; see above");
             }
@@ -143,9 +144,9 @@ fn same_versions(project: &Project) -> Result<()> {
 
 /// Runs a command that prints for itself.
 fn check(name: &str, mut command: Command) -> Result<()> {
-    say::note(format!("== {name}"));
+    output::note(format!("== {name}"));
     let start = Instant::now();
     visibly(&mut command, &format!("{name}: failed"))?;
-    say::note(format!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64()));
+    output::note(format!("== {name}: passed in {:.1} s", start.elapsed().as_secs_f64()));
     Ok(())
 }

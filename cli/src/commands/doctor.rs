@@ -9,7 +9,8 @@ use console::style;
 use serde_json::Value;
 
 use crate::project::Project;
-use crate::{python, say, setup};
+use crate::setup::python;
+use crate::{output, setup};
 
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +30,7 @@ const MAKE_ANEW: &str = "remove .venv and run `cargo d2l setup`";
 /// Tells how everything stands. The status is 0 if everything is there, 1 if something is missing.
 pub fn doctor(project: &Project) -> ExitCode {
     let (text, status) = diagnosis(&rows(project));
-    say::line(text);
+    output::line(text);
     status
 }
 

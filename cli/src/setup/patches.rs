@@ -215,7 +215,7 @@ mod tests {
         let project = Project::find().unwrap();
         let patches = Patches::read(&project.path("kernel/patches")).unwrap();
         for package in patches.packages().unwrap() {
-            let version = locked_version(include_str!("../../Cargo.lock"), &package).unwrap();
+            let version = locked_version(include_str!("../../../Cargo.lock"), &package).unwrap();
             let source = package_folder(&project, &package).unwrap();
             assert!(!patches.changed(&package, &version, &source).unwrap().is_empty());
         }

@@ -11,10 +11,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::doctor::multiplies_bf16;
+use crate::commands::doctor::multiplies_bf16;
+use crate::output;
+use crate::process::visibly;
 use crate::project::Project;
-use crate::say;
-use crate::steps::visibly;
 
 const END: &str = "<!-- end -->\n";
 
@@ -50,7 +50,7 @@ pub fn crate_tests(project: &Project) -> Result<Command> {
 pub fn report(project: &Project) -> Result<()> {
     visibly(&mut crate_tests(project)?, "a test failed")?;
     for document in write(project)? {
-        say::line(format!("{document}: written"));
+        output::line(format!("{document}: written"));
     }
     tell(&skipped(project)?);
     Ok(())
@@ -83,7 +83,7 @@ pub fn check(project: &Project) -> Result<()> {
 }
 
 fn tell(lines: &[String]) {
-    lines.iter().for_each(say::note);
+    lines.iter().for_each(output::note);
 }
 
 fn done(project: &Project) -> Result<[String; 4]> {

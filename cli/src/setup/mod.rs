@@ -3,6 +3,9 @@
 //! Each step leaves a stamp that says what it was made from, so that a second set-up does only what
 //! has changed.
 
+pub mod patches;
+pub mod python;
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +15,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::patches;
+use crate::output;
+use crate::process::{Steps, quietly};
 use crate::project::Project;
-use crate::steps::{Steps, quietly};
-use crate::{python, say};
 
 /// Disk space that the virtual environment and the builds take.
 pub const SPACE_NEEDED: u64 = 12_000_000_000;
@@ -47,7 +49,7 @@ pub fn setup(project: &Project) -> Result<()> {
 fn wait_for_another(lock: &fs::File, first: Result<(), fs::TryLockError>) -> Result<()> {
     match first {
         Err(fs::TryLockError::WouldBlock) => {
-            say::note("Another set-up is at work here; waiting for it ...");
+            output::note("Another set-up is at work here; waiting for it ...");
             lock.lock().context("cannot wait for another set-up")
         }
         // A file system without locks: go on without.
@@ -645,7 +647,7 @@ mod tests {
 
     #[test]
     fn versions_are_read_from_the_lock_file() {
-        let lock = include_str!("../../Cargo.lock");
+        let lock = include_str!("../../../Cargo.lock");
         assert_eq!(locked_version(lock, "evcxr_jupyter").unwrap(), "0.22.0");
         assert_eq!(locked_version(lock, "no-such-package"), None);
     }

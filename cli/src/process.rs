@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::say;
+use crate::output;
 
 /// How many bytes are kept of each of a command's streams: its end.
 const KEPT: usize = 64 * 1024;
@@ -27,7 +27,7 @@ impl Steps {
         let start = Instant::now();
         let on_terminal = console::user_attended_stderr();
         if !on_terminal {
-            say::note(format!("{name} ..."));
+            output::note(format!("{name} ..."));
         }
         let bar = self.bars.add(ProgressBar::new_spinner());
         bar.set_style(
@@ -45,7 +45,7 @@ impl Steps {
             // A terminal that was closed does not undo the step.
             let _ = self.bars.println(line);
         } else {
-            say::note(line);
+            output::note(line);
         }
         result.with_context(|| format!("{name} failed"))
     }
@@ -79,8 +79,8 @@ pub fn quietly(command: &mut Command, bar: &ProgressBar) -> Result<()> {
 pub fn visibly(command: &mut Command, failed: &str) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command.status().with_context(|| format!("cannot start {program}"))?;
-    if status.code() == Some(say::READER_GONE) {
-        std::process::exit(say::READER_GONE);
+    if status.code() == Some(output::READER_GONE) {
+        std::process::exit(output::READER_GONE);
     }
     if !status.success() {
         bail!("{failed}; see above");

@@ -1,0 +1,3 @@
+//! Commands for readers; `setup` is a folder of its own.
+
+pub mod doctor;
