@@ -7,6 +7,7 @@ mod output;
 mod process;
 mod project;
 mod setup;
+mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

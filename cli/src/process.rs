@@ -1,11 +1,11 @@
-//! Steps that say what they do and how long they took.
+//! Starting other programs.
 
 use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::output;
 
@@ -15,40 +15,10 @@ const KEPT: usize = 64 * 1024;
 const LINES: usize = 40;
 const WIDTH: usize = 1000;
 
-/// The steps of one command; several may be under way.
-#[derive(Default)]
-pub struct Steps {
-    bars: MultiProgress,
-}
-
-impl Steps {
-    /// Runs a step and prints its time. On a terminal a line shows what it is doing meanwhile.
-    pub fn run<T>(&self, name: &str, work: impl FnOnce(&ProgressBar) -> Result<T>) -> Result<T> {
-        let start = Instant::now();
-        let on_terminal = console::user_attended_stderr();
-        if !on_terminal {
-            output::note(format!("{name} ..."));
-        }
-        let bar = self.bars.add(ProgressBar::new_spinner());
-        bar.set_style(
-            ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}")
-                .context("progress style")?,
-        );
-        bar.set_prefix(name.to_string());
-        bar.enable_steady_tick(Duration::from_millis(120));
-        let result = work(&bar);
-        bar.finish_and_clear();
-        let seconds = start.elapsed().as_secs_f64();
-        let mark = if result.is_ok() { "done" } else { "failed" };
-        let line = format!("{name}: {mark} in {seconds:.1} s");
-        if on_terminal {
-            // A terminal that was closed does not undo the step.
-            let _ = self.bars.println(line);
-        } else {
-            output::note(line);
-        }
-        result.with_context(|| format!("{name} failed"))
-    }
+/// A program that a variable names. Its path is looked up here, not in the folder that it is started in.
+pub fn program(name: &Path) -> PathBuf {
+    let is_path = name.components().count() > 1;
+    if is_path { std::path::absolute(name).unwrap_or_else(|_| name.into()) } else { name.into() }
 }
 
 /// Runs a command quietly: its newest line is the bar's message, its last lines are told if it fails.
@@ -223,13 +193,5 @@ mod tests {
         visibly(&mut Command::new("true"), "it failed").unwrap();
         let error = visibly(&mut Command::new("false"), "the site was not made").unwrap_err();
         assert_eq!(error.to_string(), "the site was not made; see above");
-    }
-
-    #[test]
-    fn a_step_names_itself_when_it_fails() {
-        let steps = Steps::default();
-        assert_eq!(steps.run("Counting", |_| Ok(3)).unwrap(), 3);
-        let error = steps.run("Counting", |_| -> Result<()> { bail!("no numbers") }).unwrap_err();
-        assert_eq!(format!("{error:#}"), "Counting failed: no numbers");
     }
 }

@@ -9,7 +9,6 @@ use console::style;
 use serde_json::Value;
 
 use crate::project::Project;
-use crate::setup::python;
 use crate::{output, setup};
 
 /// How a thing stands.
@@ -59,7 +58,7 @@ fn rows(project: &Project) -> [Row; 13] {
     let torch_home = std::env::var_os("TORCH_HOME");
     [
         ("Rust", rust()),
-        ("C++ compiler", compiler(&setup::compiler(std::env::var_os("CXX")))),
+        ("C++ compiler", compiler(&setup::wrapper::compiler(std::env::var_os("CXX")))),
         ("Python", python(project)),
         ("torch", torch_of(project)),
         ("tch's wrapper", wrapper(project)),
@@ -70,7 +69,7 @@ fn rows(project: &Project) -> [Row; 13] {
         ("hot dogs", hotdogs(&data)),
         ("ResNet-18 weights", resnet_weights(&data, torch_home, dirs::cache_dir())),
         ("EfficientNet-Lite0", efficientnet_weights(project)),
-        ("disk", disk(project, setup::free_space(&project.root))),
+        ("disk", disk(project, setup::disk::free_space(&project.root))),
     ]
 }
 
@@ -113,7 +112,7 @@ fn python(project: &Project) -> (State, String) {
     if project.path(".venv").exists() {
         return (Bad, format!("the Python in .venv does not run: {MAKE_ANEW}"));
     }
-    match python::find() {
+    match setup::python::find() {
         Ok(path) => (Bad, format!("{} is there, .venv is not: {RUN_SETUP}", path.display())),
         Err(error) => (Bad, error.to_string()),
     }
@@ -123,14 +122,14 @@ fn torch_of(project: &Project) -> (State, String) {
     if !project.python().exists() {
         return (Bad, RUN_SETUP.into());
     }
-    let version = setup::torch_folder(project).and_then(|folder| setup::torch_version(&folder));
-    torch(version, setup::expected_version(project))
+    let version = setup::torch::folder(project).and_then(|folder| setup::torch::version(&folder));
+    torch(version, setup::torch::expected(project))
 }
 
 /// What is there, and what tch goes with.
 fn torch(version: Result<String>, expected: Result<String>) -> (State, String) {
     match (version, expected) {
-        (Ok(version), Ok(expected)) if setup::is_version(&version, &expected) => {
+        (Ok(version), Ok(expected)) if setup::torch::is_version(&version, &expected) => {
             (Good, format!("{version}, which tch expects"))
         }
         (Ok(version), Ok(expected)) => {
@@ -142,7 +141,7 @@ fn torch(version: Result<String>, expected: Result<String>) -> (State, String) {
 }
 
 fn wrapper(project: &Project) -> (State, String) {
-    match setup::wrapper_files(project).iter().find(|path| !path.is_file()) {
+    match setup::wrapper::files(project).iter().find(|path| !path.is_file()) {
         None => (Good, "compiled, in .venv/share/d2l/lib".into()),
         Some(path) => (Bad, format!("{} is not there: {RUN_SETUP}", relative(path, &project.root))),
     }
@@ -164,7 +163,7 @@ fn kernel(project: &Project) -> (State, String) {
 }
 
 fn warm(project: &Project) -> (State, String) {
-    match setup::is_warm(project) {
+    match setup::warm_build::is_there(project) {
         true => (Good, "cells compile in target/kernels".into()),
         false => (Bad, format!("the first cell would take minutes: {RUN_SETUP}")),
     }
@@ -248,7 +247,8 @@ fn relative(path: &Path, root: &Path) -> String {
 }
 
 fn disk(project: &Project, free: Option<u64>) -> (State, String) {
-    let needed = if project.python().exists() { 2_000_000_000 } else { setup::SPACE_NEEDED };
+    let needed =
+        if project.python().exists() { 2_000_000_000 } else { setup::environment::SPACE_NEEDED };
     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
     match free {
         Some(free) if free < needed => {
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn the_wrapper_needs_its_library_and_its_configuration() {
         let (_folder, project) = project();
-        let [library, configuration] = setup::wrapper_files(&project);
+        let [library, configuration] = setup::wrapper::files(&project);
         check(wrapper(&project), Bad, &["libtch", "cargo d2l setup"]);
         write(library, "");
         check(wrapper(&project), Bad, &[".venv/share/d2l/cargo.toml is not there"]);

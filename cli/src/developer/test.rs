@@ -13,10 +13,11 @@ use anyhow::{Context, Result, bail};
 use crate::developer::report;
 use crate::notebooks;
 use crate::output;
-use crate::process::{Steps, visibly};
+use crate::process::visibly;
 use crate::project::Project;
-use crate::setup::install;
+use crate::setup::packages::install;
 use crate::setup::patches;
+use crate::steps::Steps;
 
 const QUICK_EPOCHS: usize = 1;
 const QUICK_LIMIT: usize = 32;

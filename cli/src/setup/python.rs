@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::setup::program;
+use crate::process::program;
 
 const OLDEST: (u32, u32) = (3, 10);
 /// The newest one that the pinned torch has a package for.
