@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
-use commands::doctor;
-use developer::{report, test};
+use commands::{doctor, lab, run};
+use developer::{bench, book, report, test};
 use notebooks::Language;
 use project::Project;
 
@@ -80,7 +80,7 @@ fn at_least_one() -> RangedU64ValueParser<usize> {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    match execute(Arguments::parse().command) {
         Ok(status) => status,
         Err(error) => {
             let mark = console::style("error:").for_stderr().red().bold();
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<ExitCode> {
+fn execute(command: Command) -> Result<ExitCode> {
     let project = Project::find()?;
     match command {
         Command::Setup => setup::setup(&project),
@@ -99,20 +99,20 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Lab { notebook, lang, no_browser } => {
             let notebook = notebooks::find(&project, &notebook, lang)?;
             setup::setup(&project)?;
-            notebooks::lab(&project, &notebook, no_browser)
+            lab::lab(&project, &notebook, no_browser)
         }
         Command::Run { notebooks, epochs, limit } => {
             let notebooks = notebooks::named(&project, &notebooks)?;
             setup::setup(&project)?;
-            notebooks::run(&project, &notebooks, epochs, limit)
+            run::run(&project, &notebooks, epochs, limit)
         }
         Command::Bench { parts, full } => {
             setup::setup(&project)?;
-            notebooks::bench(&project, &parts, full)
+            bench::bench(&project, &parts, full)
         }
         Command::Book => {
             setup::setup(&project)?;
-            notebooks::book(&project)
+            book::book(&project)
         }
         Command::Report => {
             setup::setup(&project)?;

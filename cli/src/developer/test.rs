@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::commands::run;
+use crate::developer::book;
 use crate::developer::report;
 use crate::notebooks;
 use crate::output;
@@ -65,7 +67,7 @@ pub fn test(project: &Project) -> Result<()> {
     let japanese = project.path("notebooks/ja");
     let (japanese, english): (Vec<_>, Vec<_>) =
         notebooks::all(project)?.into_iter().partition(|path| path.starts_with(&japanese));
-    let quick = |edition| notebooks::run(project, edition, Some(QUICK_EPOCHS), Some(QUICK_LIMIT));
+    let quick = |edition| run::run(project, edition, Some(QUICK_EPOCHS), Some(QUICK_LIMIT));
     both(|| quick(&english), || quick(&japanese))?;
     same_versions(project)?;
     let mut lab = project.command(project.python());
@@ -74,7 +76,7 @@ pub fn test(project: &Project) -> Result<()> {
     lab.env("D2L_DATASET_LIMIT", QUICK_LIMIT.to_string());
     check("JupyterLab", lab)?;
     output::note("== the site");
-    notebooks::book(project)?;
+    book::book(project)?;
     let mut site = project.command(project.python());
     site.arg("tests/book.py");
     check("the site, in a browser", site)
