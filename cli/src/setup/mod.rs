@@ -90,7 +90,6 @@ mod tests {
     }
 
     /// NFS without its lock service, some FUSE and 9p mounts: locking is not supported there, which is
-
     /// no sign of another set-up, and waiting would fail, too.
     #[test]
     fn a_file_system_without_locks_is_set_up_without_one() {

@@ -65,6 +65,7 @@ pub fn expected_by(source: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
+    /// C28: `2.13.0` is not the beginning of a version, but the whole of it; what follows `+` is how it
     /// was built.
     #[test]
     fn only_the_same_version_of_torch_goes_with_tch() {

@@ -143,6 +143,7 @@ fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
+    /// tch-rs#949
     #[test]
     fn a_torch_of_another_version_is_named() {
         let folder = std::env::temp_dir().join(format!("d2l-torch-{}", std::process::id()));
