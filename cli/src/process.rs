@@ -1,29 +1,48 @@
-//! Starting other programs.
+//! Starting other programs. No other file does: what a program must not see is removed here.
 
-use std::io::{ErrorKind, Read};
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read, Write, stderr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 
 use crate::output;
 
-/// How many bytes are kept of each of a command's streams: its end.
+/// How many bytes of the end of each stream of a command are kept.
 const KEPT: usize = 64 * 1024;
-/// How many lines of it are told when the command fails, and how many characters of a line.
+/// If the command fails, at most so many of its last lines are printed, and characters of a line.
 const LINES: usize = 40;
 const WIDTH: usize = 1000;
 
-/// A program that a variable names. Its path is looked up here, not in the folder that it is started in.
+/// A command that sees this program's environment, but for variables that crates read while they are
+/// compiled: with another value, Cargo would compile them again.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_removed(name)).for_each(|name| {
+        command.env_remove(name);
+    });
+    command
+}
+
+/// `CI` changes rust-analyzer's `ra_ap_stdx`, on which the kernel's slowest crates depend. Build scripts
+/// look at what Cargo sets for a program that it runs, such as this one.
+fn is_removed(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name == "CI" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")
+}
+
+/// A program that a variable names. A relative path starts from the folder this program was started in.
 pub fn program(name: &Path) -> PathBuf {
     let is_path = name.components().count() > 1;
     if is_path { std::path::absolute(name).unwrap_or_else(|_| name.into()) } else { name.into() }
 }
 
-/// Runs a command quietly: its newest line is the bar's message, its last lines are told if it fails.
+/// Runs a command quietly: its newest line is the bar's message, its last lines are printed if it fails.
 pub fn quietly(command: &mut Command, bar: &ProgressBar) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    let program = started(command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -47,8 +66,38 @@ pub fn quietly(command: &mut Command, bar: &ProgressBar) -> Result<()> {
 
 /// Runs a command that prints for itself; `failed` is the error's text if it fails.
 pub fn visibly(command: &mut Command, failed: &str) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    let program = started(command);
     let status = command.status().with_context(|| format!("cannot start {program}"))?;
+    succeeded(status, failed)
+}
+
+/// Runs a command and returns what it prints on standard output, which is shown as it comes. Of a
+/// quiet command nothing is shown unless it fails.
+pub fn watched(command: &mut Command, failed: &str) -> Result<String> {
+    let program = started(command);
+    let cannot_start = || format!("cannot start {program}");
+    if output::is_quiet() {
+        let Output { status, stdout, stderr } = command.output().with_context(cannot_start)?;
+        if !status.success() {
+            output::error(String::from_utf8_lossy(&[&stdout[..], &stderr].concat()));
+        }
+        succeeded(status, failed)?;
+        return Ok(String::from_utf8_lossy(&stdout).into_owned());
+    }
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(cannot_start)?;
+    let mut stdout = child.stdout.take().context("no stdout")?;
+    let mut text = vec![];
+    let result = pieces(&mut stdout, |piece| {
+        output::bytes(piece);
+        text.extend_from_slice(piece);
+    });
+    let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
+    succeeded(status, failed)?;
+    result.with_context(|| format!("cannot read what {program} prints"))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn succeeded(status: ExitStatus, failed: &str) -> Result<()> {
     if status.code() == Some(output::READER_GONE) {
         std::process::exit(output::READER_GONE);
     }
@@ -58,17 +107,38 @@ pub fn visibly(command: &mut Command, failed: &str) -> Result<()> {
     Ok(())
 }
 
-/// The end of a stream, which is read until it is closed, whatever its bytes are: a pipe that is not
-/// read any more would end the command that writes into it.
-fn collect(mut stream: impl Read, bar: &ProgressBar) -> Vec<u8> {
-    let (mut bytes, mut piece) = (vec![], [0; 8192]);
+/// The name of a command that is about to be started; the whole of it is a detail.
+fn started(command: &Command) -> String {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let words = [name.clone()].into_iter();
+    let words = words.chain(command.get_args().map(|word| word.to_string_lossy().into_owned()));
+    output::detail(format!("$ {}", words.collect::<Vec<_>>().join(" ")));
+    name
+}
+
+/// Reads a stream to its end, whatever its bytes are: a pipe that is not read any more would end the
+/// command that writes into it.
+fn pieces(stream: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut piece = [0; 8192];
     loop {
         match stream.read(&mut piece) {
-            Ok(0) => return bytes,
-            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&piece[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(_) => return bytes,
+            Err(error) => return Err(error),
         }
+    }
+}
+
+/// The end of a stream, whose newest line is shown.
+fn collect(mut stream: impl Read, bar: &ProgressBar) -> Vec<u8> {
+    let mut bytes = vec![];
+    // What was read before an error is worth having.
+    let _ = pieces(&mut stream, |piece| {
+        if output::is_verbose() {
+            let _ = stderr().write_all(piece);
+        }
+        bytes.extend_from_slice(piece);
         bytes.drain(..bytes.len().saturating_sub(KEPT));
         // A line that is drawn over and over ends with a carriage return.
         let mut lines = bytes.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
@@ -76,7 +146,8 @@ fn collect(mut stream: impl Read, bar: &ProgressBar) -> Vec<u8> {
             let line = &line[..line.len().min(WIDTH)];
             bar.set_message(String::from_utf8_lossy(line).trim().to_string());
         }
-    }
+    });
+    bytes
 }
 
 /// The last lines of a command's streams, as a terminal would show them.
@@ -94,6 +165,48 @@ fn last_lines(streams: &[Vec<u8>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::Project;
+
+    /// A set-up without `CI` and a check with it would compile all of rust-analyzer twice.
+    #[test]
+    fn what_is_started_does_not_see_what_would_compile_crates_again() {
+        for name in ["CI", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
+            assert!(is_removed(OsStr::new(name)), "{name}");
+        }
+        for name in ["CIRCLE", "CARGO", "CARGO_HOME", "PATH", "D2L_OFFLINE", "MACI"] {
+            assert!(!is_removed(OsStr::new(name)), "{name}");
+        }
+        // Cargo, which runs this test, has set some.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let project = Project::find().unwrap();
+        for command in [command("true"), project.cargo(), project.script("warm.py")] {
+            let removed = |name: &str| command.get_envs().any(|pair| pair == (name.as_ref(), None));
+            assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"));
+            assert_eq!(removed("CI"), std::env::var_os("CI").is_some());
+        }
+    }
+
+    /// One that another file starts could see it.
+    #[test]
+    fn no_other_file_starts_programs() {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let code = text.split("#[cfg(test)]").next().unwrap();
+                    let starts = code.contains("Command::new(");
+                    assert_eq!(starts, path.ends_with("src/process.rs"), "{}", path.display());
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 20);
+    }
 
     /// A shell that runs `script`, and what comes of it, with the bar's last message.
     fn shell(script: &str) -> (Result<()>, String) {

@@ -14,14 +14,17 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Runs a step and prints its time. On a terminal a line shows what it is doing meanwhile.
+    /// Runs a step and prints how long it took. Meanwhile a line on the terminal shows what it is doing.
     pub fn run<T>(&self, name: &str, work: impl FnOnce(&ProgressBar) -> Result<T>) -> Result<T> {
         let start = Instant::now();
-        let on_terminal = console::user_attended_stderr();
+        let on_terminal = console::user_attended_stderr() && output::is_normal();
         if !on_terminal {
             output::note(format!("{name} ..."));
         }
-        let bar = self.bars.add(ProgressBar::new_spinner());
+        let bar = match on_terminal {
+            true => self.bars.add(ProgressBar::new_spinner()),
+            false => ProgressBar::hidden(),
+        };
         bar.set_style(
             ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}")
                 .context("progress style")?,
@@ -34,7 +37,7 @@ impl Steps {
         let mark = if result.is_ok() { "done" } else { "failed" };
         let line = format!("{name}: {mark} in {seconds:.1} s");
         if on_terminal {
-            // A terminal that was closed does not undo the step.
+            // A closed terminal does not undo the step.
             let _ = self.bars.println(line);
         } else {
             output::note(line);

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use console::style;
 use serde_json::Value;
 
 use crate::project::Project;
-use crate::{output, setup};
+use crate::{output, process, setup};
 
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +29,7 @@ const MAKE_ANEW: &str = "remove .venv and run `cargo d2l setup`";
 /// Tells how everything stands. The status is 0 if everything is there, 1 if something is missing.
 pub fn doctor(project: &Project) -> ExitCode {
     let (text, status) = diagnosis(&rows(project));
-    output::line(text);
+    output::result(text);
     status
 }
 
@@ -74,7 +74,7 @@ fn rows(project: &Project) -> [Row; 13] {
 }
 
 fn first_line(program: impl AsRef<Path>, argument: &str) -> Option<String> {
-    let output = Command::new(program.as_ref()).arg(argument).output().ok()?;
+    let output = process::command(program.as_ref()).arg(argument).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then(|| text.lines().next().unwrap_or_default().to_string())
 }
@@ -286,7 +286,7 @@ mod tests {
         let path = project.python();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let make = "printf '#!/bin/sh\n%s\n' \"$1\" > \"$0\" && chmod +x \"$0\"";
-        let status = Command::new("sh").args(["-c", make]).arg(path).arg(script).status();
+        let status = process::command("sh").args(["-c", make]).arg(path).arg(script).status();
         assert!(status.unwrap().success());
     }
 

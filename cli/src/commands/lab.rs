@@ -1,7 +1,6 @@
 //! `cargo d2l lab`: a notebook in JupyterLab.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -15,12 +14,11 @@ pub fn lab(project: &Project, notebook: &Path, no_browser: bool) -> Result<()> {
     if no_browser {
         command.arg("--no-browser");
     }
-    // JupyterLab refuses root without this, and in a container there is nobody else.
-    let id = Command::new("id").arg("-u").output();
-    if id.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {
+    // JupyterLab refuses to run as root without this; in a container there is often no other user.
+    if rustix::process::geteuid().is_root() {
         command.arg("--allow-root");
     }
-    // Beside JupyterLab's own start, which takes longer.
+    // While JupyterLab starts, which takes longer.
     let mut trust = project.script("trust.py").spawn().context("cannot start .venv/bin/python")?;
     let status = command.status().context("cannot start JupyterLab")?;
     trust.wait()?;

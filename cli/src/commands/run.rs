@@ -1,14 +1,16 @@
 //! `cargo d2l run`: notebooks without a browser.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::notebooks::output_folder;
+use crate::output;
 use crate::process::visibly;
 use crate::project::Project;
 
-/// Executes notebooks on the kernel and writes what came out, with a page each.
+/// Executes notebooks on the kernel and writes the executed copies, with a page for each.
 pub fn run(
     project: &Project,
     notebooks: &[PathBuf],
@@ -16,25 +18,38 @@ pub fn run(
     limit: Option<usize>,
 ) -> Result<()> {
     for notebook in notebooks {
-        let output = output_folder(project, notebook);
-        std::fs::create_dir_all(&output)
-            .with_context(|| format!("cannot make {}", output.display()))?;
-        let mut command = project.script("run_notebook.py");
-        command.arg(notebook).arg(&output);
-        for (name, value) in [("D2L_MAX_EPOCHS", epochs), ("D2L_DATASET_LIMIT", limit)] {
-            if let Some(value) = value {
-                command.env(name, value.to_string());
-            }
+        let mut command = command(project, notebook, epochs, limit)?;
+        if output::is_quiet() {
+            command.stdout(Stdio::null());
         }
         visibly(&mut command, &format!("{} failed", notebook.display()))?;
     }
     Ok(())
 }
 
+/// What executes one notebook.
+pub fn command(
+    project: &Project,
+    notebook: &Path,
+    epochs: Option<usize>,
+    limit: Option<usize>,
+) -> Result<Command> {
+    let folder = output_folder(project, notebook);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut command = project.script("run_notebook.py");
+    command.arg(notebook).arg(&folder);
+    for (name, value) in [("D2L_MAX_EPOCHS", epochs), ("D2L_DATASET_LIMIT", limit)] {
+        if let Some(value) = value {
+            command.env(name, value.to_string());
+        }
+    }
+    Ok(command)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::process::Stdio;
 
     use super::*;
 
@@ -49,7 +64,7 @@ mod tests {
         command.env("LC_ALL", "C").env("PYTHONCOERCECLOCALE", "0");
         command.arg(&path).arg(folder.path()).stdout(stdout);
         let Ok(output) = command.output() else {
-            crate::output::note("skipped: there is no .venv, run `cargo d2l setup`");
+            output::result("skipped: run_notebook.py: there is no .venv; run `cargo d2l setup`");
             return None;
         };
         Some((output.status.code(), String::from_utf8(output.stderr).unwrap()))
@@ -91,6 +106,6 @@ mod tests {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let Some(end) = executed("a.ipynb", cells, writer.into()) else { return };
-        assert_eq!(end, (Some(crate::output::READER_GONE), String::new()));
+        assert_eq!(end, (Some(output::READER_GONE), String::new()));
     }
 }

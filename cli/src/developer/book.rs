@@ -1,5 +1,7 @@
 //! `cargo d2l book`: the notebooks as a site.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::process::visibly;
@@ -7,5 +9,10 @@ use crate::project::Project;
 
 /// Makes a site of all notebooks.
 pub fn book(project: &Project) -> Result<()> {
-    visibly(&mut project.script("book.py"), "the site was not made")
+    visibly(&mut command(project), "the site was not made")
+}
+
+/// What makes it.
+pub fn command(project: &Project) -> Command {
+    project.script("book.py")
 }

@@ -1,10 +1,10 @@
 //! What Cargo and rustc say of this project's packages and of themselves.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::process;
 use crate::project::Project;
 
 /// The version of a package in a Cargo.lock.
@@ -35,7 +35,7 @@ pub fn package_folder(project: &Project, name: &str) -> Result<PathBuf> {
 
 /// The version of rustc.
 pub fn rustc_version() -> Result<String> {
-    let output = Command::new("rustc").arg("-V").output().context("cannot start rustc")?;
+    let output = process::command("rustc").arg("-V").output().context("cannot start rustc")?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
 }
 

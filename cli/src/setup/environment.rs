@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use super::disk::free_space;
 use super::python;
-use crate::process::quietly;
+use crate::process::{self, quietly};
 use crate::project::Project;
 use crate::steps::Steps;
 
@@ -18,7 +17,7 @@ pub const SPACE_NEEDED: u64 = 12_000_000_000;
 /// Makes .venv, unless there is one with a pip.
 pub fn make(project: &Project, steps: &Steps) -> Result<()> {
     let works = |python: &PathBuf| {
-        let output = Command::new(python).args(["-c", "import pip"]).output();
+        let output = process::command(python).args(["-c", "import pip"]).output();
         output.is_ok_and(|output| output.status.success())
     };
     // A look at the file is enough when the packages have been installed with it.

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{NOT_UTF8, torch};
+use crate::process;
 use crate::project::Project;
 
 /// Writes the kernel's description into .venv, with all that the kernel needs in its environment,
@@ -22,7 +22,7 @@ pub fn write(project: &Project) -> Result<()> {
         Ok(folder)
     };
     let cargo_home = home("CARGO_HOME", ".cargo")?;
-    let toolchain = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let toolchain = process::command("rustc").args(["--print", "sysroot"]).output();
     let toolchain = toolchain.context("cannot start rustc")?.stdout;
     let toolchain = String::from_utf8(toolchain).context(NOT_UTF8)?;
     let toolchain = PathBuf::from(toolchain.trim()).join("bin");

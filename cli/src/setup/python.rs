@@ -1,11 +1,10 @@
 //! Finding a Python to make the virtual environment with.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::process::program;
+use crate::process::{self, program};
 
 const OLDEST: (u32, u32) = (3, 10);
 /// The newest one that the pinned torch has a package for.
@@ -44,7 +43,7 @@ pub fn find() -> Result<PathBuf> {
 
 fn version(python: &PathBuf) -> Option<(u32, u32)> {
     let code = "import sys; print(*sys.version_info[:2])";
-    let output = Command::new(python).args(["-c", code]).output().ok()?;
+    let output = process::command(python).args(["-c", code]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let (major, minor) = text.trim().split_once(' ')?;
     Some((major.parse().ok()?, minor.parse().ok()?))

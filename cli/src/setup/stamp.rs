@@ -39,7 +39,7 @@ pub fn digest(paths: &[PathBuf]) -> Result<String> {
     }
     let mut hasher = Sha256::new();
     paths.iter().try_for_each(|path| add(path, &mut hasher))?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(hasher.finalize()))
 }
 
 #[cfg(test)]
