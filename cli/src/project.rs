@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use d2l_common::variables::DATA_DIR;
 
 use crate::process;
 
@@ -56,8 +57,8 @@ impl Project {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = process::command(program);
         command.current_dir(&self.root);
-        if let Some(folder) = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty()) {
-            command.env("D2L_DATA_DIR", std::path::absolute(&folder).unwrap_or(folder.into()));
+        if let Some(folder) = std::env::var_os(DATA_DIR).filter(|value| !value.is_empty()) {
+            command.env(DATA_DIR, std::path::absolute(&folder).unwrap_or(folder.into()));
         }
         command
     }

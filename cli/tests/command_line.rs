@@ -47,7 +47,7 @@ fn the_doctor_ends_with_1_if_something_is_missing() {
         assert!(row(&output, "disk").contains(" GB free"));
         let all = text(&output.stdout);
         let missing = all.lines().filter(|line| line.starts_with("MISSING")).count();
-        let end = format!("\n\n{missing} missing. The last words of a line say what to do.\n");
+        let end = format!("\n\n{missing} missing; the end of a line says how to fix it.\n");
         assert!(all.ends_with(&end), "{all}");
     }
 }

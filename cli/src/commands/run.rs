@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use d2l_common::variables::{DATASET_LIMIT, MAX_EPOCHS};
 
 use crate::notebooks::output_folder;
 use crate::output;
@@ -39,7 +40,7 @@ pub fn command(
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let mut command = project.script("run_notebook.py");
     command.arg(notebook).arg(&folder);
-    for (name, value) in [("D2L_MAX_EPOCHS", epochs), ("D2L_DATASET_LIMIT", limit)] {
+    for (name, value) in [(MAX_EPOCHS, epochs), (DATASET_LIMIT, limit)] {
         if let Some(value) = value {
             command.env(name, value.to_string());
         }

@@ -1,7 +1,7 @@
 //! `cargo d2l report`: what the crate's tests have compared and refused, as tables in docs/.
 //!
 //! Tests note each comparison with the reference, each bad input and what they skip
-//! (tests/common/report.rs) in the folder that `D2L_REPORT_DIR` names.
+//! (tests/common/report.rs) in the folder that [`REPORT_DIR`] names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use d2l_common::hardware::cpu_multiplies_bf16;
+use d2l_common::variables::{DATA_DIR, DATASET_LIMIT, MAX_EPOCHS, OFFLINE, REPORT_DIR};
 use serde_json::Value;
 
-use crate::commands::doctor::multiplies_bf16;
 use crate::output;
 use crate::process::visibly;
 use crate::project::Project;
@@ -39,8 +40,8 @@ pub fn crate_tests(project: &Project) -> Result<Command> {
             .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     let mut tests = project.cargo();
-    tests.args(["test", "--locked"]).env("D2L_REPORT_DIR", folder);
-    for variable in ["D2L_OFFLINE", "D2L_DATA_DIR", "D2L_MAX_EPOCHS", "D2L_DATASET_LIMIT"] {
+    tests.args(["test", "--locked"]).env(REPORT_DIR, folder);
+    for variable in [OFFLINE, DATA_DIR, MAX_EPOCHS, DATASET_LIMIT] {
         tests.env_remove(variable);
     }
     Ok(tests)
@@ -200,7 +201,7 @@ fn processor() -> String {
     let line = text.lines().find(|line| line.starts_with("model name"));
     let model = line.and_then(|line| line.split_once(": ")).map(|(_, model)| model);
     let model = model.unwrap_or(std::env::consts::ARCH);
-    let bfloat16 = if multiplies_bf16() { ", bfloat16" } else { "" };
+    let bfloat16 = if cpu_multiplies_bf16() { ", bfloat16" } else { "" };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores, {model}{bfloat16}")
 }

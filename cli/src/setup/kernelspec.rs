@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use d2l_common::variables;
 use serde_json::json;
 
 use super::{NOT_UTF8, torch};
@@ -50,8 +51,8 @@ pub fn write(project: &Project) -> Result<()> {
             "CARGO_HOME": cargo_home,
             "RUSTUP_HOME": home("RUSTUP_HOME", ".rustup")?,
             "RUSTC": toolchain.join("rustc"),
-            "D2L_KERNEL_DIR": project.kernel_folders(),
-            "D2L_PRETRAINED_DIR": project.share(),
+            variables::KERNEL_DIR: project.kernel_folders(),
+            variables::PRETRAINED_DIR: project.share(),
             // libtorch asks for large pages: it spends a third less time on a training step.
             "THP_MEM_ALLOC_ENABLE": "1",
         },

@@ -1,6 +1,7 @@
 //! EfficientNet-Lite0's weights, which come as a Python package.
 
 use anyhow::Result;
+use d2l_common::files;
 
 use crate::process::quietly;
 use crate::project::Project;
@@ -8,7 +9,7 @@ use crate::steps::Steps;
 
 /// Converts them, unless that has been done.
 pub fn convert(project: &Project, steps: &Steps) -> Result<()> {
-    let target = project.share().join("efficientnet_lite0.safetensors");
+    let target = project.share().join(files::EFFICIENTNET_LITE0);
     if target.exists() {
         return Ok(());
     }

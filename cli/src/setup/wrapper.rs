@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use d2l_common::variables::PRETRAINED_DIR;
 
 use super::stamp::unless_done;
 use super::{cargo, torch};
@@ -129,7 +130,7 @@ fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
          libtorch_lib = {torch}\n\
          wrapper_lib = {lib}\n\n\
          [env]\n\
-         D2L_PRETRAINED_DIR = {share}\n\
+         {PRETRAINED_DIR} = {share}\n\
          THP_MEM_ALLOC_ENABLE = \"1\"\n",
         native = serde_json::to_string(&format!("native={}", share.join("lib").display()))?,
         torch = quoted(&torch.join("lib"))?,

@@ -10,6 +10,7 @@ use std::thread;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use d2l_common::variables::{DATASET_LIMIT, MAX_EPOCHS};
 use log::Log;
 
 use crate::developer::{book, report};
@@ -29,7 +30,7 @@ pub enum Part {
     Format,
     /// clippy on the crate, the command line and the kernel
     Clippy,
-    /// The unit tests of the command line
+    /// The tests of the command line, and of what it shares with the crate and the kernel
     Cli,
     /// The crate's unit, integration and doc tests, and whether docs/ names all that they compared
     Crate,
@@ -62,9 +63,19 @@ impl Part {
         match self {
             Part::Format => run("rustfmt", cargo(project, &["fmt", "--all", "--check"])),
             Part::Clippy => {
-                let lint = ["clippy", "--locked", "--all-targets", "-p", "d2l", "-p", "d2l-cli"];
+                let lint = [
+                    "clippy",
+                    "--locked",
+                    "--all-targets",
+                    "-p",
+                    "d2l",
+                    "-p",
+                    "d2l-common",
+                    "-p",
+                    "d2l-cli",
+                ];
                 let deny = ["--", "-D", "warnings"];
-                run("crate and command line", cargo(project, &[&lint[..], &deny].concat()))?;
+                run("all but the kernel", cargo(project, &[&lint[..], &deny].concat()))?;
                 // In the profile that evcxr was compiled with. `cargo clippy` would read all of
                 // rust-analyzer again; a build that clippy looks at takes what the set-up has compiled.
                 let mut lint = cargo(project, &["build", "--all-targets"]);
@@ -73,7 +84,8 @@ impl Part {
                 run("kernel", with(lint, "CLIPPY_ARGS", "-Dwarnings"))
             }
             Part::Cli => {
-                let tests = ["test", "--locked", "--profile", "dev", "-p", "d2l-cli"];
+                let tests =
+                    ["test", "--locked", "--profile", "dev", "-p", "d2l-common", "-p", "d2l-cli"];
                 run("tests", cargo(project, &tests))
             }
             Part::Crate => {
@@ -101,8 +113,8 @@ impl Part {
             Part::Browser => {
                 install_references(project)?;
                 let lab = python(project, &["tests/jupyterlab.py"]);
-                let lab = with(lab, "D2L_MAX_EPOCHS", &QUICK_EPOCHS.to_string());
-                run("JupyterLab", with(lab, "D2L_DATASET_LIMIT", &QUICK_LIMIT.to_string()))
+                let lab = with(lab, MAX_EPOCHS, &QUICK_EPOCHS.to_string());
+                run("JupyterLab", with(lab, DATASET_LIMIT, &QUICK_LIMIT.to_string()))
             }
             Part::Site => {
                 install_references(project)?;
