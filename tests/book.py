@@ -40,7 +40,7 @@ def look_at(page, language, name):
 def main():
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
-        print("the site: skipped, as there is no Chromium here; name one in CHROMIUM")
+        print("skipped: the site: there is no Chromium here; name one in CHROMIUM")
         return
     SHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:

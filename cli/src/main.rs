@@ -1,39 +1,57 @@
 //! `cargo d2l`: sets the notebooks up, checks the machine, opens, runs and tests them.
 
-mod doctor;
+mod commands;
+mod developer;
 mod notebooks;
-mod patches;
+mod output;
+mod process;
 mod project;
-mod python;
-mod report;
-mod say;
 mod setup;
 mod steps;
-mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::builder::RangedU64ValueParser;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use commands::{doctor, lab, run};
+use console::style;
+use developer::{bench, book, report, test};
 use notebooks::Language;
+use output::Verbosity;
 use project::Project;
 
 #[derive(Parser)]
 #[command(name = "cargo d2l", bin_name = "cargo d2l", about, version)]
+#[command(
+    after_help = "Exit status: 0 if all went well, 1 if not, 2 for arguments that are not known, \
+                        141 if nobody reads the output any more."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print the commands that are run, and all that they print
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
+impl Arguments {
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// The commands for readers of the notebooks come first, then those [`FOR_DEVELOPERS`].
 #[derive(Subcommand)]
 enum Command {
-    /// Install what the notebooks need into .venv and compile ahead what their cells need
-    Setup,
-    /// Show what is there, what is not, and what to do about it; the exit status is 0 if everything is
-    /// there, 1 if something is missing
-    Doctor,
     /// Open JupyterLab on a notebook
     Lab {
         /// The notebook to open
@@ -53,75 +71,136 @@ enum Command {
         /// Train for this many epochs at most
         #[arg(long, allow_negative_numbers = true, value_parser = at_least_one())]
         epochs: Option<usize>,
-        /// Use this many pictures of each data set at most
+        /// Use this many images of each data set at most
         #[arg(long, allow_negative_numbers = true, value_parser = at_least_one())]
         limit: Option<usize>,
+    },
+    /// Show what is installed, what is missing, and how to fix it
+    ///
+    /// The exit status is 0 if everything the notebooks need is installed, and 1 if something is
+    /// missing. What is only absent (a GPU, photographs, weights that are fetched on first use) does not
+    /// count as missing.
+    Doctor,
+    /// Install what the notebooks need into .venv and compile ahead what their cells need
+    Setup,
+    /// Check this project: format, lints, tests, notebooks, browser
+    Test {
+        /// The parts of the check; all of them if none is named
+        #[arg(value_enum, value_name = "PART")]
+        parts: Vec<test::Part>,
     },
     /// Measure this project beside the Python original, in one run, into target/bench
     Bench {
         /// The parts; all of them if none is named
-        #[arg(value_parser = ["loader", "step", "lesson", "notebook", "display"])]
+        #[arg(value_name = "PART", value_parser = ["loader", "step", "lesson", "notebook", "display"])]
         parts: Vec<String>,
         /// The whole lesson, with three seeds: hours on a processor
         #[arg(long)]
         full: bool,
     },
-    /// Make a site of all notebooks, in all languages, into target/book
-    Book,
     /// Run the crate's tests and write what they compared and refused into docs/
     Report,
-    /// Check the format, lint, run all tests, execute every notebook in quick mode
-    Test,
+    /// Make a site of all notebooks, in all languages, into target/book
+    Book,
 }
+
+/// Commands for those who work on this project.
+const FOR_DEVELOPERS: [&str; 4] = ["test", "bench", "report", "book"];
 
 /// A count; of nothing at all there would be nothing to see.
 fn at_least_one() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
 }
 
+/// The command line. Its help lists the commands for readers apart from those for developers.
+fn command_line() -> clap::Command {
+    let command = Arguments::command();
+    let styles = command.get_styles();
+    let (header, literal) = (*styles.get_header(), *styles.get_literal());
+    let list = |for_developers: bool| -> String {
+        let commands = command.get_subcommands();
+        let commands = commands
+            .filter(|command| FOR_DEVELOPERS.contains(&command.get_name()) == for_developers);
+        let lines = commands.map(|command| {
+            let about = command.get_about().cloned().unwrap_or_default();
+            format!("  {literal}{:<6}{literal:#}  {}\n", command.get_name(), about.ansi())
+        });
+        lines.collect()
+    };
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n\
+         {header}Commands:{header:#}\n{}\n\
+         {header}Commands for developers of this project:{header:#}\n{}\n\
+         {header}Options:{header:#}\n{{options}}{{after-help}}",
+        list(false),
+        list(true)
+    );
+    command.help_template(template)
+}
+
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let matches = command_line().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    output::set_verbosity(arguments.verbosity());
+    match execute(arguments.command) {
         Ok(status) => status,
         Err(error) => {
-            let mark = console::style("error:").for_stderr().red().bold();
-            say::note(format!("{mark} {error:#}"));
+            let mark = style("error:").for_stderr().red().bold();
+            output::error(format!("{mark} {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<ExitCode> {
+fn execute(command: Command) -> Result<ExitCode> {
     let project = Project::find()?;
     match command {
-        Command::Setup => setup::setup(&project),
-        Command::Doctor => return Ok(doctor::doctor(&project)),
-        // What is named is looked for first: nobody waits for a set-up to hear of a slip of the pen.
+        // Names are checked first: nobody waits for a set-up to hear of a typing mistake.
         Command::Lab { notebook, lang, no_browser } => {
             let notebook = notebooks::find(&project, &notebook, lang)?;
             setup::setup(&project)?;
-            notebooks::lab(&project, &notebook, no_browser)
+            lab::lab(&project, &notebook, no_browser)
         }
         Command::Run { notebooks, epochs, limit } => {
             let notebooks = notebooks::named(&project, &notebooks)?;
             setup::setup(&project)?;
-            notebooks::run(&project, &notebooks, epochs, limit)
+            run::run(&project, &notebooks, epochs, limit)
         }
+        Command::Doctor => return Ok(doctor::doctor(&project)),
+        Command::Setup => setup::setup(&project),
+        Command::Test { parts } => test::test(&project, &parts),
         Command::Bench { parts, full } => {
             setup::setup(&project)?;
-            notebooks::bench(&project, &parts, full)
-        }
-        Command::Book => {
-            setup::setup(&project)?;
-            notebooks::book(&project)
+            bench::bench(&project, &parts, full)
         }
         Command::Report => {
             setup::setup(&project)?;
             report::report(&project)
         }
-        Command::Test => {
+        Command::Book => {
             setup::setup(&project)?;
-            test::test(&project)
+            book::book(&project)
         }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_lists_each_command_once() {
+        let help = command_line().render_help().to_string();
+        let (readers, developers) = help.split_once("Commands for developers").unwrap();
+        for command in Arguments::command().get_subcommands() {
+            let name = command.get_name();
+            let is_in =
+                |text: &str| text.lines().any(|line| line.starts_with(&format!("  {name} ")));
+            let for_developers = FOR_DEVELOPERS.contains(&name);
+            assert_eq!((is_in(readers), is_in(developers)), (!for_developers, for_developers));
+        }
+        let known = |name: &&str| Arguments::command().find_subcommand(name).is_some();
+        assert!(FOR_DEVELOPERS.iter().all(known));
+    }
 }

@@ -1,13 +1,11 @@
-//! `cargo d2l lab`, `cargo d2l run`, `cargo d2l bench` and `cargo d2l book`.
+//! Which notebooks there are, and where an executed one goes.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::project::Project;
-use crate::steps::visibly;
 
 /// A language that the notebooks are there in.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -29,71 +27,10 @@ impl Language {
     }
 }
 
-/// Opens JupyterLab on a notebook and waits for its end.
-pub fn lab(project: &Project, notebook: &Path, no_browser: bool) -> Result<()> {
-    let notebook = notebook.strip_prefix(&project.root).unwrap_or(notebook);
-    let mut command = project.command(project.python());
-    command.args(["-m", "jupyterlab"]).arg(notebook);
-    if no_browser {
-        command.arg("--no-browser");
-    }
-    // JupyterLab refuses root without this, and in a container there is nobody else.
-    let id = Command::new("id").arg("-u").output();
-    if id.is_ok_and(|output| output.stdout.trim_ascii() == b"0") {
-        command.arg("--allow-root");
-    }
-    // Beside JupyterLab's own start, which takes longer.
-    let mut trust = project.script("trust.py").spawn().context("cannot start .venv/bin/python")?;
-    let status = command.status().context("cannot start JupyterLab")?;
-    trust.wait()?;
-    if !status.success() {
-        bail!("JupyterLab ended with {status}");
-    }
-    Ok(())
-}
-
-/// Executes notebooks on the kernel and writes what came out, with a page each.
-pub fn run(
-    project: &Project,
-    notebooks: &[PathBuf],
-    epochs: Option<usize>,
-    limit: Option<usize>,
-) -> Result<()> {
-    for notebook in notebooks {
-        let output = output_folder(project, notebook);
-        std::fs::create_dir_all(&output)
-            .with_context(|| format!("cannot make {}", output.display()))?;
-        let mut command = project.script("run_notebook.py");
-        command.arg(notebook).arg(&output);
-        for (name, value) in [("D2L_MAX_EPOCHS", epochs), ("D2L_DATASET_LIMIT", limit)] {
-            if let Some(value) = value {
-                command.env(name, value.to_string());
-            }
-        }
-        visibly(&mut command, &format!("{} failed", notebook.display()))?;
-    }
-    Ok(())
-}
-
 /// Where an executed notebook goes. An edition in another language has the same name.
-fn output_folder(project: &Project, notebook: &Path) -> PathBuf {
+pub fn output_folder(project: &Project, notebook: &Path) -> PathBuf {
     let folder = notebook.strip_prefix(project.path("notebooks")).ok().and_then(Path::parent);
     project.path("target/notebooks").join(folder.unwrap_or(Path::new("")))
-}
-
-/// Measures ours beside the reference and prints a table.
-pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
-    let mut build = project.cargo();
-    build.args(["build", "--locked", "--release", "--example", "measure"]);
-    visibly(&mut build, "examples/measure.rs does not compile")?;
-    let mut command = project.script("bench.py");
-    command.args(parts).args(full.then_some("--full"));
-    visibly(&mut command, "the benchmark failed")
-}
-
-/// Makes a site of all notebooks.
-pub fn book(project: &Project) -> Result<()> {
-    visibly(&mut project.script("book.py"), "the site was not made")
 }
 
 /// All notebooks: those of notebooks/ by name, then those of its folders.
@@ -187,7 +124,6 @@ pub fn find(project: &Project, path: &Path, lang: Language) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::process::Stdio;
 
     use super::*;
 
@@ -358,61 +294,5 @@ mod tests {
         }
         assert_eq!(pair("a", "ja/a").unwrap().len(), 2);
         assert_eq!(pair("ja/a", "elsewhere/a.ipynb").unwrap().len(), 2);
-    }
-
-    /// `run_notebook.py` with a notebook of this content, where the set-up has been run.
-    fn executed(name: &str, content: &[u8], stdout: Stdio) -> Option<(Option<i32>, String)> {
-        let project = Project::find().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        fs::write(&path, content).unwrap();
-        let mut command = project.script("run_notebook.py");
-        // As in a locale that is not UTF-8
-        command.env("LC_ALL", "C").env("PYTHONCOERCECLOCALE", "0");
-        command.arg(&path).arg(folder.path()).stdout(stdout);
-        let Ok(output) = command.output() else {
-            crate::say::note("skipped: there is no .venv, run `cargo d2l setup`");
-            return None;
-        };
-        Some((output.status.code(), String::from_utf8(output.stderr).unwrap()))
-    }
-
-    #[test]
-    fn a_file_that_is_no_notebook_in_rust_is_refused() {
-        const UNREADABLE: &str = "is not a notebook that can be read";
-        let whole = fs::read(Project::find().unwrap().path("notebooks/fine_tuning.ipynb")).unwrap();
-        let python = br#"{"nbformat": 4, "nbformat_minor": 4, "metadata": {"kernelspec":
-            {"language": "python", "name": "python3", "display_name": ""}}, "cells": [{"cell_type":
-            "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": null}]}"#;
-        let empty = br#"{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": []}"#;
-        let newer = br#"{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}"#;
-        for (name, content, found) in [
-            ("a list", &b"[]"[..], UNREADABLE),
-            ("not UTF-8", b"{\"cells\": [\"caf\xe9\"]}", UNREADABLE),
-            ("a file that was cut", &whole[..whole.len() / 2], UNREADABLE),
-            ("a newer format", newer, UNREADABLE),
-            ("in Python", python, "is a notebook in python, not in rust"),
-            ("no cells, \u{e9}", empty, "has no cell with code"),
-        ] {
-            let Some((status, error)) = executed(name, content, Stdio::piped()) else { return };
-            assert_eq!(status, Some(1), "{name}: {error}");
-            assert!(error.contains(&format!("{name} {found}")), "{name}: {error}");
-            assert!(
-                error.contains("what to do") && !error.contains("Traceback"),
-                "{name}: {error}"
-            );
-        }
-    }
-
-    /// `cargo d2l run | head`, before a kernel has been started
-    #[test]
-    fn nobody_who_reads_is_no_error_of_the_notebook() {
-        let cells =
-            br#"{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{"cell_type":
-            "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": null}]}"#;
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let Some(end) = executed("a.ipynb", cells, writer.into()) else { return };
-        assert_eq!(end, (Some(crate::say::READER_GONE), String::new()));
     }
 }

@@ -1,10 +1,13 @@
 //! Where things are in this project.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use d2l_common::variables::DATA_DIR;
+
+use crate::process;
 
 /// The project's folder.
 pub struct Project {
@@ -49,20 +52,13 @@ impl Project {
         self.path("target/kernels")
     }
 
-    /// A command in the project's folder, with D2L_DATA_DIR made absolute, as the kernel runs
-    /// elsewhere, and without what Cargo has told this program: build scripts look at that, and would
-    /// compile anew what the reader's own `cargo build` or the set-up has made.
-    pub fn command(&self, program: impl Into<OsString>) -> Command {
-        let mut command = Command::new(program.into());
+    /// A command in the project's folder. D2L_DATA_DIR is made absolute, as the kernel runs in another
+    /// folder.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = process::command(program);
         command.current_dir(&self.root);
-        if let Some(folder) = std::env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty()) {
-            command.env("D2L_DATA_DIR", std::path::absolute(&folder).unwrap_or(folder.into()));
-        }
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
-                command.env_remove(&name);
-            }
+        if let Some(folder) = std::env::var_os(DATA_DIR).filter(|value| !value.is_empty()) {
+            command.env(DATA_DIR, std::path::absolute(&folder).unwrap_or(folder.into()));
         }
         command
     }

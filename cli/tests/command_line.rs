@@ -1,5 +1,6 @@
 //! The program itself: exit statuses, a reader that goes, and what it is called with.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// `cargo d2l` with these arguments, where it finds no tools and no data.
@@ -43,10 +44,10 @@ fn the_doctor_ends_with_1_if_something_is_missing() {
         assert!(row(&output, "Rust").starts_with("MISSING  Rust"));
         assert!(row(&output, "Rust").ends_with("install Rust with rustup"));
         assert!(row(&output, "C++ compiler").ends_with("or name one in CXX"));
-        assert!(row(&output, "disk").starts_with("absent "));
+        assert!(row(&output, "disk").contains(" GB free"));
         let all = text(&output.stdout);
         let missing = all.lines().filter(|line| line.starts_with("MISSING")).count();
-        let end = format!("\n\n{missing} missing. The last words of a line say what to do.\n");
+        let end = format!("\n\n{missing} missing; the end of a line says how to fix it.\n");
         assert!(all.ends_with(&end), "{all}");
     }
 }
@@ -109,10 +110,96 @@ fn a_full_disk_is_told() {
     let output = d2l(&["doctor"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(error.starts_with("error: cannot write on standard output: No space left"), "{error}");
+    assert!(error.starts_with("error: cannot write to standard output: No space left"), "{error}");
 }
 
-/// Nobody waits for a set-up to hear of a slip of the pen.
+/// A program in the place of Cargo that prints what it was called with. A process of its own writes it:
+/// were it open here while another test starts a program, it could not be run.
+fn fake_cargo(folder: &Path, script: &str) -> PathBuf {
+    let path = folder.join("cargo");
+    let make = "printf '#!/bin/sh\n%s\n' \"$1\" > \"$0\" && chmod +x \"$0\"";
+    let status = Command::new("sh").args(["-c", make]).arg(&path).arg(script).status();
+    assert!(status.unwrap().success());
+    path
+}
+
+#[test]
+fn a_check_ends_with_all_times_and_all_that_was_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"echo "cargo $1"; echo "test a_gpu ... ignored, no GPU"; echo note >&2"#;
+    let cargo = fake_cargo(folder.path(), script);
+    // In their order, whichever way they are named
+    let parts = ["test", "cli", "format"];
+    let output = d2l(&parts).env("CARGO", &cargo).output().unwrap();
+    let all = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{all}");
+    let (printed, summary) = all.split_once("\nformat ").unwrap();
+    assert!(printed.contains("cargo fmt\n") && printed.contains("cargo test\n"), "{all}");
+    let lines: Vec<&str> = summary.lines().collect();
+    assert!(lines[0].contains("rustfmt") && lines[0].ends_with(" s  passed"), "{all}");
+    assert!(lines[1].starts_with("cli ") && lines[2].starts_with("all "), "{all}");
+    assert_eq!(lines[4..], ["2 skipped:", "  format, a_gpu: no GPU", "  cli, a_gpu: no GPU"]);
+    assert!(text(&output.stderr).contains("== format, rustfmt\n"), "{all}");
+    // Results alone
+    let output = d2l(&parts).arg("-q").env("CARGO", &cargo).output().unwrap();
+    assert!(text(&output.stdout).starts_with("format "));
+    assert_eq!(text(&output.stderr), "");
+    // The commands, too
+    let output = d2l(&["-v", "test", "format"]).env("CARGO", &cargo).output().unwrap();
+    assert!(text(&output.stderr).contains(&format!("$ {} fmt --all --check\n", cargo.display())));
+
+    // The first part that fails is the last one.
+    let cargo = fake_cargo(folder.path(), "echo what is wrong; exit 1");
+    for quiet in [&[][..], &["--quiet"]] {
+        let output = d2l(&parts).args(quiet).env("CARGO", &cargo).output().unwrap();
+        let (all, error) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(all.contains("format ") && all.contains(" s  FAILED\nall "), "{all}");
+        assert!(!all.contains("cli "), "{all}");
+        assert!(all.contains("what is wrong") || error.contains("what is wrong"), "{error}");
+        assert!(error.ends_with("error: format, rustfmt: failed; see above\n"), "{error}");
+    }
+}
+
+/// With another value of `CI`, rust-analyzer's crates are compiled again.
+#[test]
+fn what_is_started_does_not_see_ci() {
+    let folder = tempfile::tempdir().unwrap();
+    let cargo = fake_cargo(folder.path(), r#"echo "CI is ${CI-not set}, OTHER is $OTHER""#);
+    for value in ["", "1", "true"] {
+        let mut test = d2l(&["test", "format"]);
+        let output = test.env("CARGO", &cargo).env("CI", value).env("OTHER", "4").output().unwrap();
+        let all = text(&output.stdout);
+        assert!(all.starts_with("CI is not set, OTHER is 4\n"), "{all}");
+    }
+}
+
+#[test]
+fn the_help_tells_commands_for_readers_apart_and_names_the_parts_of_the_check() {
+    let help = |arguments: &[&str]| text(&d2l(arguments).output().unwrap().stdout);
+    let all = help(&["--help"]);
+    let (readers, developers) = all.split_once("Commands for developers").unwrap();
+    for name in ["lab", "run", "doctor", "setup"] {
+        assert!(readers.contains(&format!("\n  {name} ")), "{all}");
+    }
+    for name in ["test", "bench", "report", "book"] {
+        assert!(developers.contains(&format!("\n  {name} ")), "{all}");
+    }
+    for part in ["--quiet", "--verbose", "Exit status: 0"] {
+        assert!(developers.contains(part), "{all}");
+    }
+    let test = help(&["test", "--help"]);
+    for part in PARTS.split(", ") {
+        let line = test.lines().find(|line| line.trim().starts_with(&format!("- {part}:")));
+        assert!(line.is_some_and(|line| line.len() > part.len() + 20), "{part}: {test}");
+    }
+    let doctor = help(&["doctor", "--help"]);
+    assert!(doctor.contains("exit status is 0") && doctor.contains("1 if something"), "{doctor}");
+}
+
+const PARTS: &str = "format, clippy, cli, crate, doc, reference, kernel, notebooks, browser, site";
+
+/// Nobody waits for a set-up to hear of a typing mistake.
 #[test]
 fn an_unknown_notebook_is_refused_before_the_set_up() {
     let known = "fine_tuning, image_augmentation, ja/fine_tuning";
@@ -144,5 +231,7 @@ fn what_is_not_known_is_refused_with_what_is() {
     refused(&["docter"], 2, &["docter", "doctor"]);
     refused(&["lab", "--lang", "de"], 2, &["de", "en, ja"]);
     refused(&["bench", "lessons"], 2, &["lessons", "loader, step, lesson, notebook, display"]);
+    refused(&["test", "crates"], 2, &["crates", PARTS]);
+    refused(&["-q", "-v", "doctor"], 2, &["--quiet", "cannot be used with"]);
     refused(&["run", "--epoch", "1"], 2, &["--epoch", "--epochs"]);
 }

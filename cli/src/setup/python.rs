@@ -1,11 +1,11 @@
 //! Finding a Python to make the virtual environment with.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, bail};
+use d2l_common::variables::PYTHON;
 
-use crate::setup::program;
+use crate::process::{self, program};
 
 const OLDEST: (u32, u32) = (3, 10);
 /// The newest one that the pinned torch has a package for.
@@ -13,7 +13,7 @@ const NEWEST: (u32, u32) = (3, 14);
 
 /// The first Python of a version that torch goes with: `D2L_PYTHON`, then those on the PATH.
 pub fn find() -> Result<PathBuf> {
-    let named = std::env::var_os("D2L_PYTHON").filter(|name| !name.is_empty()).map(PathBuf::from);
+    let named = std::env::var_os(PYTHON).filter(|name| !name.is_empty()).map(PathBuf::from);
     let usual =
         ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
     let candidates = match named {
@@ -33,7 +33,7 @@ pub fn find() -> Result<PathBuf> {
     bail!(
         "Python {}.{} to {}.{} is needed; {found} (looked for {} on the PATH)\n  what to do: \
          install one (Debian and Ubuntu: apt install python3 python3-venv), \
-         or name it in D2L_PYTHON",
+         or name it in {PYTHON}",
         OLDEST.0,
         OLDEST.1,
         NEWEST.0,
@@ -44,7 +44,7 @@ pub fn find() -> Result<PathBuf> {
 
 fn version(python: &PathBuf) -> Option<(u32, u32)> {
     let code = "import sys; print(*sys.version_info[:2])";
-    let output = Command::new(python).args(["-c", code]).output().ok()?;
+    let output = process::command(python).args(["-c", code]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let (major, minor) = text.trim().split_once(' ')?;
     Some((major.parse().ok()?, minor.parse().ok()?))

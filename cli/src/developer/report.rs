@@ -1,7 +1,7 @@
 //! `cargo d2l report`: what the crate's tests have compared and refused, as tables in docs/.
 //!
 //! Tests note each comparison with the reference, each bad input and what they skip
-//! (tests/common/report.rs) in the folder that `D2L_REPORT_DIR` names.
+//! (tests/common/report.rs) in the folder that [`REPORT_DIR`] names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use d2l_common::hardware::cpu_multiplies_bf16;
+use d2l_common::variables::{DATA_DIR, DATASET_LIMIT, MAX_EPOCHS, OFFLINE, REPORT_DIR};
 use serde_json::Value;
 
-use crate::doctor::multiplies_bf16;
+use crate::output;
+use crate::process::visibly;
 use crate::project::Project;
-use crate::say;
-use crate::steps::visibly;
 
 const END: &str = "<!-- end -->\n";
 
@@ -39,8 +40,8 @@ pub fn crate_tests(project: &Project) -> Result<Command> {
             .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     let mut tests = project.cargo();
-    tests.args(["test", "--locked"]).env("D2L_REPORT_DIR", folder);
-    for variable in ["D2L_OFFLINE", "D2L_DATA_DIR", "D2L_MAX_EPOCHS", "D2L_DATASET_LIMIT"] {
+    tests.args(["test", "--locked"]).env(REPORT_DIR, folder);
+    for variable in [OFFLINE, DATA_DIR, MAX_EPOCHS, DATASET_LIMIT] {
         tests.env_remove(variable);
     }
     Ok(tests)
@@ -50,9 +51,11 @@ pub fn crate_tests(project: &Project) -> Result<Command> {
 pub fn report(project: &Project) -> Result<()> {
     visibly(&mut crate_tests(project)?, "a test failed")?;
     for document in write(project)? {
-        say::line(format!("{document}: written"));
+        output::result(format!("{document}: written"));
     }
-    tell(&skipped(project)?);
+    let skipped = skipped(project)?;
+    skipped.iter().for_each(|test| output::note(format!("skipped: {test}")));
+    output::note(format!("{} skipped", skipped.len()));
     Ok(())
 }
 
@@ -77,13 +80,8 @@ fn write(project: &Project) -> Result<Vec<String>> {
 
 /// How much the tests have done; an error if docs/ does not name all of it.
 pub fn check(project: &Project) -> Result<()> {
-    tell(&done(project)?);
-    tell(&skipped(project)?);
+    done(project)?.iter().for_each(output::note);
     all_is_named(project)
-}
-
-fn tell(lines: &[String]) {
-    lines.iter().for_each(say::note);
 }
 
 fn done(project: &Project) -> Result<[String; 4]> {
@@ -117,18 +115,17 @@ fn all_is_named(project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// What this machine could not run, and how much that was: a test that is skipped counts as passed.
-fn skipped(project: &Project) -> Result<Vec<String>> {
+/// The tests that this machine could not run, and why: Cargo counts them as passed.
+pub fn skipped(project: &Project) -> Result<Vec<String>> {
     let rows = match notes(project, "skipped").exists() {
         true => rows(project, "skipped")?,
         false => vec![],
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     let line = |row: &Value| {
-        format!("skipped: {}::{}: {}", text(&row["part"]), text(&row["what"]), text(&row["why"]))
+        format!("{}::{}: {}", text(&row["part"]), text(&row["what"]), text(&row["why"]))
     };
-    let count = format!("{} skipped", rows.len());
-    Ok(rows.iter().map(line).chain([count]).collect())
+    Ok(rows.iter().map(line).collect())
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -204,7 +201,7 @@ fn processor() -> String {
     let line = text.lines().find(|line| line.starts_with("model name"));
     let model = line.and_then(|line| line.split_once(": ")).map(|(_, model)| model);
     let model = model.unwrap_or(std::env::consts::ARCH);
-    let bfloat16 = if multiplies_bf16() { ", bfloat16" } else { "" };
+    let bfloat16 = if cpu_multiplies_bf16() { ", bfloat16" } else { "" };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores, {model}{bfloat16}")
 }
@@ -317,17 +314,16 @@ mod tests {
 "#;
         let (_folder, project) = project(&[("skipped", notes)]);
         let expected = [
-            "skipped: download::a_full_disk: this user cannot mount a disk",
-            "skipped: gpu::one_gpu: this machine has no GPU",
-            "skipped: gpu::two_gpus: this machine has no GPU",
-            "3 skipped",
+            "download::a_full_disk: this user cannot mount a disk",
+            "gpu::one_gpu: this machine has no GPU",
+            "gpu::two_gpus: this machine has no GPU",
         ];
         assert_eq!(skipped(&project).unwrap(), expected);
         // Nothing was skipped, and no test has noted anything.
         fs::remove_file(super::notes(&project, "skipped")).unwrap();
-        assert_eq!(skipped(&project).unwrap(), ["0 skipped"]);
+        assert!(skipped(&project).unwrap().is_empty());
         fs::remove_dir_all(project.path("target")).unwrap();
-        assert_eq!(skipped(&project).unwrap(), ["0 skipped"]);
+        assert!(skipped(&project).unwrap().is_empty());
     }
 
     #[test]

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use diffy::patch_set::{FileOperation, ParseOptions, PatchKind, PatchSet};
 
 use crate::project::Project;
-use crate::setup::{digest, locked_version, package_folder, unless_done};
+use crate::setup::cargo::{locked_version, package_folder};
+use crate::setup::stamp::{digest, unless_done};
 
 /// Applies the patches, unless that has been done, and answers what tells Cargo to take the copies. The
 /// packages stay the same for Cargo.lock.
@@ -215,7 +216,7 @@ mod tests {
         let project = Project::find().unwrap();
         let patches = Patches::read(&project.path("kernel/patches")).unwrap();
         for package in patches.packages().unwrap() {
-            let version = locked_version(include_str!("../../Cargo.lock"), &package).unwrap();
+            let version = locked_version(include_str!("../../../Cargo.lock"), &package).unwrap();
             let source = package_folder(&project, &package).unwrap();
             assert!(!patches.changed(&package, &version, &source).unwrap().is_empty());
         }

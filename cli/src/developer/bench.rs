@@ -1,0 +1,16 @@
+//! `cargo d2l bench`: this project beside the Python original.
+
+use anyhow::Result;
+
+use crate::process::visibly;
+use crate::project::Project;
+
+/// Measures ours beside the reference and prints a table.
+pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
+    let mut build = project.cargo();
+    build.args(["build", "--locked", "--release", "--example", "measure"]);
+    visibly(&mut build, "examples/measure.rs does not compile")?;
+    let mut command = project.script("bench.py");
+    command.args(parts).args(full.then_some("--full"));
+    visibly(&mut command, "the benchmark failed")
+}

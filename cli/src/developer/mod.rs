@@ -1,0 +1,6 @@
+//! Commands for those who work on this project, one file each.
+
+pub mod bench;
+pub mod book;
+pub mod report;
+pub mod test;

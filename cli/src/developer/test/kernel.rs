@@ -1,0 +1,36 @@
+//! The kernel's unit tests are built as the set-up builds it; its other tests are modules in Python.
+
+use std::fs;
+
+use anyhow::Result;
+
+use super::log::Log;
+use super::{Part, python, two_at_a_time};
+use crate::project::Project;
+use crate::setup::patches;
+
+/// What tells Cargo to build the kernel in its profile, with evcxr as it is patched.
+pub fn profile(project: &Project) -> Result<Vec<String>> {
+    let kernel = ["--locked", "--profile", "kernel", "-p", "d2l-kernel"].map(String::from);
+    Ok([&kernel[..], &patches::arguments(project)?].concat())
+}
+
+/// Runs the modules of tests/kernel.
+pub fn modules(project: &Project, log: &Log) -> Result<()> {
+    let folder = project.path("tests/kernel");
+    let mut modules = vec![];
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("test_") && name.ends_with(".py") {
+            modules.push((entry.metadata()?.len(), name));
+        }
+    }
+    // The longest first, so that none is left alone at the end.
+    modules.sort_by(|one, other| other.cmp(one));
+    two_at_a_time(modules, |(_, module)| {
+        let mut unittest = python(project, &["-m", "unittest", "--verbose", &module]);
+        unittest.current_dir(&folder);
+        log.run_in_background(Part::Kernel, &module, unittest)
+    })
+}

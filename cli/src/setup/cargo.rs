@@ -1,0 +1,52 @@
+//! What Cargo and rustc say of this project's packages and of themselves.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::process;
+use crate::project::Project;
+
+/// The version of a package in a Cargo.lock.
+pub fn locked_version(lock: &str, package: &str) -> Option<String> {
+    let entry =
+        lock.split("[[package]]").find(|e| e.contains(&format!("\nname = \"{package}\"\n")))?;
+    let line = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
+    Some(line.trim_matches('"').to_string())
+}
+
+/// The folder of a package that the project is built with; Cargo fetches it if need be.
+pub fn package_folder(project: &Project, name: &str) -> Result<PathBuf> {
+    let mut command = project.cargo();
+    let output = command.args(["metadata", "--format-version", "1", "--locked"]).output();
+    let output = output.map_err(|error| {
+        anyhow!("cannot start cargo: {error}\n  what to do: install Rust with rustup")
+    })?;
+    if !output.status.success() {
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let package = packages.iter().find(|package| package["name"] == name);
+    let manifest = package.and_then(|package| package["manifest_path"].as_str());
+    let manifest = manifest.with_context(|| format!("cargo metadata has no {name}"))?;
+    Ok(Path::new(manifest).parent().context("a package without a folder")?.to_path_buf())
+}
+
+/// The version of rustc.
+pub fn rustc_version() -> Result<String> {
+    let output = process::command("rustc").arg("-V").output().context("cannot start rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_the_lock_file() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert_eq!(locked_version(lock, "evcxr_jupyter").unwrap(), "0.22.0");
+        assert_eq!(locked_version(lock, "no-such-package"), None);
+    }
+}

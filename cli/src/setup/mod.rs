@@ -1,0 +1,112 @@
+//! `cargo d2l setup`: from nothing to a notebook whose first cell takes seconds. One file a step.
+//!
+//! Each step leaves a stamp that says what it was made from, so that a second set-up does only what
+//! has changed.
+
+pub mod cargo;
+pub mod disk;
+pub mod environment;
+pub mod kernel;
+pub mod kernelspec;
+pub mod packages;
+pub mod patches;
+pub mod python;
+pub mod stamp;
+pub mod torch;
+pub mod warm_build;
+pub mod weights;
+pub mod wrapper;
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use crate::output;
+use crate::project::Project;
+use crate::steps::Steps;
+
+/// kernel.json and Cargo's configuration are UTF-8, and so must be the paths in them.
+const NOT_UTF8: &str = "the name of a folder is not UTF-8; rename it, or install elsewhere";
+
+pub fn setup(project: &Project) -> Result<()> {
+    let steps = Steps::default();
+    fs::create_dir_all(project.kernel_folders())
+        .with_context(|| format!("cannot write to {}", project.root.display()))?;
+    let lock = project.path("target/setup.lock");
+    let lock =
+        fs::File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    wait_for_another(&lock, lock.try_lock())?;
+
+    environment::make(project, &steps)?;
+    // The two long steps need nothing of each other: the one downloads, the other compiles.
+    std::thread::scope(|scope| {
+        let kernel = scope.spawn(|| kernel::build(project, &steps));
+        let rest = packages::install_all(project, &steps)
+            .and_then(|()| wrapper::compile(project, &steps))
+            .and_then(|()| weights::convert(project, &steps));
+        let kernel = kernel.join().unwrap_or_else(|_| bail!("the kernel's build broke off"));
+        rest.and(kernel)
+    })?;
+    kernelspec::write(project)?;
+    warm_build::make(project, &steps)
+}
+
+/// Waits until no other set-up is at work, after a first look at the lock.
+fn wait_for_another(lock: &fs::File, first: Result<(), fs::TryLockError>) -> Result<()> {
+    match first {
+        Err(fs::TryLockError::WouldBlock) => {
+            output::note("Another set-up is at work here; waiting for it ...");
+            lock.lock().context("cannot wait for another set-up")
+        }
+        // A file system without locks: go on without.
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lock of a set-up that is at work is waited for.
+    #[test]
+    fn two_set_ups_go_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || fs::File::create(folder.path().join("setup.lock")).unwrap();
+        let (first, second) = (open(), open());
+        wait_for_another(&first, first.try_lock()).unwrap();
+        let looked = second.try_lock();
+        assert!(matches!(looked, Err(fs::TryLockError::WouldBlock)));
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_for_another(&second, looked).unwrap();
+                assert!(done.load(std::sync::atomic::Ordering::SeqCst), "it did not wait");
+            });
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+            first.unlock().unwrap();
+        });
+        assert!(first.try_lock().is_err(), "the second one has it now");
+    }
+
+    /// NFS without its lock service, some FUSE and 9p mounts: locking is not supported there, which is
+    /// no sign of another set-up, and waiting would fail, too.
+    #[test]
+    fn a_file_system_without_locks_is_set_up_without_one() {
+        use std::io::{Error, ErrorKind};
+        let folder = tempfile::tempdir().unwrap();
+        let open = || fs::File::create(folder.path().join("setup.lock")).unwrap();
+        let file = open();
+        for kind in [
+            ErrorKind::Unsupported,
+            ErrorKind::PermissionDenied,
+            ErrorKind::InvalidInput,
+            ErrorKind::StaleNetworkFileHandle,
+            ErrorKind::Other,
+        ] {
+            let looked = Err(fs::TryLockError::Error(Error::from(kind)));
+            wait_for_another(&file, looked).unwrap();
+            open().try_lock().expect("nothing is locked");
+        }
+    }
+}

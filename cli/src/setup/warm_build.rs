@@ -1,0 +1,52 @@
+//! The warm build: what cells need, compiled ahead.
+
+use std::fs;
+
+use anyhow::Result;
+
+use super::cargo::rustc_version;
+use super::stamp::{digest, unless_done};
+use crate::process::quietly;
+use crate::project::Project;
+use crate::steps::Steps;
+
+/// For all that cells are linked with: cells themselves keep the checks of a debug build, but decoding
+/// and resizing pictures is not to be checked step by step.
+const PROFILE: &str = "\
+[profile.dev.package.\"*\"]
+opt-level = 3
+debug-assertions = false
+overflow-checks = false
+# Procedural macros: to optimise them takes longer than they run.
+[profile.dev.package]
+serde_derive.opt-level = 0
+syn.opt-level = 0
+thiserror-impl.opt-level = 0
+zerocopy-derive.opt-level = 0
+zeroize_derive.opt-level = 0
+";
+
+/// Compiles what cells need, once, into the template from which kernels take their folders.
+pub fn make(project: &Project, steps: &Steps) -> Result<()> {
+    let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "cli/python/warm.py"];
+    let mut files = names.map(|name| project.path(name)).to_vec();
+    files.extend(["cargo.toml", "kernel.stamp"].map(|name| project.share().join(name)));
+    let inputs = format!("{} {}\n{PROFILE}", digest(&files)?, rustc_version()?);
+    let template = project.kernel_folders().join("template");
+    unless_done(&template.join("d2l-stamp"), &inputs, &[], || {
+        steps.run("Warming the build: compiling d2l for the notebooks' cells", |bar| {
+            fs::create_dir_all(&template)?;
+            let configuration = project.kernel_folders().join(".cargo");
+            fs::create_dir_all(&configuration)?;
+            fs::write(configuration.join("config.toml"), PROFILE)?;
+            // The kernel gives cells the versions that this project is tested with.
+            fs::copy(project.path("Cargo.lock"), project.kernel_folders().join("pinned.lock"))?;
+            quietly(&mut project.script("warm.py"), bar)
+        })
+    })
+}
+
+/// Whether the warm build is there, for the doctor.
+pub fn is_there(project: &Project) -> bool {
+    project.kernel_folders().join("template/d2l-stamp").exists()
+}

@@ -1,0 +1,171 @@
+//! tch's C++ wrapper, compiled as a shared library.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use d2l_common::variables::PRETRAINED_DIR;
+
+use super::stamp::unless_done;
+use super::{cargo, torch};
+use crate::process::{self, quietly};
+use crate::project::Project;
+use crate::steps::Steps;
+
+/// Compiles tch's C++ wrapper as a shared library and writes the Cargo configuration that puts it
+/// in the place of torch-sys's build script.
+pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
+    let folder = torch::folder(project)?;
+    let version = torch::version(&folder)?;
+    let lock = fs::read_to_string(project.path("Cargo.lock"))?;
+    let torch_sys =
+        cargo::locked_version(&lock, "torch-sys").context("Cargo.lock has no torch-sys")?;
+    let configuration = cargo_configuration(project, &folder)?;
+    let inputs = format!("{} {version} {torch_sys}\n{configuration}", folder.display());
+    let share = project.share();
+    unless_done(&share.join("wrapper.stamp"), &inputs, &files(project), || {
+        steps.run("Compiling tch's C++ wrapper", |bar| {
+            let source = torch::torch_sys_source(project)?;
+            check_version(&folder, &version, &torch_sys, &torch::expected_by(&source)?)?;
+            compile_files(project, &source, &folder, bar)?;
+            Ok(fs::write(share.join("cargo.toml"), &configuration)?)
+        })
+    })
+}
+
+/// What `compile` makes.
+pub fn files(project: &Project) -> [PathBuf; 2] {
+    let share = project.share();
+    [share.join("lib").join(library_name()), share.join("cargo.toml")]
+}
+
+/// Another version of libtorch means pages of C++ errors.
+fn check_version(torch: &Path, version: &str, torch_sys: &str, expected: &str) -> Result<()> {
+    if torch::is_version(version, expected) {
+        return Ok(());
+    }
+    bail!(
+        "{} is torch {version}, but tch's torch-sys {torch_sys} goes with {expected}\n  what to do: \
+         .venv/bin/pip install torch=={expected}, or take the tch that goes with it (`cargo update \
+         -p tch --precise 0.24.0` for 2.11.0)",
+        torch.display()
+    );
+}
+
+fn compile_files(
+    project: &Project,
+    source: &Path,
+    torch: &Path,
+    bar: &indicatif::ProgressBar,
+) -> Result<()> {
+    let lib = project.share().join("lib");
+    fs::create_dir_all(&lib)?;
+    let compiler = compiler(std::env::var_os("CXX"));
+    let compile = |file: &str| -> Result<PathBuf> {
+        let object = lib.join(file).with_extension("o");
+        let mut command = project.command(&compiler);
+        command.args(["-c", "-O1", "-fPIC", "-w", "-std=c++17"]);
+        command.args(["-D_GLIBCXX_USE_CXX11_ABI=1", "-DGLOG_USE_GLOG_EXPORT"]);
+        command.arg("-I").arg(torch.join("include"));
+        command.arg("-I").arg(torch.join("include/torch/csrc/api/include"));
+        command.arg(source.join(file)).arg("-o").arg(&object);
+        quietly(&mut command, bar).with_context(|| {
+            format!(
+                "{} could not compile {file}; is a C++ compiler installed (Debian and Ubuntu: \
+                 apt install build-essential)? Another one can be named in CXX",
+                compiler.display()
+            )
+        })?;
+        Ok(object)
+    };
+    let (api, generated) = std::thread::scope(|scope| {
+        let api = scope.spawn(|| compile("torch_api.cpp"));
+        let generated = compile("torch_api_generated.cpp");
+        let api = api.join().unwrap_or_else(|_| bail!("the compiler's thread failed"));
+        (api, generated)
+    });
+    let (api, generated) = (api?, generated?);
+    let mut link = project.command(&compiler);
+    link.arg("-shared").arg("-o").arg(lib.join(library_name())).args([&api, &generated]);
+    link.arg("-L").arg(torch.join("lib"));
+    if cfg!(target_os = "macos") {
+        // tch_read_stream_read and its like come from tch, in the object that loads this one.
+        link.args(["-ltorch", "-ltorch_cpu", "-lc10", "-Wl,-undefined,dynamic_lookup"]);
+    } else {
+        // Without --no-as-needed the CUDA half of libtorch, which no symbol names, is left out.
+        link.args(["-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10"]);
+        link.args(["-Wl,-soname,libtch.so", "-Wl,-z,lazy"]);
+    }
+    link.arg(format!("-Wl,-rpath,{}", torch.join("lib").display()));
+    quietly(&mut link, bar)?;
+    fs::remove_file(api)?;
+    Ok(fs::remove_file(generated)?)
+}
+
+/// The C++ compiler: the one that is named in CXX, else the system's.
+pub fn compiler(named: Option<OsString>) -> PathBuf {
+    named
+        .filter(|name| !name.is_empty())
+        .map_or("c++".into(), |name| process::program(Path::new(&name)))
+}
+
+fn library_name() -> &'static str {
+    if cfg!(target_os = "macos") { "libtch.dylib" } else { "libtch.so" }
+}
+
+/// Read by Cargo through `.cargo/config.toml`, here and in the kernels' build folders.
+fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
+    let output = process::command("rustc").arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.context("rustc -vV names no host")?;
+    let share = project.share();
+    let quoted = |path: &Path| serde_json::to_string(&path.to_string_lossy());
+    Ok(format!(
+        "# Written by `cargo d2l setup`: tch's C++ wrapper, compiled once, and libtorch.\n\
+         [target.{host}.tch]\n\
+         rustc-link-lib = [\"dylib=tch\"]\n\
+         rustc-link-search = [{native}]\n\
+         libtorch_lib = {torch}\n\
+         wrapper_lib = {lib}\n\n\
+         [env]\n\
+         {PRETRAINED_DIR} = {share}\n\
+         THP_MEM_ALLOC_ENABLE = \"1\"\n",
+        native = serde_json::to_string(&format!("native={}", share.join("lib").display()))?,
+        torch = quoted(&torch.join("lib"))?,
+        lib = quoted(&share.join("lib"))?,
+        share = quoted(&share)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// tch-rs#949
+    #[test]
+    fn a_torch_of_another_version_is_named() {
+        let folder = std::env::temp_dir().join(format!("d2l-torch-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("version.py"), "import x\n__version__ = '2.2.2+cu121'\n").unwrap();
+        let version = torch::version(&folder).unwrap();
+        let error = check_version(&folder, &version, "0.26.0", "2.13.0").unwrap_err().to_string();
+        for part in ["2.2.2+cu121", "0.26.0", "pip install torch==2.13.0", "what to do"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        check_version(&folder, "2.13.0+cpu", "0.26.0", "2.13.0").unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        assert!(torch::version(Path::new("/no/such/torch")).is_err());
+    }
+
+    #[test]
+    fn the_compiler_is_the_one_that_is_named() {
+        assert_eq!(compiler(None), Path::new("c++"));
+        assert_eq!(compiler(Some("".into())), Path::new("c++"));
+        assert_eq!(compiler(Some("clang++".into())), Path::new("clang++"));
+        assert_eq!(compiler(Some("/opt/bin/g++".into())), Path::new("/opt/bin/g++"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(compiler(Some("bin/g++".into())), here.join("bin/g++"));
+    }
+}

@@ -1,0 +1,10 @@
+//! What d2l's crate, kernel and command line have to agree on. The command line is built before there is
+//! a libtorch, so nothing here needs one.
+
+#![deny(missing_docs)]
+
+pub mod display_line;
+pub mod files;
+pub mod folders;
+pub mod hardware;
+pub mod variables;
