@@ -12,7 +12,8 @@ pub use crate::data::{
 };
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
 pub use crate::display::{
-    Animator, Figure, Progress, apply, clear_output, show_images, show_images_with_titles,
+    Animator, Figure, Progress, Show as _, apply, clear_output, show_images,
+    show_images_with_titles,
 };
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_extract, download_url, extract};
 pub use crate::interrupt::check_interrupt;

@@ -1,5 +1,5 @@
-//! Figures: pictures in a grid, curves, progress, and the way to the notebook (d2l: sections 4.2 and
-//! 14.1).
+//! Figures: pictures in a grid, curves, progress, the values of tensors, and the way to the notebook
+//! (d2l: sections 4.2 and 14.1).
 //!
 //! In a cell a figure is shown inline, under the kernel "Rust (d2l)" at once and as many as there
 //! are; in a program it becomes a file, and a line names it.
@@ -11,6 +11,8 @@ mod figure;
 mod images;
 pub(crate) mod jupyter;
 mod progress;
+mod show;
+mod values;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -20,6 +22,7 @@ pub use figure::Figure;
 pub use images::{apply, show_images, show_images_with_titles};
 pub use jupyter::clear_output;
 pub use progress::Progress;
+pub use show::{Show, Shown};
 
 /// Prints a line as `println!` does, which panics when nobody reads any more, as in `program | head`.
 /// The work whose progress is told goes on then.

@@ -138,6 +138,25 @@ class WithTheCrate(KernelTest):
         run = self.assert_ok(self.run_cell('let mut quick = Progress::new("quick", 2); quick.advance(2); drop(quick);'))
         self.assertEqual(run.of("display_data"), [])
 
+    def test_a_tensor_shows_its_values(self):
+        run = self.assert_ok(self.run_cell("Tensor::from_slice(&[1.5f32, 2.0]).view([1, 2])"))
+        (data,) = run.result
+        self.assertEqual(data["text/plain"], "[[1.5000, 2.0000]]\n[1, 2] Float cpu")
+        self.assertRegex(data["text/html"], r"^<div>\[1, 2\] Float cpu</div>.*<td[^>]*>1\.5000</td><td[^>]*>2\.0000</td>")
+        # Also what is borrowed, in a pair or in a list; and it is still there.
+        self.assert_ok(self.run_cell("let t = Tensor::from_slice(&[1i64, 2]);"))
+        text = "[1, 2]\n[2] Int64 cpu"
+        nested = text.replace("\n", "\n    ")
+        for code, expected in {
+            "t": text, "&t": text, "(&t).shallow_clone()": text, "Some(t.copy())": f"Some\n    {nested}",
+            "(t.copy(), t.copy())": f".0\n    {nested}\n.1\n    {nested}", "vec![t.copy()]": f"[0]\n    {nested}",
+            'vec![("a".to_string(), t.copy())]': "a  [2] Int64 cpu",
+            # All others as ever
+            "t.size()": "[2]", "(1, 2)": "(1, 2)", "vec![1.5]": "[1.5]", "Some(2)": "Some(2)", "None::<i64>": "None",
+        }.items():
+            run = self.assert_ok(self.run_cell(code))
+            self.assertEqual([data["text/plain"] for data in run.result], [expected], code)
+
     def test_clear_output_of_the_crate(self):
         run = self.assert_ok(self.run_cell("clear_output(true);"))
         self.assertEqual([m["content"] for m in run.of("clear_output")], [{"wait": True}])
