@@ -640,11 +640,8 @@ fn of_large_tensors_the_edges_alone_are_read() {
     let one = Tensor::from_slice(&[1.5f32, 2.5]);
     let huge = one.view([1, 2]).expand([1_000_000_000, 2], false);
     let (values, head) = shown(&huge);
-    assert_eq!(
-        values,
-        "[[1.5000, 2.5000],\n ".repeat(3).replace("],\n [[", "],\n [")
-            + "...,\n [1.5000, 2.5000],\n [1.5000, 2.5000],\n [1.5000, 2.5000]]"
-    );
+    let rows = [["[1.5000, 2.5000]"; 3].join(",\n "), ["[1.5000, 2.5000]"; 3].join(",\n ")];
+    assert_eq!(values, format!("[{}]", rows.join(",\n ...,\n ")));
     assert_eq!(head, "[1000000000, 2] Float cpu");
     for kind in KINDS {
         let tensor = Tensor::ones([1, 1, 1], (kind, Device::Cpu));
@@ -654,7 +651,7 @@ fn of_large_tensors_the_edges_alone_are_read() {
     }
     // Ten dimensions of which none is left out
     let many = one.narrow(0, 0, 1).view(&[1; 10][..]).expand([6; 10], false);
-    assert!(shown(&many).0.contains("select"), "{many:?}");
+    assert!(shown(&many).0.contains("select"));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
@@ -676,7 +673,7 @@ fn views_show_their_values() {
         assert_eq!(view.shown().text, values.shown().text, "{i}");
         assert_eq!(view.shown().html, values.shown().html, "{i}");
     }
-    assert!(views[4].0.is_neg() && views[3].0.is_conj());
+    assert!(views[3].0.is_conj() && views[4].0.is_neg());
 }
 
 #[test]

@@ -71,7 +71,8 @@ impl Show for Tensor {
             Some(rows) => table(rows, "right"),
             None => {
                 let lines: Vec<String> = text.lines().map(escape).collect();
-                format!(r#"<pre style="overflow-x:auto">{}</pre>"#, lines.join("\n"))
+                let style = "margin:0;white-space:pre;overflow-x:auto";
+                format!(r#"<pre style="{style}">{}</pre>"#, lines.join("\n"))
             }
         };
         Shown {
