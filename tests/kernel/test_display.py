@@ -33,6 +33,16 @@ class Display(KernelTest):
         # As ever, the last one is what the cell is worth.
         self.assertEqual(len(run.of("execute_result")), 1)
 
+    def test_a_value_behind_a_question_mark_is_shown_as_it_wants(self):
+        self.assert_ok(self.run_cell(
+            "#[derive(Debug)] struct Shown; impl Shown { fn evcxr_display(&self) {"
+            ' println!("EVCXR_BEGIN_CONTENT text/plain\\nas it wants\\nEVCXR_END_CONTENT"); } }\n'
+            "fn shown() -> Result<Shown, String> { Ok(Shown) } fn number() -> Result<i64, String> { Ok(7) }"
+        ))
+        for code, text in {"shown()?": "as it wants", "number()?": "7", "shown()": "Ok(Shown)"}.items():
+            run = self.assert_ok(self.run_cell(code))
+            self.assertEqual(run.result, [{"text/plain": text}], code)
+
     def test_clear_output(self):
         run = self.assert_ok(self.run_cell(display("1") + line("clear_output", wait=True) + display("2")))
         kinds = [m["msg_type"] for m in run.of("display_data", "clear_output")]
