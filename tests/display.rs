@@ -762,7 +762,7 @@ fn several_tensors_are_shown_below_each_other() {
     assert_eq!((x(), y()).shown().html.matches("Float cpu").count(), 1);
     assert_eq!(Some(x()).shown().text, "Some\n    [1., 2.]\n    [2] Float cpu");
     assert_eq!(None::<Tensor>.shown().text, "None");
-    assert_eq!(vec![x(), y()].shown().text, text.replace(".0", "[0]").replace(".1", "[1]"));
+    assert_eq!(Vec::from([x(), y()]).shown().text, text.replace(".0", "[0]").replace(".1", "[1]"));
     assert_eq!([x(), y()].shown().text, [x(), y()][..].shown().text);
     assert_eq!(Vec::<Tensor>::new().shown().text, "[]");
     let many: Vec<(Tensor, Tensor)> = (0..60_000).map(|_| (x(), y())).collect();
