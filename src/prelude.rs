@@ -11,7 +11,9 @@ pub use crate::data::{
     set_max_image_pixels, verify_images,
 };
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
-pub use crate::display::{Animator, Figure, apply, show_images, show_images_with_titles};
+pub use crate::display::{
+    Animator, Figure, Show as _, apply, show_images, show_images_with_titles,
+};
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_url, extract};
 pub use crate::jupyter::{Progress, check_interrupt, clear_output};
 pub use crate::models::{

@@ -9,8 +9,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::picture;
-use common::report::refused;
+use common::report::{Comparison, refused};
 use d2l::prelude::*;
+use d2l::tch::no_grad;
 
 /// Runs the test again with a folder for figures and answers the one figure.
 fn figure(name: &str) -> Option<String> {
@@ -579,4 +580,205 @@ fn a_closed_pipe_does_not_end_the_work() {
     // The test's own report fails then.
     child.wait().unwrap();
     assert_eq!(common::names(folder.path()), ["done", "figure-1.svg"]);
+}
+
+/// A tensor's values and its head.
+fn shown(tensor: &Tensor) -> (String, String) {
+    let text = tensor.shown().text;
+    let (values, head) = text.rsplit_once('\n').unwrap();
+    (values.to_string(), head.to_string())
+}
+
+#[test]
+fn values_are_written_as_pytorch_writes_them() {
+    use base64::Engine;
+    let what = "a tensor as a cell's last expression: its values, against PyTorch's `repr`";
+    let mut comparison = Comparison::new(what, "lines", 0.);
+    let text = fs::read_to_string(common::reference_folder().join("shown.json")).unwrap();
+    let cases: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert!(cases.len() > 100);
+    for case in cases {
+        let [name, kind, data, expected] =
+            ["name", "kind", "data", "text"].map(|key| case[key].as_str().unwrap());
+        let size: Vec<i64> =
+            case["size"].as_array().unwrap().iter().map(|n| n.as_i64().unwrap()).collect();
+        let kind = KINDS.into_iter().find(|known| format!("{known:?}") == kind).unwrap();
+        let data = base64::engine::general_purpose::STANDARD.decode(data).unwrap();
+        let tensor = Tensor::from_data_size(&data, &size, kind);
+        let expected = match kind {
+            Kind::Bool => expected.to_lowercase(),
+            _ => expected.to_string(),
+        };
+        let (values, head) = shown(&tensor);
+        let apart = values.lines().zip(expected.lines()).filter(|(a, b)| a != b).count()
+            + values.lines().count().abs_diff(expected.lines().count());
+        assert!(apart == 0, "{name}:\n{values}\nis with PyTorch\n{expected}");
+        comparison.add(name, apart as f64);
+        assert_eq!(head, format!("{size:?} {kind:?} cpu"));
+    }
+}
+
+const KINDS: [Kind; 12] = [
+    Kind::Uint8,
+    Kind::Int8,
+    Kind::Int16,
+    Kind::Int,
+    Kind::Int64,
+    Kind::Half,
+    Kind::BFloat16,
+    Kind::Float,
+    Kind::Double,
+    Kind::Bool,
+    Kind::ComplexFloat,
+    Kind::ComplexDouble,
+];
+
+/// Each would fill the memory many times over if more than its edges were copied.
+#[test]
+fn of_large_tensors_the_edges_alone_are_read() {
+    let start = Instant::now();
+    let one = Tensor::from_slice(&[1.5f32, 2.5]);
+    let huge = one.view([1, 2]).expand([1_000_000_000, 2], false);
+    let (values, head) = shown(&huge);
+    let rows = [["[1.5000, 2.5000]"; 3].join(",\n "), ["[1.5000, 2.5000]"; 3].join(",\n ")];
+    assert_eq!(values, format!("[{}]", rows.join(",\n ...,\n ")));
+    assert_eq!(head, "[1000000000, 2] Float cpu");
+    for kind in KINDS {
+        let tensor = Tensor::ones([1, 1, 1], (kind, Device::Cpu));
+        let huge = tensor.expand([40_000, 50_000, 60_000], false);
+        assert_eq!(shown(&huge).0.matches("...").count(), 6 * 6 + 6 + 1, "{kind:?}");
+        assert!(huge.shown().html.contains("<pre"));
+    }
+    // Ten dimensions of which none is left out
+    let many = one.narrow(0, 0, 1).view(&[1; 10][..]).expand([6; 10], false);
+    assert!(shown(&many).0.contains("select"));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// Views whose memory does not hold their values as they are, in order.
+#[test]
+fn views_show_their_values() {
+    let matrix = Tensor::from_slice(&common::noise(60 * 50, 1)).view([60, 50]);
+    let pair = Tensor::complex(&matrix, &(&matrix * 2.));
+    let views = [
+        (matrix.transpose(0, 1), matrix.transpose(0, 1).contiguous()),
+        (matrix.narrow(1, 3, 5), matrix.narrow(1, 3, 5).contiguous()),
+        (matrix.slice(0, 1, 60, 2), matrix.slice(0, 1, 60, 2).contiguous()),
+        (pair.conj(), Tensor::complex(&matrix, &(&matrix * -2.))),
+        (pair.conj().imag(), &matrix * -2.),
+        (pair.narrow(0, 0, 3).conj().imag(), matrix.narrow(0, 0, 3) * -2.),
+        // Without a change of the kind, which would make the values anew
+        (pair.to_kind(Kind::ComplexDouble).conj().imag(), matrix.to_kind(Kind::Double) * -2.),
+        (pair.real(), matrix.copy()),
+    ];
+    for (i, (view, values)) in views.iter().enumerate() {
+        assert_eq!(view.shown().text, values.shown().text, "{i}");
+        assert_eq!(view.shown().html, values.shown().html, "{i}");
+    }
+    assert!(views[3].0.is_conj() && views[4].0.is_neg());
+}
+
+#[test]
+fn gradients_are_told_and_not_disturbed() {
+    let x = Tensor::from_slice(&[1f32, 2., 3.]).set_requires_grad(true);
+    assert_eq!(x.shown().text, "[1., 2., 3.]\n[3] Float cpu requires_grad");
+    let y = &x * &x;
+    assert!(y.shown().text.ends_with("[3] Float cpu requires_grad"));
+    assert!(y.requires_grad() && x.requires_grad());
+    y.sum(Kind::Float).backward();
+    assert_eq!(x.grad().shown().text, "[2., 4., 6.]\n[3] Float cpu");
+    let long = Tensor::ones([2000], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    assert!(long.shown().text.starts_with("[1., 1., 1.,  ..., 1., 1., 1.]"));
+    assert!(no_grad(|| (&x * 2.).shown().text).ends_with("Float cpu"));
+}
+
+#[test]
+fn what_has_no_plain_values_says_what_it_is() {
+    let matrix = Tensor::from_slice(&[0f32, 1.5, 0., 0., -2., 0.]).view([2, 3]);
+    assert_eq!(Tensor::new().shown().text, "(no values)\nundefined tensor");
+    let dense = "`to_dense(None, false)` has its values";
+    for (sparse, word) in [
+        (matrix.to_sparse_sparse_dim(2), "sparse"),
+        (matrix.to_sparse_csr(None), "sparse"),
+        (matrix.to_sparse_csc(None), "sparse"),
+        (matrix.to_mkldnn(), "in oneDNN's layout"),
+    ] {
+        assert_eq!(sparse.shown().text, format!("({word}: {dense})\n[2, 3] Float cpu"));
+        assert!(sparse.shown().html.contains(word));
+        assert_eq!(shown(&sparse.to_dense(None, false)), shown(&matrix));
+    }
+    for kind in [Kind::QInt8, Kind::QUInt8, Kind::QInt32] {
+        let quantized = matrix.quantize_per_tensor(0.5, 10, kind);
+        let (values, head) = shown(&quantized);
+        assert_eq!(values, shown(&matrix).0);
+        assert_eq!(head, format!("[2, 3] {kind:?} cpu"));
+    }
+    for kind in [Kind::Float8e5m2, Kind::Float8e4m3fn] {
+        assert_eq!(shown(&matrix.to_kind(kind)).0, shown(&matrix).0, "{kind:?}");
+    }
+}
+
+#[test]
+fn one_and_two_dimensions_are_tables() {
+    let cells = |tensor: &Tensor| -> Vec<Vec<String>> {
+        let html = tensor.shown().html;
+        let of = |text: &str, name: &str| -> Vec<String> {
+            let (start, end) = (format!("<{name}"), format!("</{name}>"));
+            let parts = text.split(&start).skip(1).map(|part| part.split_once('>').unwrap().1);
+            parts.map(|part| part.split(&end).next().unwrap().to_string()).collect()
+        };
+        of(&html, "tr").iter().map(|row| of(row, "td")).collect()
+    };
+    let matrix = Tensor::from_slice(&[1f32, -20.5, 3., 4.]).view([2, 2]);
+    assert_eq!(cells(&matrix), [["1.0000", "-20.5000"], ["3.0000", "4.0000"]]);
+    let html = matrix.shown().html;
+    assert!(html.starts_with("<div>[2, 2] Float cpu</div><div"), "{html}");
+    assert!(!html.contains("color") && html.contains("overflow-x:auto"), "{html}");
+    // A vector has the lines of its text.
+    let vector = Tensor::arange(100, (Kind::Int64, Device::Cpu));
+    let rows = cells(&vector);
+    assert_eq!(rows.concat(), (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
+    assert_eq!(rows.len(), shown(&vector).0.lines().count());
+    let rows = cells(&Tensor::zeros([70, 80], (Kind::Float, Device::Cpu)));
+    assert_eq!((rows.len(), rows[0].len()), (7, 7));
+    assert_eq!(rows[3], ["..."; 7]);
+    assert_eq!(rows[0], ["0.", "0.", "0.", "...", "0.", "0.", "0."]);
+    for size in [&[][..], &[0], &[2, 0], &[2, 2, 2]] {
+        let tensor = Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        assert!(cells(&tensor).is_empty() && tensor.shown().html.contains("<pre"), "{size:?}");
+    }
+}
+
+#[test]
+fn several_tensors_are_shown_below_each_other() {
+    let x = || Tensor::from_slice(&[1f32, 2.]);
+    let y = || Tensor::from(7i64);
+    let text = "\
+.0
+    [1., 2.]
+    [2] Float cpu
+.1
+    7
+    [] Int64 cpu";
+    assert_eq!((x(), y()).shown().text, text);
+    assert_eq!((x(), y()).shown().html.matches("Float cpu").count(), 1);
+    assert_eq!(Some(x()).shown().text, "Some\n    [1., 2.]\n    [2] Float cpu");
+    assert_eq!(None::<Tensor>.shown().text, "None");
+    assert_eq!(Vec::from([x(), y()]).shown().text, text.replace(".0", "[0]").replace(".1", "[1]"));
+    assert_eq!([x(), y()].shown().text, [x(), y()][..].shown().text);
+    assert_eq!(Vec::<Tensor>::new().shown().text, "[]");
+    let many: Vec<(Tensor, Tensor)> = (0..60_000).map(|_| (x(), y())).collect();
+    let text = many.shown().text;
+    assert!(text.contains("\n...\n[59997]\n    .0\n        [1., 2.]\n"), "{text}");
+    assert!(text.lines().count() < 50);
+    let net = common::two_classes();
+    let named = net.named_parameters().shown();
+    assert_eq!(named.text.lines().count(), 62);
+    let last = named.text.lines().last().unwrap();
+    assert!(last.starts_with("fc.bias  ") && last.ends_with("  [2] Float cpu requires_grad"));
+    assert!(named.html.contains("fc.bias</td>"));
+    let of_all: std::collections::HashMap<_, _> =
+        [("<b>".to_string(), x()), ("a".to_string(), y())].into();
+    assert_eq!(of_all.shown().text, "<b>  [2] Float cpu\na    [] Int64 cpu");
+    assert!(of_all.shown().html.contains("&lt;b&gt;"));
 }

@@ -1,4 +1,4 @@
-//! Figures: images in a grid, and curves (d2l: sections 4.2 and 14.1).
+//! Figures: images in a grid, curves, and the values of tensors (d2l: sections 4.2 and 14.1).
 //!
 //! In a cell a figure is shown inline, under the kernel "Rust (d2l)" at once and as many as there
 //! are; in a program it becomes a file, and a line names it.
@@ -8,7 +8,10 @@ mod axis;
 mod clip;
 mod figure;
 mod images;
+mod show;
+mod values;
 
 pub use animator::Animator;
 pub use figure::Figure;
 pub use images::{apply, show_images, show_images_with_titles};
+pub use show::{Show, Shown};

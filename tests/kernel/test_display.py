@@ -33,6 +33,16 @@ class Display(KernelTest):
         # As ever, the last one is what the cell is worth.
         self.assertEqual(len(run.of("execute_result")), 1)
 
+    def test_a_value_behind_a_question_mark_is_shown_as_it_wants(self):
+        self.assert_ok(self.run_cell(
+            "#[derive(Debug)] struct Shown; impl Shown { fn evcxr_display(&self) {"
+            ' println!("EVCXR_BEGIN_CONTENT text/plain\\nas it wants\\nEVCXR_END_CONTENT"); } }\n'
+            "fn shown() -> Result<Shown, String> { Ok(Shown) } fn number() -> Result<i64, String> { Ok(7) }"
+        ))
+        for code, text in {"shown()?": "as it wants", "number()?": "7", "shown()": "Ok(Shown)"}.items():
+            run = self.assert_ok(self.run_cell(code))
+            self.assertEqual(run.result, [{"text/plain": text}], code)
+
     def test_clear_output(self):
         run = self.assert_ok(self.run_cell(display("1") + line("clear_output", wait=True) + display("2")))
         kinds = [m["msg_type"] for m in run.of("display_data", "clear_output")]
@@ -137,6 +147,25 @@ class WithTheCrate(KernelTest):
         # What is over at once shows no bar.
         run = self.assert_ok(self.run_cell('let mut quick = Progress::new("quick", 2); quick.advance(2); drop(quick);'))
         self.assertEqual(run.of("display_data"), [])
+
+    def test_a_tensor_shows_its_values(self):
+        run = self.assert_ok(self.run_cell("Tensor::from_slice(&[1.5f32, 2.0]).view([1, 2])"))
+        (data,) = run.result
+        self.assertEqual(data["text/plain"], "[[1.5000, 2.0000]]\n[1, 2] Float cpu")
+        self.assertRegex(data["text/html"], r"^<div>\[1, 2\] Float cpu</div>.*<td[^>]*>1\.5000</td><td[^>]*>2\.0000</td>")
+        # Also what is borrowed, in a pair or in a list; and it is still there.
+        self.assert_ok(self.run_cell("let t = Tensor::from_slice(&[1i64, 2]);"))
+        text = "[1, 2]\n[2] Int64 cpu"
+        nested = text.replace("\n", "\n    ")
+        for code, expected in {
+            "t": text, "&t": text, "(&t).shallow_clone()": text, "Some(t.copy())": f"Some\n    {nested}",
+            "(t.copy(), t.copy())": f".0\n    {nested}\n.1\n    {nested}", "vec![t.copy()]": f"[0]\n    {nested}",
+            'vec![("a".to_string(), t.copy())]': "a  [2] Int64 cpu",
+            # All others as ever
+            "t.size()": "[2]", "(1, 2)": "(1, 2)", "vec![1.5]": "[1.5]", "Some(2)": "Some(2)", "None::<i64>": "None",
+        }.items():
+            run = self.assert_ok(self.run_cell(code))
+            self.assertEqual([data["text/plain"] for data in run.result], [expected], code)
 
     def test_clear_output_of_the_crate(self):
         run = self.assert_ok(self.run_cell("clear_output(true);"))

@@ -11,6 +11,7 @@ beside itself.
 
 import argparse
 import ast
+import base64
 import collections
 import copy
 import datetime
@@ -18,6 +19,7 @@ import decimal
 import fractions
 import importlib.metadata
 import io
+import json
 import math
 import os
 import pathlib
@@ -1016,7 +1018,81 @@ def parallel():
     save_file(values, FOLDER / "parallel.safetensors")
 
 
-MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel]
+def shown():
+    """Tensors of many kinds, shapes and sizes, and what `repr` makes of their values: without `tensor(`, what
+    follows the values, and the seven spaces that `tensor(` moves the lines to the right."""
+    inf, nan = math.inf, math.nan
+    drawn = lambda *size: torch.from_numpy(noise(math.prod(size), len(size))).reshape(size)
+    floats = {
+        "four_decimals": [1.5, -2.25, 0.125], "whole": [1.0, 2.0, -3.0], "whole_and_half": [100.0, 0.5],
+        "negative_zero": [-0.0, 0.0], "zeros": [0.0] * 5, "small": [1e-5, 0.5], "smallest_plain": [1e-4, 0.05],
+        "tiny": [1e-30, 2e-30], "subnormal": [1e-44], "ratio_1000": [0.5, 500.0], "ratio_above": [0.5, 500.5],
+        "hundred_million": [1e8, 1e6], "above_hundred_million": [2e8, 1e6], "largest": [3.4028235e38, -3.4e38],
+        "whole_scientific": [1.0, 2000.0], "ties": [0.03125, 0.09375, 0.15625, -0.21875],
+        "scientific_ties": [100005.0, 100015.0, 100025.0, 1.0], "nan": [nan], "infinite": [inf, -inf],
+        "nan_and_whole": [nan, 1.0, -20.0, inf], "nan_and_decimals": [nan, 1.25, -inf], "nan_and_small": [nan, 1e-9, inf],
+        "zero_and_small": [0.0, 1e-6], "rounded_up": [9.99996, 0.5], "one": [0.1], "minus_nan": [-nan, 0.25],
+    }
+    cases = {f"float_{name}": torch.tensor(values) for name, values in floats.items()}
+    doubles = {
+        "digits": [math.pi, math.e * 100], "exponents": [1e-300, 1e300], "three_digits": [1e100, 1e-100, nan],
+        "subnormal": [5e-324], "scientific": [123456789.0, -0.00001], "whole": [1e15 + 1, 2.0], "ten_million": [12345678.0],
+    }
+    cases |= {f"double_{name}": torch.tensor(values, dtype=torch.float64) for name, values in doubles.items()}
+    for name, dtype in (("half", torch.float16), ("bfloat16", torch.bfloat16)):
+        cases[f"{name}_decimals"] = (drawn(3, 4) * 10).to(dtype)
+        cases[f"{name}_whole"] = torch.tensor([1, 256, -3]).to(dtype)
+        cases[f"{name}_limits"] = torch.tensor([torch.finfo(dtype).max, torch.finfo(dtype).tiny, inf, nan]).to(dtype)
+        cases[f"{name}_subnormal"] = torch.tensor([torch.finfo(dtype).smallest_normal / 4]).to(dtype)
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+        name, limits = str(dtype).removeprefix("torch."), torch.iinfo(dtype)
+        cases[f"{name}_limits"] = torch.tensor([limits.min, 0, limits.max], dtype=dtype)
+        cases[f"{name}_matrix"] = (torch.arange(60, dtype=torch.int64).reshape(3, 20) * 7 % 100).to(dtype)
+    cases["int64_vector"] = torch.arange(100)
+    cases["bool_vector"] = torch.arange(30) % 3 == 0
+    cases["bool_true"] = torch.tensor([[True], [True]])
+    for name, dtype in (("complex_float", torch.complex64), ("complex_double", torch.complex128)):
+        cases[f"{name}_decimals"] = torch.complex(drawn(2, 3).double(), drawn(2, 3).flip(0).double() * -40).to(dtype)
+        cases[f"{name}_whole"] = torch.tensor([1 + 2j, -3 - 4j, complex(-0.0, -0.0)], dtype=dtype)
+        cases[f"{name}_odd"] = torch.tensor([complex(nan, inf), complex(-inf, nan), complex(1e-9, -1e9)], dtype=dtype)
+        cases[f"{name}_line"] = torch.complex(drawn(40).double() * 1e4, drawn(40).double()).to(dtype)
+    scalars = {"float": 3.0, "decimals": -0.1, "nan": nan, "small": 1e-7, "int": 42, "bool": False, "complex": 1 - 2j}
+    for name, value in scalars.items():
+        cases[f"scalar_{name}"] = torch.tensor(value)
+    for size in ((0,), (2, 0), (0, 3), (1, 0, 2)):
+        cases["empty_" + "x".join(map(str, size))] = torch.empty(size)
+    sizes = [
+        (1,), (7,), (100,), (1000,), (1001,), (5000,), (1, 1), (3, 4), (4, 30), (6, 6), (7, 7), (1000, 1), (1, 1000), (1001, 1), (1, 1001),
+        (6, 200), (200, 6), (40, 50), (2, 3, 4), (3, 1, 5), (1, 3, 28, 28), (10, 10, 11), (2, 700, 2), (2, 2, 2, 3), (7, 2, 7, 2, 7),
+        (1,) * 7,
+    ]
+    for size in sizes:
+        cases["size_" + "x".join(map(str, size))] = drawn(*size) * 3
+    cases["edges_small"] = torch.cat([torch.ones(600), torch.full((600,), 1e-9), torch.ones(600)])
+    cases["edges_large"] = torch.cat([torch.ones(600), torch.full((600,), 0.5), torch.full((600,), 1e9)])
+    cases["long_whole"] = torch.arange(1500) * 1000
+    cases["long_bool"] = torch.arange(1100) % 2 == 0
+    cases["long_complex"] = torch.complex(drawn(1200).double(), drawn(1200).flip(0).double())
+    cases["wide_elements"] = torch.tensor([[-(2**63), 2**62]] * 3)
+    kinds = {
+        torch.uint8: "Uint8", torch.int8: "Int8", torch.int16: "Int16", torch.int32: "Int", torch.int64: "Int64", torch.float16: "Half",
+        torch.bfloat16: "BFloat16", torch.float32: "Float", torch.float64: "Double", torch.bool: "Bool",
+        torch.complex64: "ComplexFloat", torch.complex128: "ComplexDouble",
+    }
+    entries = []
+    for name, tensor in cases.items():
+        text = torch._tensor_str._tensor_str(tensor, len("tensor("))
+        assert repr(tensor).startswith(f"tensor({text}"), name
+        content = bytes(tensor.clone().contiguous().untyped_storage().tolist())
+        entries.append({
+            "name": name, "kind": kinds[tensor.dtype], "size": list(tensor.shape), "data": base64.b64encode(content).decode(),
+            "text": text.replace("\n       ", "\n"),
+        })
+    lines = ",\n".join(json.dumps(entry) for entry in entries)
+    (FOLDER / "shown.json").write_text(f"[\n{lines}\n]\n")
+
+
+MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel, shown]
 
 
 def load(path):
