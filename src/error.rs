@@ -17,7 +17,7 @@ pub enum Error {
     /// Reading or writing a file or a folder failed.
     #[error("{}: cannot {action}: {source}{}", path.display(), hint_for(source))]
     Io {
-        /// What was being done, such as "read the picture".
+        /// What was being done, such as "read the image".
         action: &'static str,
         /// The file or the folder.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// The stop button was pressed. The loop ended between two batches.
     #[error(
-        "the stop button was pressed; nothing is lost: nets keep what they have learned so far"
+        "the stop button was pressed; nothing is lost: networks keep what they have learned so far"
     )]
     Interrupted,
     /// A layer refused its input, or libtorch refused an operation in it.

@@ -6,7 +6,7 @@
 //! [`ImageFolder`](data::ImageFolder), [`try_all_gpus`](device::try_all_gpus). The lesson
 //! *Fine-tuning* is `notebooks/fine_tuning.ipynb`, and as one program `examples/fine_tuning.rs`.
 //!
-//! Tensors are `[N, C, H, W]`, parameters `f32`, labels `i64`. Functions that can fail answer a
+//! Tensors are `[N, C, H, W]`, parameters `f32`, labels `i64`. Functions that can fail return a
 //! [`Result`] whose error says what was found, what was expected, and what to do.
 //!
 //! Cells and programs reach `tch`, `plotters`, `image` and `rand` through this crate's re-exports, so
@@ -31,6 +31,6 @@ pub mod settings;
 pub mod train;
 
 pub use error::{Error, Result};
-/// The book's own small net; torchvision's is [`models::resnet18`].
+/// The book's own small network; torchvision's is [`models::resnet18`].
 pub use models::book_resnet::resnet18;
 pub use {image, plotters, rand, tch};

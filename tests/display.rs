@@ -33,7 +33,7 @@ fn a_grid_is_compact_and_keeps_ratios() {
         return show_images(&images, 2, 8, 1.4).unwrap();
     };
     assert!(svg.len() < 1_000_000, "{} bytes", svg.len());
-    assert!(svg.contains("<title>16 pictures in a grid</title>"));
+    assert!(svg.contains("<title>16 images in a grid</title>"));
     let embedded = decode(&svg);
     // A cell is 202 pixels wide; the first picture is 300×900, so white is left and right of it.
     let white = |x: u32, y: u32| embedded.get_pixel(x, y).0.iter().all(|&v| v > 240);
@@ -79,7 +79,7 @@ fn normalised_pictures_are_shown_in_their_colours() {
 fn too_few_places_are_an_error() {
     let images: Vec<Image> = (0..5).map(|_| picture(8, 8).into()).collect();
     let error = show_images(&images, 2, 2, 1.5).unwrap_err().to_string();
-    assert!(error.contains("5 pictures") && error.contains("2 × 2"), "{error}");
+    assert!(error.contains("5 images") && error.contains("2 × 2"), "{error}");
     assert!(show_images(&images, 0, 8, 1.5).is_err());
     for scale in [0., -1., f64::NAN, 1e9] {
         assert!(show_images(&images, 1, 5, scale).is_err(), "{scale}");
@@ -118,7 +118,7 @@ fn apply_shows_what_a_transform_makes_several_times() {
     let Some(svg) = figure("apply_shows_what_a_transform_makes_several_times") else {
         return apply(&picture(60, 40).into(), &RandomVerticalFlip::new(0.5), 2, 4, 1.5).unwrap();
     };
-    assert!(svg.contains("<title>8 pictures in a grid</title>"));
+    assert!(svg.contains("<title>8 images in a grid</title>"));
 }
 
 type Point = (f64, f64);

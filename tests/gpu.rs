@@ -172,7 +172,10 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let x = Tensor::zeros([1, 3, 1, 1], (Kind::Float, gpu)).expand([4096, 3, 4096, 4096], false);
     let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("batch size of 2048") && text.contains("the net is as it was"), "{text}");
+    assert!(
+        text.contains("batch size of 2048") && text.contains("the network is as it was"),
+        "{text}"
+    );
     let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }

@@ -458,7 +458,7 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
     vec![
         ("an empty file", "empty.png", vec![], "empty"),
         ("a page named .jpg", "page.jpg", b"<html>404</html>".to_vec(), "web page"),
-        ("a text named .png", "絵 と 空白.png", "文章".into(), "no picture"),
+        ("a text named .png", "絵 と 空白.png", "文章".into(), "no image"),
         ("a JPEG that is cut off", "cut.jpg", half("b.jpg"), "no end"),
         (
             "a progressive JPEG that is cut off",

@@ -521,7 +521,7 @@ fn a_batch_of_one_with_batch_norm_says_what_to_do() {
     let iters = loaders(set.path(), 2);
     let what = "a last batch of one, small pictures, batch norm";
     let text = refused_training(what, "batch 2 of epoch 1", &two_classes(), 1e-4, iters);
-    assert!(text.contains("batches of two pictures or more"), "{text}");
+    assert!(text.contains("batches of two images or more"), "{text}");
     // Larger pictures have more values a channel.
     let net = two_classes();
     let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
@@ -555,7 +555,10 @@ fn memory_that_is_full_names_the_batch_size_and_half_of_it() {
     let loss = CrossEntropyLoss::new(Reduction::None);
     let result = train_batch_ch13(&net, &inputs(6, 3, 0), &y, &loss, &mut trainer, &[Device::Cpu]);
     let text = refused("memory is full", "a batch of 6", &result.unwrap_err());
-    assert!(text.contains("batch size of 3") && text.contains("the net is as it was"), "{text}");
+    assert!(
+        text.contains("batch size of 3") && text.contains("the network is as it was"),
+        "{text}"
+    );
     let set = common::small_set(2);
     let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
     refused("memory is full, in testing", "a batch of 4", &error);
@@ -1342,7 +1345,7 @@ fn a_training_of_nothing_is_refused() {
         run("nothing to test on", "nothing to test on", None, empty, 1, &cpu);
     }
     let error = evaluate_accuracy_gpu(&net, &DataLoader::new(Empty(classes()), 4).unwrap(), None);
-    refused("nothing to test on, in `evaluate_accuracy_gpu`", "no pictures", &error.unwrap_err());
+    refused("nothing to test on, in `evaluate_accuracy_gpu`", "no images", &error.unwrap_err());
     assert_eq!(bytes(&net), before);
 }
 

@@ -118,10 +118,10 @@ fn a_file_that_does_not_fit_names_all_keys_and_changes_nothing() {
     Tensor::write_safetensors(&state, &path).unwrap();
     let net = net(2);
     let text = refused("weights of another net", "other.safetensors", &error_of(&net, &path));
-    for part in ["bn1.bias is missing", "extra.weight is not in the net"] {
+    for part in ["bn1.bias is missing", "extra.weight is not in the network"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(text.contains("fc.weight has shape [3, 512], the net's is [2, 512]"), "{text}");
+    assert!(text.contains("fc.weight has shape [3, 512], the network's is [2, 512]"), "{text}");
     let path = common::reference_folder().join("weights/other_net.pth");
     let text = refused("weights of another net, .pth", "other_net.pth", &error_of(&small(), &path));
     for part in ["bias is missing", "other.bias is not", "scale is not", "weight has shape [2, 4]"]
@@ -885,7 +885,7 @@ fn the_likely_reason_is_told() {
     };
     let conv = |bias| Conv2d::new(3, 4, 3, ConvConfig { bias, ..Default::default() }).unwrap();
     let text = advice(&conv(true), &conv(false));
-    assert!(text.contains("bias is not in the net") && text.contains("bias: true"), "{text}");
+    assert!(text.contains("bias is not in the network") && text.contains("bias: true"), "{text}");
     assert!(text.contains("1 of the model's 1"), "{text}");
     let text = advice(&conv(false), &conv(true));
     assert!(text.contains("bias is missing") && text.contains("bias: false"), "{text}");

@@ -1,4 +1,4 @@
-//! The one module with `unsafe`: a batch's pictures are written where libtorch keeps them.
+//! The one module with `unsafe`: a batch's images are written where libtorch keeps them.
 //!
 //! tch makes a tensor of a slice by filling memory with zeros and copying the slice over them; a batch
 //! of the lesson is 77 MB.

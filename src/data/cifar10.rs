@@ -1,4 +1,4 @@
-//! CIFAR-10: sixty thousand small pictures of ten kinds of things (d2l: section 14.1.2).
+//! CIFAR-10: sixty thousand small images of ten kinds of things (d2l: section 14.1.2).
 
 use std::fmt;
 use std::fs;
@@ -12,7 +12,7 @@ use super::{DataLoader, Dataset, Image, download_extract};
 use crate::images::transforms::Compose;
 use crate::{Error, Result};
 
-/// Height and width of a picture.
+/// Height and width of an image.
 const SIZE: u32 = 32;
 const PIXELS: usize = (SIZE * SIZE) as usize;
 /// Bytes of a record: the label, then all reds, all greens and all blues, row by row.
@@ -20,7 +20,7 @@ const RECORD: usize = 1 + 3 * PIXELS;
 
 const TODO: &str = "remove the folder, so that it is fetched and unpacked again";
 
-/// Pictures of 32×32 pixels in ten classes (torchvision: `CIFAR10`), held in memory.
+/// Images of 32×32 pixels in ten classes (torchvision: `CIFAR10`), held in memory.
 ///
 /// Reads the set's binary edition: `batches.meta.txt`, `data_batch_1.bin` to `data_batch_5.bin`, and
 /// `test_batch.bin`.
@@ -35,7 +35,7 @@ pub struct CIFAR10 {
 }
 
 impl CIFAR10 {
-    /// Reads the pictures to learn from (`train`), or those to test with, from a folder that
+    /// Reads the images to learn from (`train`), or those to test with, from a folder that
     /// [`download_extract`]`("cifar10")` has answered.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl CIFAR10 {
         let mut records = vec![];
         for file in files {
             let path = root.join(file);
-            let content = fs::read(&path).map_err(Error::io("read the pictures", &path))?;
+            let content = fs::read(&path).map_err(Error::io("read the images", &path))?;
             let (whole, rest) = content.as_chunks::<RECORD>();
             if whole.is_empty() || !rest.is_empty() {
                 let found = format!("{} bytes", content.len());
@@ -76,7 +76,7 @@ impl CIFAR10 {
         Ok(CIFAR10 { root: root.into(), classes, records: records.into(), transform: None })
     }
 
-    /// As [`new`](Self::new); each picture goes through `transform`.
+    /// As [`new`](Self::new); each image goes through `transform`.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -99,7 +99,7 @@ impl Dataset for CIFAR10 {
     }
 
     fn name(&self, index: usize) -> String {
-        format!("picture {index} of {}", self.root.display())
+        format!("image {index} of {}", self.root.display())
     }
 
     fn open(&self, index: usize) -> Result<(Image, i64)> {
@@ -120,7 +120,7 @@ impl Dataset for CIFAR10 {
 impl fmt::Debug for CIFAR10 {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (count, root) = (self.len(), self.root.display());
-        write!(f, "CIFAR10({root}: {count} pictures, classes {})", self.classes.join(", "))?;
+        write!(f, "CIFAR10({root}: {count} images, classes {})", self.classes.join(", "))?;
         match &self.transform {
             Some(transform) => write!(f, ", transform {transform:?})"),
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! Decoded pictures that stay in memory.
+//! Decoded images that stay in memory.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use image::RgbImage;
 
 use crate::Result;
 
-/// A place for each picture of a folder, and the bytes that may still be taken.
+/// A place for each image of a folder, and the bytes that may still be taken.
 pub(super) struct Kept {
     pictures: Vec<OnceLock<RgbImage>>,
     free: AtomicUsize,
@@ -19,7 +19,7 @@ impl Kept {
         Kept { pictures, free: AtomicUsize::new(bytes) }
     }
 
-    /// Picture number `index`, which `decode` makes if it is not here; kept if there is room.
+    /// Image number `index`, which `decode` makes if it is not here; kept if there is room.
     pub(super) fn get(
         &self,
         index: usize,

@@ -1,4 +1,4 @@
-//! A folder of pictures, one sub-folder a class (d2l: section 14.2.1, `ImageFolder`).
+//! A folder of images, one sub-folder a class (d2l: section 14.2.1, `ImageFolder`).
 
 use std::fmt;
 use std::fs;
@@ -18,12 +18,12 @@ use crate::{Error, Result};
 const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"];
 
 const LAYOUT: &str =
-    "one sub-folder a class, with pictures: root/hotdog/1.jpg, root/not-hotdog/2.jpg";
+    "one sub-folder a class, with images: root/hotdog/1.jpg, root/not-hotdog/2.jpg";
 
-/// Pictures with labels, as torchvision's `ImageFolder` reads them: `root/class/…/picture.jpg`.
+/// Images with labels, as torchvision's `ImageFolder` reads them: `root/class/…/image.jpg`.
 ///
 /// Classes are the sub-folders sorted by name; within a class folders are sorted by path, and the
-/// pictures of each by name, as in torchvision. Names that start with a dot are passed over, so that
+/// images of each by name, as in torchvision. Names that start with a dot are passed over, so that
 /// `.ipynb_checkpoints` is no class; links are followed, but not in a circle.
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
@@ -38,10 +38,10 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Lists the pictures below `root`; none is opened yet.
+    /// Lists the images below `root`; none is opened yet.
     ///
     /// # Errors
-    /// The folder is missing, has no sub-folders, or a class has no picture.
+    /// The folder is missing, has no sub-folders, or a class has no image.
     pub fn new(root: impl AsRef<Path>) -> Result<ImageFolder> {
         let folder = ImageFolder::allow_empty(&root)?;
         let has_picture = |label| folder.samples.iter().any(|sample| sample.1 == label);
@@ -52,13 +52,13 @@ impl ImageFolder {
         }
         Err(Error::file(
             root.as_ref(),
-            format!("no picture for the classes {}", empty.join(", ")),
+            format!("no image for the classes {}", empty.join(", ")),
             format!("{LAYOUT} (extensions: {})", EXTENSIONS.join(", ")),
-            "add pictures, remove these folders, or take ImageFolder::allow_empty",
+            "add images, remove these folders, or take ImageFolder::allow_empty",
         ))
     }
 
-    /// As [`new`](Self::new), but a class may have no picture (torchvision: `allow_empty=True`).
+    /// As [`new`](Self::new), but a class may have no image (torchvision: `allow_empty=True`).
     ///
     /// # Errors
     /// The folder is missing or has no sub-folders.
@@ -86,7 +86,7 @@ impl ImageFolder {
         Ok(ImageFolder { root, classes, samples, transform: None, upright: false, kept: None })
     }
 
-    /// As [`new`](Self::new); each picture goes through `transform` (torchvision:
+    /// As [`new`](Self::new); each image goes through `transform` (torchvision:
     /// `ImageFolder(root, transform=…)`).
     ///
     /// # Errors
@@ -95,14 +95,14 @@ impl ImageFolder {
         Ok(ImageFolder { transform: Some(transform.clone()), ..ImageFolder::new(root)? })
     }
 
-    /// Turns each picture as its camera notes in the EXIF data (Pillow: `ImageOps.exif_transpose`).
+    /// Turns each image as its camera notes in the EXIF data (Pillow: `ImageOps.exif_transpose`).
     /// torchvision does not, and neither does this crate unless told.
     pub fn exif_transpose(self) -> ImageFolder {
         ImageFolder { upright: true, kept: None, ..self }
     }
 
-    /// Keeps decoded pictures in memory, up to `bytes` of them: from the second epoch on they need
-    /// only be cropped. A picture takes three bytes a pixel; clones of this folder share them. Comes after
+    /// Keeps decoded images in memory, up to `bytes` of them: from the second epoch on they need
+    /// only be cropped. An image takes three bytes a pixel; clones of this folder share them. Comes after
     /// [`exif_transpose`](Self::exif_transpose), if both are asked for.
     pub fn keep_decoded(self, bytes: usize) -> ImageFolder {
         let kept = Kept::new(self.len(), bytes);
@@ -114,7 +114,7 @@ impl ImageFolder {
         &self.samples
     }
 
-    /// Picture number `index` as it is in its file.
+    /// Image number `index` as it is in its file.
     pub(super) fn decode(&self, index: usize) -> Result<RgbImage> {
         decode(&self.samples[index].0, self.upright)
     }
@@ -133,7 +133,7 @@ impl Dataset for ImageFolder {
         match self.samples.get(index) {
             Some((path, _)) => path.display().to_string(),
             None => {
-                format!("picture {index} of {}, which has none of this number", self.root.display())
+                format!("image {index} of {}, which has none of this number", self.root.display())
             }
         }
     }
@@ -157,7 +157,7 @@ impl Dataset for ImageFolder {
 impl fmt::Debug for ImageFolder {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (count, root) = (self.samples.len(), self.root.display());
-        write!(f, "ImageFolder({root}: {count} pictures, classes {})", self.classes.join(", "))?;
+        write!(f, "ImageFolder({root}: {count} images, classes {})", self.classes.join(", "))?;
         match &self.transform {
             Some(transform) => write!(f, ", transform {transform:?})"),
             None => Ok(()),
@@ -178,7 +178,7 @@ fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     Ok(paths.into_iter().partition(|path| !path.is_dir()))
 }
 
-/// All pictures below a folder; `above` holds the folders around it, into which no link leads back.
+/// All images below a folder; `above` holds the folders around it, into which no link leads back.
 fn collect(folder: &Path, above: &mut Vec<PathBuf>, pictures: &mut Vec<PathBuf>) -> Result<()> {
     let real = folder.canonicalize().map_err(Error::io("read the folder", folder))?;
     if above.contains(&real) {

@@ -1,4 +1,4 @@
-//! Batches, made by threads while the net computes (d2l: section 4.2, `DataLoader`).
+//! Batches, made by threads while the network computes (d2l: section 4.2, `DataLoader`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,8 +22,8 @@ use crate::{Error, Result};
 
 /// Makes batches of a data set (PyTorch: `DataLoader`); the last one may be smaller.
 ///
-/// Threads make the pictures of the next two batches while a net learns, of four where threads are
-/// many. What a batch holds depends on the seed, the epoch and the pictures alone, not on the number
+/// Threads make the images of the next two batches while a network learns, of four where threads are
+/// many. What a batch holds depends on the seed, the epoch and the images alone, not on the number
 /// of threads.
 ///
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
@@ -79,17 +79,17 @@ impl DataLoader {
     }
 
     /// Sets the epoch that [`iter`](Self::iter) starts next, from 0: a training that goes on after
-    /// `n` epochs sees the pictures that an unbroken one would (PyTorch: `set_epoch` of samplers).
+    /// `n` epochs sees the images that an unbroken one would (PyTorch: `set_epoch` of samplers).
     pub fn set_epoch(&self, epoch: u64) {
         self.epoch.store(epoch, Ordering::Relaxed);
     }
 
-    /// The pictures that the batches come from.
+    /// The images that the batches come from.
     pub fn dataset(&self) -> &dyn Dataset {
         &*self.dataset
     }
 
-    /// The number of pictures in an epoch: all, unless `D2L_DATASET_LIMIT` bounds them.
+    /// The number of images in an epoch: all, unless `D2L_DATASET_LIMIT` bounds them.
     pub fn num_examples(&self) -> usize {
         settings::dataset_limit().map_or(self.dataset.len(), |limit| limit.min(self.dataset.len()))
     }
@@ -104,7 +104,7 @@ impl DataLoader {
         self.len() == 0
     }
 
-    /// Starts the next epoch: pictures `[N, 3, H, W]` (`f32`) and labels `[N]` (`i64`).
+    /// Starts the next epoch: images `[N, 3, H, W]` (`f32`) and labels `[N]` (`i64`).
     pub fn iter(&self) -> Batches {
         self.iter_for(Device::Cpu)
     }
@@ -119,12 +119,12 @@ impl DataLoader {
         Batches::start(self, epoch, order, self.pin_memory.unwrap_or(device.is_cuda()))
     }
 
-    /// The places in the data set of an epoch's pictures, before they are shuffled: all, unless
+    /// The places in the data set of an epoch's images, before they are shuffled: all, unless
     /// `D2L_DATASET_LIMIT` bounds them.
     ///
-    /// The limit cuts the data set into as many parts of one length and takes a picture of each by
-    /// chance: the same ones each time, whatever the seed. So a class that lies together, as in an
-    /// [`ImageFolder`](super::ImageFolder), has its share to within one picture, and one whose pictures
+    /// The limit cuts the data set into as many parts of one length and takes an image of each
+    /// randomly: the same ones each time, whatever the seed. So a class that lies together, as in an
+    /// [`ImageFolder`](super::ImageFolder), has its share to within one image, and one whose images
     /// lie at even steps has its share on average.
     pub fn indices(&self) -> Vec<usize> {
         let all = self.dataset.len();
@@ -147,14 +147,14 @@ impl fmt::Debug for DataLoader {
 type Sample = Result<(Image, i64)>;
 type Batch = Result<(Tensor, Tensor)>;
 
-/// A batch whose pictures are being made, by as many threads as there are.
+/// A batch whose images are being made, by as many threads as there are.
 struct Parts {
     place: usize,
     indices: Vec<usize>,
     samples: Mutex<Samples>,
 }
 
-/// The pictures of a batch, and how many are missing.
+/// The images of a batch, and how many are missing.
 struct Samples {
     made: Vec<Option<Sample>>,
     missing: usize,
@@ -167,7 +167,7 @@ impl Parts {
         Parts { place, indices, samples }
     }
 
-    /// Keeps a picture; whoever brings the last one gets all.
+    /// Keeps an image; whoever brings the last one gets all.
     fn put(&self, slot: usize, sample: Sample) -> Option<Vec<Sample>> {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         samples.made[slot] = Some(sample);
@@ -177,7 +177,7 @@ impl Parts {
     }
 }
 
-/// The picture for one slot of a batch.
+/// The image for one slot of a batch.
 type Job = (Arc<Parts>, usize);
 
 /// What the threads of an epoch share.
@@ -220,13 +220,13 @@ impl Shared {
         })
     }
 
-    /// What messages call a picture, even where the data set's own name for it fails.
+    /// What messages call an image, even where the data set's own name for it fails.
     fn name(&self, index: usize) -> String {
         catch_unwind(AssertUnwindSafe(|| self.dataset.name(index)))
             .unwrap_or_else(|_| format!("image {index}"))
     }
 
-    /// Pictures `[N, 3, H, W]` and labels `[N]`.
+    /// Images `[N, 3, H, W]` and labels `[N]`.
     fn collate(&self, indices: &[usize], samples: Vec<Sample>) -> Batch {
         let (mut pictures, mut labels) = (vec![], vec![]);
         for (&index, sample) in indices.iter().zip(samples) {
@@ -234,7 +234,7 @@ impl Shared {
             let Image::Float(numbers) = image else {
                 let todo = "put ToTensor at the end of the transform given to the data set";
                 let name = self.name(index);
-                return Err(Error::invalid(name, "still pixels", "numbers for the net", todo));
+                return Err(Error::invalid(name, "still pixels", "numbers for the network", todo));
             };
             let first = pictures.first().unwrap_or(&numbers);
             let size = |numbers: &FloatImage| (numbers.width(), numbers.height());
@@ -242,8 +242,8 @@ impl Shared {
                 return Err(Error::invalid(
                     self.name(index),
                     format!("{}×{} pixels after the transform", numbers.width(), numbers.height()),
-                    format!("{}×{}, as the batch's first picture", first.width(), first.height()),
-                    "make all pictures one size with RandomResizedCrop, or Resize([256, 256])",
+                    format!("{}×{}, as the batch's first image", first.width(), first.height()),
+                    "make all images one size with RandomResizedCrop, or Resize([256, 256])",
                 ));
             }
             pictures.push(numbers);
@@ -319,7 +319,7 @@ impl Batches {
             early: BTreeMap::new(),
             next: 0,
         };
-        // While the net learns from one, another is ready and a third in the making; more of them
+        // While the network learns from one, another is ready and a third in the making; more of them
         // where threads are many, as each puts a batch together by itself, or batches are small.
         for _ in 0..2 + num_workers / loader.batch_size.min(8) {
             batches.hand_out();
@@ -354,7 +354,7 @@ impl Batches {
         }
     }
 
-    /// Ends the work of the threads: each finishes its picture, and takes no other.
+    /// Ends the work of the threads: each finishes its image, and takes no other.
     fn stop(&mut self) {
         self.next = self.count;
         self.jobs = None;

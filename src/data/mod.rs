@@ -1,4 +1,4 @@
-//! Pictures: folders of them, what is done to them, and batches of them (d2l: section 14.1 and
+//! Images: folders of them, what is done to them, and batches of them (d2l: section 14.1 and
 //! 14.2).
 
 mod batch_memory;

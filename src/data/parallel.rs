@@ -25,7 +25,7 @@ pub(super) fn on_all_cores<T: Send>(
             if i >= count {
                 return Ok(done);
             }
-            // An error of one thread is the end for all.
+            // The first error stops all threads.
             let made = check_interrupt().and_then(|()| each(i));
             done.push((i, made.inspect_err(|_| next.store(count, Ordering::Relaxed))?));
             progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);

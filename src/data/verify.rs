@@ -1,4 +1,4 @@
-//! Looking at all pictures before a training starts.
+//! Looking at all images before a training starts.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use super::parallel::on_all_cores;
 use super::{Dataset, ImageFolder};
 use crate::{Error, Result};
 
-/// Decodes every picture of a folder, and lists those that cannot be read, each with its reason
+/// Decodes every image of a folder, and lists those that cannot be read, each with its reason
 /// (fastai: `verify_images`).
 ///
-/// A training ends at the first bad picture; this finds all of them beforehand. It changes nothing: look
+/// A training ends at the first bad image; this finds all of them beforehand. It changes nothing: look
 /// at the reasons before you move a file away, as one may be a network drive that was not there.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ use crate::{Error, Result};
 /// ```
 pub fn verify_images(folder: &ImageFolder) -> Result<Vec<(PathBuf, Error)>> {
     let look = |index| Ok(folder.decode(index).err().map(|error| (index, error)));
-    let bad = on_all_cores("looking at pictures", folder.len(), look)?;
+    let bad = on_all_cores("looking at images", folder.len(), look)?;
     let path = |index: usize| folder.samples()[index].0.clone();
     Ok(bad.into_iter().flatten().map(|(index, error)| (path(index), error)).collect())
 }

@@ -1,4 +1,4 @@
-//! Curves that grow while a net trains (d2l: appendix, `Animator`).
+//! Curves that grow while a network trains (d2l: appendix, `Animator`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Pictures in a grid (d2l: section 4.2, `show_images`).
+//! Images in a grid (d2l: section 4.2, `show_images`).
 
 use base64::Engine;
 use image::codecs::jpeg::JpegEncoder;
@@ -13,7 +13,7 @@ use crate::random::{generator, global_seed};
 use crate::{Error, Result};
 
 /// Screen pixels for one unit of the book's scale, as many as an inch has in matplotlib's SVG, so
-/// that eight pictures fit into a laptop's window. Each has two pixels of the picture, for sharp
+/// that eight images fit into a laptop's window. Each has two pixels of the image, for sharp
 /// screens.
 const UNIT: f64 = 72.;
 const DENSITY: f64 = 2.;
@@ -23,13 +23,13 @@ const TITLE: u32 = 20;
 const MAX_SIDE: u64 = 65_535;
 const MAX_PIXELS: u64 = 100_000_000;
 
-/// Shows pictures in a grid, row by row, each with its own ratio of width to height (d2l:
+/// Shows images in a grid, row by row, each with its own ratio of width to height (d2l:
 /// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide.
 ///
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 ///
 /// # Errors
-/// No rows or no columns, fewer places than pictures, a scale that makes a cell smaller than a pixel or
+/// No rows or no columns, fewer places than images, a scale that makes a cell smaller than a pixel or
 /// larger than 4,000, or a grid of more than 100 million pixels.
 pub fn show_images(
     images: &[impl std::borrow::Borrow<Image>],
@@ -40,7 +40,7 @@ pub fn show_images(
     grid(images, num_rows, num_cols, &[], scale)?.show()
 }
 
-/// As [`show_images`], with a title above each picture.
+/// As [`show_images`], with a title above each image.
 ///
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 ///
@@ -57,8 +57,8 @@ pub fn show_images_with_titles(
     grid(images, num_rows, num_cols, &titles, scale)?.show()
 }
 
-/// Shows what a transform makes of a picture, as many times as the grid has places (d2l: section
-/// 14.1.1, `apply`). Chance is the same each time that it is called.
+/// Shows what a transform makes of an image, as many times as the grid has places (d2l: section
+/// 14.1.1, `apply`). The random numbers are the same each time that it is called.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
@@ -77,7 +77,7 @@ pub fn apply(
     show_images(&images, num_rows, num_cols, scale)
 }
 
-/// Sizes in pixels of the picture.
+/// Sizes in pixels of the image.
 struct Grid {
     places: u64,
     columns: u64,
@@ -97,7 +97,7 @@ impl Grid {
         has_titles: bool,
     ) -> Result<Grid> {
         let refused = |expected: &str, todo: &str| {
-            let found = format!("{count} pictures, {num_rows} × {num_cols} places, scale {scale}");
+            let found = format!("{count} images, {num_rows} × {num_cols} places, scale {scale}");
             Err(Error::invalid("show_images", found, expected, todo))
         };
         let cell = (scale * UNIT).round();
@@ -108,7 +108,7 @@ impl Grid {
         let (rows, columns) = (num_rows as u64, num_cols as u64);
         let places = rows.saturating_mul(columns);
         if places < count.max(1) as u64 {
-            return refused("a place for each picture", "give more rows or columns");
+            return refused("a place for each image", "give more rows or columns");
         }
         let cell = (cell * DENSITY) as u32;
         let title = if has_titles { TITLE * DENSITY as u32 } else { 0 };
@@ -155,12 +155,12 @@ fn grid(
     }
     let mut jpeg = vec![];
     JpegEncoder::new_with_quality(&mut jpeg, 85).encode_image(&canvas).map_err(|error| {
-        let todo = "show fewer or smaller pictures";
-        Error::invalid("show_images", error.to_string(), "a picture of moderate size", todo)
+        let todo = "show fewer or smaller images";
+        Error::invalid("show_images", error.to_string(), "an image of moderate size", todo)
     })?;
     let mut description = match images.len() {
-        1 => "a picture".to_string(),
-        count => format!("{count} pictures in a grid"),
+        1 => "an image".to_string(),
+        count => format!("{count} images in a grid"),
     };
     if !titles.is_empty() {
         description += &format!(": {}", escape(&titles.join(", ")));

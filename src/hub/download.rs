@@ -13,7 +13,7 @@ use super::{DATA_HUB, cache_dir, folders, sync_folder, usable_cache_dir, writabl
 use crate::jupyter::{Progress, check_interrupt, say};
 use crate::{Error, Result, settings};
 
-/// Fetches a data set's file, unless it is here already, and answers its path (d2l: `download`).
+/// Fetches a data set's file, unless it is here already, and returns its path (d2l: `download`).
 ///
 /// A file of yours with this name in `D2L_DATA_DIR` that has another checksum is left as it is, and
 /// a line says so.
@@ -47,7 +47,7 @@ pub fn download(name: &str) -> Result<PathBuf> {
     fetch(&url, &folder, checksum)
 }
 
-/// Fetches `url` into `folder` and answers the file's path (d2l: `download` with an address).
+/// Fetches `url` into `folder` and returns the file's path (d2l: `download` with an address).
 ///
 /// A file that is there with the right SHA-1 is not fetched again; any other of its name is
 /// replaced. The new one is written beside its place, checked, and only then given its name. A
@@ -64,7 +64,7 @@ pub fn download(name: &str) -> Result<PathBuf> {
 /// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
 /// # Errors
-/// No network, an answer other than 200 (after a few tries, if it may pass), a page in place of the
+/// No network, a status other than 200 (after a few tries, if it may pass), a page in place of the
 /// file, a wrong checksum, a certificate that is not trusted, no space.
 pub fn download_url(url: &str, folder: &Path, sha1: Option<&str>) -> Result<PathBuf> {
     let checksum = sha1.map_or(Checksum::Unknown, Checksum::Sha1);
@@ -200,7 +200,7 @@ impl Part<'_> {
         Ok(part)
     }
 
-    /// Fetches the whole file from one address; the answer says why it could not be had.
+    /// Fetches the whole file from one address; returns why it could not be had.
     fn fetch(&mut self, url: &str, folder: &Path) -> Result<Option<Problem>> {
         /// A server may pass through a bad moment; a longer way between cuts starts the count anew.
         const PAUSES: [u64; 3] = [500, 1000, 2000];
@@ -272,7 +272,7 @@ impl Part<'_> {
                 Err(reason) => {
                     self.restart()?;
                     let reason =
-                        format!("the server's answer does not fit what was asked: {reason}");
+                        format!("the server's response does not fit what was asked: {reason}");
                     return Ok(Err(Problem::passing(reason)));
                 }
             },
@@ -366,7 +366,7 @@ impl Part<'_> {
         }
     }
 
-    /// How many bytes an answer of 206 brings, and how long the whole file is; a text, if it is not
+    /// How many bytes a response 206 brings, and how long the whole file is; a text, if it is not
     /// the rest of what is here.
     fn rest(
         &self,

@@ -15,7 +15,7 @@ use crate::jupyter::Progress;
 use crate::jupyter::check_interrupt;
 use crate::{Error, Result};
 
-/// Unpacks a `.zip`, `.tar`, `.tar.gz` or `.tgz` beside itself or into `folder`, and answers the
+/// Unpacks a `.zip`, `.tar`, `.tar.gz` or `.tgz` beside itself or into `folder`, and returns the
 /// folder that came out of it: the one named like the archive, else `folder` (d2l: `extract`).
 ///
 /// It unpacks into a hidden folder first, so that what is there under its name is whole; what a

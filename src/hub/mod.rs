@@ -186,7 +186,7 @@ pub(crate) fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
     std::fs::metadata(folder).map_err(Error::io("write to the folder", folder))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".d2l-").suffix(".part");
-    // Others may read it, as any new file; the system takes away what the user's mask says.
+    // As any new file; the umask applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder).map_err(Error::io("write to the folder", folder))

@@ -14,7 +14,7 @@ use crate::{Result, settings};
 
 /// What a server has sent.
 pub(super) enum News {
-    /// The head of its answer.
+    /// The head of its response.
     Head(Head),
     /// A piece of the body.
     Bytes(Vec<u8>),
@@ -24,7 +24,7 @@ pub(super) enum News {
     Failed(Problem),
 }
 
-/// The head of a server's answer.
+/// The head of a server's response.
 pub(super) struct Head {
     pub(super) status: u16,
     /// The bytes that will follow, if it says so.
@@ -41,7 +41,7 @@ pub(super) struct Head {
     pub(super) unknown_encoding: Option<String>,
 }
 
-/// Why no answer, or not all of it, could be had.
+/// Why no response, or not all of it, could be had.
 pub(super) struct Problem {
     pub(super) reason: String,
     /// A server was there, and it may go well a moment later.
@@ -128,7 +128,7 @@ fn problem(error: ureq::Error) -> Problem {
     }
 }
 
-/// Sends all news but a failure. An answer of `Ok` says that nobody listens, or that it has ended.
+/// Sends all news but a failure. `Ok` says that nobody listens, or that it has ended.
 fn read(
     url: &str,
     start: u64,
@@ -149,7 +149,7 @@ fn read(
         .tls_config(ureq::tls::TlsConfig::builder().root_certs(certificates).build())
         .build()
         .into();
-    // A compressed answer could not be gone on with.
+    // A compressed response could not be gone on with.
     let mut request = agent.get(url).header("Accept-Encoding", "identity");
     if start > 0 {
         request = request.header("Range", format!("bytes={start}-"));
@@ -197,7 +197,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// What is another if one byte of the file is: an `ETag` that is not weak, else the time of its last
-/// change, if the answer was given in a later second.
+/// change, if the response was given in a later second.
 fn strong_validator(headers: &HeaderMap) -> Option<String> {
     let tag = header(headers, "etag").map(str::trim);
     if let Some(tag) = tag.filter(|tag| tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'))

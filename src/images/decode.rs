@@ -1,4 +1,4 @@
-//! From a picture file to pixels, as Pillow's `Image.open(path).convert("RGB")` does it.
+//! From an image file to pixels, as Pillow's `Image.open(path).convert("RGB")` does it.
 
 use std::fs;
 use std::io::Cursor;
@@ -13,7 +13,7 @@ use super::{bmp, gif, jpeg};
 use crate::{Error, Result};
 
 const KINDS: &str = "a JPEG, PNG, GIF, BMP, WebP, TIFF or PNM file";
-/// What to do with a file that is no picture.
+/// What to do with a file that is no image.
 const ANOTHER: &str = "name another file; in a data set, move this one out of its folder";
 
 const AS_PNG: &str = "save it as PNG";
@@ -23,43 +23,43 @@ const PNG_KIND: usize = 25;
 /// As Pillow's limit for an error: a quarter of a gigabyte of pixels, in three bytes each, twice.
 static MAX_IMAGE_PIXELS: AtomicU64 = AtomicU64::new(178_956_970);
 
-/// Sets the most pixels that a picture may have, before decoding it or after a transform (Pillow:
+/// Sets the most pixels that an image may have, before decoding it or after a transform (Pillow:
 /// `Image.MAX_IMAGE_PIXELS`).
 ///
-/// A file of a few kilobytes can hold a picture that fills the memory. The limit is 178 956 970 at
+/// A file of a few kilobytes can hold an image that fills the memory. The limit is 178 956 970 at
 /// the start, where Pillow refuses, too.
 pub fn set_max_image_pixels(pixels: u64) {
     MAX_IMAGE_PIXELS.store(pixels, Ordering::Relaxed);
 }
 
-/// An error if a picture of this size would have too many pixels.
+/// An error if an image of this size would have too many pixels.
 pub(super) fn check_pixels(subject: &str, width: u64, height: u64) -> Result<()> {
     let most = MAX_IMAGE_PIXELS.load(Ordering::Relaxed);
     match width.checked_mul(height) {
         Some(pixels) if pixels <= most => Ok(()),
         _ => Err(Error::invalid(
             subject,
-            format!("a picture of {width}×{height} pixels"),
+            format!("an image of {width}×{height} pixels"),
             format!("{most} pixels or fewer"),
             "leave it out, or raise the limit with set_max_image_pixels(n) if it is to be so large",
         )),
     }
 }
 
-/// Reads a picture; `upright` turns it as the camera notes.
+/// Reads an image; `upright` turns it as the camera notes.
 pub(crate) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
-    let data = fs::metadata(path).map_err(Error::io("read the picture", path))?;
-    // Reading a pipe or a device could take for ever; no picture needs sixteen bytes a pixel.
+    let data = fs::metadata(path).map_err(Error::io("read the image", path))?;
+    // Reading a pipe or a device could take for ever; no image needs sixteen bytes a pixel.
     let most = MAX_IMAGE_PIXELS.load(Ordering::Relaxed).saturating_mul(16);
     if !data.is_file() || data.len() > most {
         let found = match data.is_file() {
             true => format!("{} bytes", data.len()),
             false => "this is no file".into(),
         };
-        let expected = format!("a picture file of at most {most} bytes");
+        let expected = format!("an image file of at most {most} bytes");
         return Err(Error::file(path, found, expected, ANOTHER));
     }
-    let content = fs::read(path).map_err(Error::io("read the picture", path))?;
+    let content = fs::read(path).map_err(Error::io("read the image", path))?;
     if content.is_empty() {
         return Err(Error::file(path, "this file is empty", KINDS, ANOTHER));
     }
@@ -71,7 +71,7 @@ pub(crate) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
     let is_big_tiff = content.starts_with(b"II+\0") || content.starts_with(b"MM\0+");
     let guessed = image::guess_format(&content).ok();
     let Some(format) = guessed.or(is_big_tiff.then_some(ImageFormat::Tiff)) else {
-        return Err(Error::file(path, "this file is no picture", KINDS, ANOTHER));
+        return Err(Error::file(path, "this file is no image", KINDS, ANOTHER));
     };
     let picture = if format == ImageFormat::Jpeg {
         jpeg::decode(path, &content)?
@@ -121,8 +121,8 @@ pub(crate) fn decode(path: &Path, upright: bool) -> Result<RgbImage> {
 pub(super) fn damaged(path: &Path, reason: &str) -> Error {
     Error::file(
         path,
-        format!("the picture cannot be decoded ({reason})"),
-        "a whole picture",
+        format!("the image cannot be decoded ({reason})"),
+        "a whole image",
         "replace the file, or remove it: it may have been cut off while it was copied",
     )
 }
@@ -165,6 +165,6 @@ fn to_rgb8(picture: DynamicImage, is_grey: bool) -> RgbImage {
         }
         _ => return picture.into_rgb8(),
     };
-    // Three bytes a pixel, so there is a picture.
+    // Three bytes a pixel, so there is an image.
     RgbImage::from_raw(width, height, bytes).unwrap_or_default()
 }

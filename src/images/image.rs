@@ -1,4 +1,4 @@
-//! One picture, as pixels or as numbers.
+//! One image, as pixels or as numbers.
 
 use std::fmt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tch::Tensor;
 use super::decode::decode;
 use crate::{Error, Result};
 
-/// A picture on its way through transforms: pixels first, numbers after `ToTensor`.
+/// An image on its way through transforms: pixels first, numbers after `ToTensor`.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub enum Image {
     Float(FloatImage),
 }
 
-/// A picture in numbers (`f32`), one pixel's channels side by side.
+/// An image in numbers (`f32`), one pixel's channels side by side.
 ///
 /// As long as each number follows from its pixel alone, the pixels are kept beside a table of what
 /// their 256 values stand for, and the numbers are made when they are asked for: where they go to.
@@ -40,7 +40,7 @@ enum Numbers {
 }
 
 impl FloatImage {
-    /// A picture of these pixels: red, green and blue of each, row by row.
+    /// An image of these pixels: red, green and blue of each, row by row.
     ///
     /// # Errors
     /// `data` has another length.
@@ -102,17 +102,17 @@ impl FloatImage {
 }
 
 impl Image {
-    /// Reads a picture file: JPEG, PNG, GIF, BMP, WebP, TIFF or PNM, told by its content; of an
-    /// animation the first picture.
+    /// Reads an image file: JPEG, PNG, GIF, BMP, WebP, TIFF or PNM, told by its content; of an
+    /// animation the first image.
     ///
-    /// Like PIL's `convert("RGB")` it always has three channels of 8 bits: grey is spread, transparency
-    /// dropped, of 16 bits the higher eight taken; but grey of 16 bits is cut at 255, as there, so
-    /// scale such pictures beforehand. The orientation that a camera notes is not applied, as in
+    /// Like PIL's `convert("RGB")` it always has three channels of 8 bits: greyscale is
+    /// expanded, alpha dropped, and 16-bit channels keep their high byte; 16-bit greyscale is clamped
+    /// to 255, as in Pillow, so rescale it first. The orientation that a camera notes is not applied, as in
     /// torchvision; see [`ImageFolder::exif_transpose`](crate::data::ImageFolder::exif_transpose).
     /// That of a TIFF is applied always, as Pillow does while it loads one.
     ///
     /// # Errors
-    /// The file is missing, is no picture, is cut off, or has more pixels than
+    /// The file is missing, is no image, is cut off, or has more pixels than
     /// [`set_max_image_pixels`](super::set_max_image_pixels) allows; the message names it.
     pub fn open(path: impl AsRef<Path>) -> Result<Image> {
         Ok(Image::Pixels(decode(path.as_ref(), false)?))
@@ -126,7 +126,7 @@ impl Image {
         }
     }
 
-    /// The picture as a tensor `[3, H, W]`, `f32`: from 0 to 1 if it is still pixels.
+    /// The image as a tensor `[3, H, W]`, `f32`: from 0 to 1 if it is still pixels.
     ///
     /// # Errors
     /// libtorch is out of memory.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-/// What changes on the page is drawn so often at most.
+/// The minimum interval between two redraws.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Whether this process runs the cells of a notebook.

@@ -1,4 +1,4 @@
-//! The book's own small ResNet-18, for pictures of 32×32 pixels or so (d2l: section 13.6, `resnet18`).
+//! The book's own small ResNet-18, for images of 32×32 pixels or so (d2l: section 13.6, `resnet18`).
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Linear, Module, Visitor, child,
 const EPS: f64 = 1e-5;
 const WIDTHS: [i64; 4] = [64, 128, 256, 512];
 
-/// ResNet-18 with a smaller beginning than torchvision's and no pooling there, so that small pictures
+/// ResNet-18 with a smaller beginning than torchvision's and no pooling there, so that small images
 /// keep their size (d2l: section 13.6, `resnet18`).
 ///
 /// The book: [*Concise Implementation for Multiple GPUs*](https://d2l.ai/chapter_computational-performance/multiple-gpus-concise.html).
@@ -42,9 +42,9 @@ pub fn resnet18(num_classes: i64, in_channels: i64) -> Result<BookResNet> {
     })
 }
 
-/// The net that [`resnet18`] makes: `[N, in_channels, H, W]` to scores `[N, num_classes]`.
+/// The network that [`resnet18`] makes: `[N, in_channels, H, W]` to scores `[N, num_classes]`.
 ///
-/// Its names are those of the book's net (`0.weight`, `resnet_block1.0.conv1.weight`, …, `fc.1.bias`).
+/// Its names are those of the book's network (`0.weight`, `resnet_block1.0.conv1.weight`, …, `fc.1.bias`).
 ///
 /// The book: [*Concise Implementation for Multiple GPUs*](https://d2l.ai/chapter_computational-performance/multiple-gpus-concise.html).
 pub struct BookResNet {

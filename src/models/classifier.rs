@@ -1,4 +1,4 @@
-//! A net that names what is in a picture: feature layers and an output layer (d2l: section 14.2).
+//! A network that names what is in an image: feature layers and an output layer (d2l: section 14.2).
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// Where a net's first values come from.
+/// Where a network's first values come from.
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub fn resnet50(weights: Weights) -> Result<Classifier> {
 
 /// EfficientNet-Lite0: 4.7 million parameters, [`fc`](Classifier::fc) has 1280 inputs.
 ///
-/// It takes pictures normalised as ImageNet's are, like torchvision's nets. With
+/// It takes images normalised as ImageNet's are, like torchvision's networks. With
 /// [`Weights::ImageNet`] its batch norms keep ImageNet's statistics, in training too.
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
@@ -101,7 +101,7 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
     Classifier::new(Architecture::EfficientNetLite0, weights)
 }
 
-/// Feature layers and an output layer: pictures `[N, 3, H, W]` to scores `[N, classes]`.
+/// Feature layers and an output layer: images `[N, 3, H, W]` to scores `[N, classes]`.
 ///
 /// Names of parameters are those of the architecture's own state dict (`conv1.weight`, …,
 /// `fc.bias`).
@@ -109,14 +109,14 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 pub struct Classifier {
     architecture: Architecture,
-    /// The feature layers: pictures to `[N, fc.in_features]`.
+    /// The feature layers: images to `[N, fc.in_features]`.
     pub features: Box<dyn Module>,
     /// The output layer: replace it to learn other classes.
     pub fc: Linear,
 }
 
 impl Classifier {
-    /// A net of this architecture for ImageNet's 1000 classes.
+    /// A network of this architecture for ImageNet's 1000 classes.
     ///
     /// # Errors
     /// As [`resnet18`].
@@ -128,7 +128,7 @@ impl Classifier {
         Ok(net)
     }
 
-    /// A net with random values, made for those that `weights` names.
+    /// Builds the architecture, randomly initialised but configured for `weights`.
     fn build(architecture: Architecture, weights: Weights) -> Result<Classifier> {
         let resnet = |shape, blocks| resnet::Features::new(shape, blocks).map(Box::new);
         let (features, in_features): (Box<dyn Module>, _) = match architecture {
@@ -148,7 +148,7 @@ impl Classifier {
         self.architecture
     }
 
-    /// A net of the same architecture for ImageNet's classes that has learned nothing yet.
+    /// A network of the same architecture for ImageNet's classes that has learned nothing yet.
     ///
     /// # Errors
     /// libtorch is out of memory.

@@ -1,8 +1,8 @@
 //! The feature layers of EfficientNet-Lite0, with ImageNet weights that a package registry carries.
 //!
 //! Three things come from TensorFlow, where it was trained: "SAME" padding, batch norm's eps of
-//! 1e-3, and an input scale of its own, which is folded in here so that it takes pictures
-//! normalised for torchvision's nets.
+//! 1e-3, and an input scale of its own, which is folded in here so that it takes images
+//! normalised for torchvision's networks.
 //!
 //! With ImageNet's weights its batch norms keep ImageNet's statistics: an output layer alone learns
 //! more from such features.

@@ -1,4 +1,4 @@
-//! Nets for pictures and their pretrained weights (d2l: sections 8.6 and 14.2).
+//! Networks for images and their pretrained weights (d2l: sections 8.6 and 14.2).
 //!
 //! To a learner each is many feature layers and one output layer, [`Classifier::fc`].
 

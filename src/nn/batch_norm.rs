@@ -28,7 +28,7 @@ pub struct BatchNorm2d {
 }
 
 impl BatchNorm2d {
-    /// A new layer for `channels` channels; `eps` is PyTorch's 1e-5 unless a net says otherwise.
+    /// A new layer for `channels` channels; `eps` is PyTorch's 1e-5 unless a network says otherwise.
     ///
     /// # Errors
     /// Fewer than one channel, an `eps` that is no number from 0 up, or libtorch is out of memory.
@@ -103,7 +103,7 @@ impl BatchNorm2d {
             self,
             format!("an input of shape {size:?} in training: one value a channel, or none"),
             "two values a channel or more, to take mean and variance of",
-            "take batches of two pictures or more (the last one of an epoch, too), larger pictures, \
+            "take batches of two images or more (the last one of an epoch, too), larger images, \
              or net.eval()",
         ))
     }

@@ -32,7 +32,7 @@ impl Default for ConvConfig {
 
 /// A convolution: `[N, in, H, W]` to `[N, out, H', W']`.
 ///
-/// It computes in the type that [`compute_kind`] names, and answers in it.
+/// It computes in the type that [`compute_kind`] names, and its output has that type.
 ///
 /// The book: [*Convolutions for Images*](https://d2l.ai/chapter_convolutional-neural-networks/conv-layer.html).
 pub struct Conv2d {
@@ -45,7 +45,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A new convolution with torchvision's initial values for nets of this kind: normal with
+    /// A new convolution with torchvision's initial values for networks of this kind: normal with
     /// variance 2 / fan out; a bias is uniform between ±1/√fan in, as PyTorch has it.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub fn xavier_uniform(weight: &Tensor) -> Result<()> {
     uniform(weight, (6. / (fan_in + fan_out)).sqrt())
 }
 
-/// Gives all weights of a net with two dimensions or more, those of its convolutions and fully
+/// Gives all weights of a network with two dimensions or more, those of its convolutions and fully
 /// connected layers, values by [`xavier_uniform`] (d2l: section 7.6, `init_cnn`).
 ///
 /// The book: [*Convolutional Neural Networks (LeNet)*](https://d2l.ai/chapter_convolutional-neural-networks/lenet.html).

@@ -132,14 +132,14 @@ pub(crate) fn check_labels(y_hat: &Tensor, y: &Tensor, range: Option<(i64, i64)>
                 ""
             };
             let outputs = largest.saturating_add(1);
-            let todo = "give the net an output for each class: net.fc = linear(…, ";
+            let todo = "give the network an output for each class: net.fc = linear(…, ";
             (largest, format!("{from_one}{todo}{outputs})?"))
         }
         _ => return Ok(()),
     };
     Err(Error::invalid(
         "labels",
-        format!("label {label}; the net has {outputs}"),
+        format!("label {label}; the network has {outputs}"),
         "labels from 0 to the number of outputs less one",
         todo,
     ))

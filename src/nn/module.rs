@@ -1,4 +1,4 @@
-//! What all layers and nets have in common (d2l: section 6.1, *Layers and Modules*).
+//! What all layers and networks have in common (d2l: section 6.1, *Layers and Modules*).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{Debug, Display};
@@ -14,7 +14,7 @@ use crate::{Error, Result, device};
 pub enum Part<'a> {
     /// A tensor that is learned.
     Parameter(&'a Tensor),
-    /// A tensor that is kept with the net but not learned, such as a running mean.
+    /// A tensor that is kept with the network but not learned, such as a running mean.
     Buffer(&'a Tensor),
     /// The switch between training and evaluation.
     Mode(&'a AtomicBool),
@@ -52,7 +52,7 @@ impl Visitor<'_> {
     }
 }
 
-/// A layer or a net.
+/// A layer or a network.
 ///
 /// A type of your own needs [`forward`](Module::forward) and [`visit`](Module::visit), in which it
 /// names its tensors and its children in the order of PyTorch's `state_dict`; the rest follows.
@@ -77,7 +77,7 @@ pub trait Module: Debug + Send {
     fn replicate(&self) -> Result<Box<dyn Module>> {
         Err(Error::invalid(
             "replicate",
-            "this net does not say how it is copied to another device",
+            "this network does not say how it is copied to another device",
             "an implementation of Module::replicate",
             "add one, or train on one device: &[try_gpu(0)]",
         ))
@@ -146,7 +146,7 @@ pub trait Module: Debug + Send {
             return Err(Error::invalid(
                 "load_state_dict",
                 differences.to_string(),
-                "the keys and shapes of this net",
+                "the keys and shapes of this network",
                 differences.advice(),
             ));
         }
@@ -198,7 +198,7 @@ pub trait Module: Debug + Send {
         Ok(())
     }
 
-    /// The device of the first parameter; the CPU for a net without parameters.
+    /// The device of the first parameter; the CPU for a network without parameters.
     fn device(&self) -> Device {
         self.parameters().first().map_or(Device::Cpu, Tensor::device)
     }

@@ -11,8 +11,8 @@ use crate::{Error, Result};
 /// The note in the file that holds the optimizer's state.
 const NOTE: &str = "sgd";
 
-/// Writes a net and its optimizer into one `.safetensors` file, from which
-/// [`load_checkpoint`] goes on, and [`load_weights`](crate::nn::load_weights) reads the net alone.
+/// Writes a network and its optimizer into one `.safetensors` file, from which
+/// [`load_checkpoint`] goes on, and [`load_weights`](crate::nn::load_weights) reads the network alone.
 ///
 /// The new file is written beside its place, is on the disk, and then takes its name, so that at every
 /// moment the older one or the new one is there, whole.
@@ -38,7 +38,7 @@ pub fn save_checkpoint(net: &dyn Module, trainer: &SGD, path: impl AsRef<Path>) 
     write(path.as_ref(), net.state_dict(), notes)
 }
 
-/// Reads what [`save_checkpoint`] wrote into a net and an optimizer made as those were.
+/// Reads what [`save_checkpoint`] wrote into a network and an optimizer made as those were.
 ///
 /// The order of a loader belongs to the epoch: tell it where to go on with
 /// [`DataLoader::set_epoch`](crate::data::DataLoader::set_epoch).
@@ -57,7 +57,7 @@ pub fn load_checkpoint(net: &dyn Module, trainer: &mut SGD, path: impl AsRef<Pat
             path,
             "no optimizer in it",
             "a file that save_checkpoint wrote",
-            "load the net alone with load_weights(&net, path)",
+            "load the network alone with load_weights(&net, path)",
         )
     })?;
     let state = trainer.checked(&state).map_err(|(found, expected)| {

@@ -18,16 +18,16 @@ use crate::nn::{Loss, Module, memory};
 use crate::optim::Optimizer;
 use crate::{Error, Result, settings};
 
-/// What a training came to.
+/// The result of a training run.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 #[derive(Clone)]
 pub struct Summary {
     /// The mean loss of the last epoch's examples.
     pub loss: f64,
-    /// The part of right answers during the last epoch, from 0 to 1.
+    /// Training accuracy over the last epoch, in [0, 1].
     pub train_acc: f64,
-    /// The part of right answers on the test data after the last epoch, from 0 to 1.
+    /// Test accuracy after the last epoch, in [0, 1].
     pub test_acc: f64,
     /// Examples per second of training, without loading and testing, as the book counts.
     pub examples_per_sec: f64,
@@ -47,8 +47,8 @@ impl fmt::Display for Summary {
 
 crate::jupyter::show_as_text!(Summary);
 
-/// Takes one step on a batch, on one device or several (d2l: `train_batch_ch13`). Answers the sum
-/// of the losses and the number of right answers.
+/// Takes one step on a batch, on one device or several (d2l: `train_batch_ch13`). Returns the sum
+/// of the losses and the number of correct predictions.
 ///
 /// `x` is `[N, 3, H, W]`, `y` is `[N]`. Losses are added up, not averaged, whatever the number of
 /// devices.
@@ -57,7 +57,7 @@ crate::jupyter::show_as_text!(Summary);
 ///
 /// # Errors
 /// Shapes that do not fit, a label out of range, an optimizer of another network, a loss or a gradient
-/// that is no number, or a device's memory is full. No step is taken then: the net keeps its values,
+/// that is no number, or a device's memory is full. No step is taken then: the network keeps its values,
 /// running means and all, and its mode, and has no gradients.
 pub fn train_batch_ch13(
     net: &dyn Module,
@@ -194,19 +194,19 @@ fn all_finite(tensor: &Tensor) -> Result<bool> {
     Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1)
 }
 
-/// Learning from a picture takes about so many times as long as testing with it.
+/// A training step costs about as much as three forward passes: a weight for the progress bar.
 const LEARNING: usize = 3;
 
 /// Trains, tests after each epoch, and shows the curves (d2l: `train_ch13`).
 ///
 /// Under the kernel "Rust (d2l)" the curves grow while it trains, and a bar tells the time left; a
-/// line an epoch tells how far it is, and the book's two lines what came of it. The net is borrowed:
+/// line an epoch tells how far it is, and the book's two lines what came of it. The network is borrowed:
 /// it is there with what it has learned even after an error or the stop button.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
-/// There is nothing to learn from or to test on, both loaders' classes differ, a picture cannot be read, the stop button was pressed, or as
+/// There is nothing to learn from or to test on, both loaders' classes differ, an image cannot be read, the stop button was pressed, or as
 /// [`train_batch_ch13`].
 pub fn train_ch13(
     net: &dyn Module,
@@ -221,11 +221,11 @@ pub fn train_ch13(
     let num_epochs = settings::max_epochs().map_or(num_epochs, |most| num_epochs.min(most));
     if num_epochs == 0 || train_iter.is_empty() {
         let found = format!("{num_epochs} epochs of {} batches", train_iter.len());
-        let todo = "train for one epoch or more, on one picture or more";
+        let todo = "train for one epoch or more, on one image or more";
         return Err(Error::invalid("train_ch13", found, "something to learn from", todo));
     }
     if test_iter.is_empty() {
-        let todo = "give the test loader one picture or more";
+        let todo = "give the test loader one image or more";
         return Err(Error::invalid("train_ch13", "nothing to test on", "a test loader", todo));
     }
     same_classes(train_iter, test_iter)?;
@@ -246,7 +246,7 @@ pub fn train_ch13(
     let mut test_acc = 0.;
     let mut metric = Accumulator::new(3);
     for epoch in 0..num_epochs {
-        // Sums of the loss, of right answers, of examples
+        // Sums of the loss, of correct predictions, of examples
         metric.reset();
         for (i, batch) in train_iter.iter_for(device).enumerate() {
             let (x, y) = batch?;

@@ -1,4 +1,4 @@
-//! How often a net is right (d2l: section 7.6, `evaluate_accuracy_gpu`).
+//! How often a network is right (d2l: section 7.6, `evaluate_accuracy_gpu`).
 
 use tch::{Device, Kind, Tensor};
 
@@ -9,7 +9,7 @@ use crate::jupyter::Progress;
 use crate::nn::{Module, check_devices, check_labels, label_range};
 use crate::{Error, Result, device};
 
-/// The number of right answers: scores `[N, classes, …]`, labels `[N, …]` (d2l: `accuracy`).
+/// The number of correct predictions: scores `[N, classes, …]`, labels `[N, …]` (d2l: `accuracy`).
 ///
 /// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
@@ -21,19 +21,19 @@ pub fn accuracy(y_hat: &Tensor, y: &Tensor) -> Result<f64> {
     Ok(num_correct(y_hat, y)?.f_int64_value(&[])? as f64)
 }
 
-/// The same as a tensor, which need not be waited for: one `i64`.
+/// The same, left on the device as a 0-d `i64` tensor: no synchronisation.
 pub(super) fn num_correct(y_hat: &Tensor, y: &Tensor) -> Result<Tensor> {
     Ok(y_hat.f_argmax(1, false)?.f_eq_tensor(y)?.f_sum(Kind::Int64)?)
 }
 
-/// The part of right answers over a loader, from 0 to 1, in evaluation mode (d2l:
-/// `evaluate_accuracy_gpu`). `device`: `None` takes the net's. The net stays in evaluation mode; after
+/// The accuracy over a loader, in [0, 1], in evaluation mode (d2l:
+/// `evaluate_accuracy_gpu`). `device`: `None` takes the network's. The network stays in evaluation mode; after
 /// an error it is in the mode in which it was.
 ///
 /// The book: [*Convolutional Neural Networks (LeNet)*](https://d2l.ai/chapter_convolutional-neural-networks/lenet.html).
 ///
 /// # Errors
-/// A picture cannot be read, a label has no output, the net refuses the shape, the device's memory
+/// An image cannot be read, a label has no output, the network refuses the shape, the device's memory
 /// is full, or the stop button was pressed.
 pub fn evaluate_accuracy_gpu(
     net: &dyn Module,
@@ -73,7 +73,7 @@ pub(super) fn evaluate(
     }
     if count == 0 {
         let todo = "check the folder that the loader was given";
-        return Err(Error::invalid("evaluate_accuracy_gpu", "no pictures", "one or more", todo));
+        return Err(Error::invalid("evaluate_accuracy_gpu", "no images", "one or more", todo));
     }
     let right = right.f_int64_value(&[])? as f64;
     undo.done();

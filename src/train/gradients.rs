@@ -30,7 +30,7 @@ pub(super) fn on_device(x: &Tensor, y: &Tensor, device: Device) -> Result<Batch>
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sums {
     pub(super) loss: f64,
-    /// The number of right answers.
+    /// The number of correct predictions.
     pub(super) right: f64,
     /// The sum of all gradients: finite if each of them is, but for an overflow.
     pub(super) gradients: f64,

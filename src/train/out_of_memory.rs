@@ -19,7 +19,7 @@ pub(super) fn out_of_memory(error: Error, x: &Tensor) -> Error {
                 format!("a batch of {count} does not fit into it"),
                 "a batch and all that is computed from it, in a device's memory at once",
                 format!(
-                    "make the loaders with a batch size of {}; the net is as it was ({})",
+                    "make the loaders with a batch size of {}; the network is as it was ({})",
                     (count / 2).max(1),
                     text.lines().next().unwrap_or_default()
                 ),

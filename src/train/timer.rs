@@ -22,7 +22,7 @@ impl Timer {
         self.start = Instant::now();
     }
 
-    /// Ends the stretch and answers its length.
+    /// Ends the stretch and returns its length.
     pub fn stop(&mut self) -> f64 {
         let time = self.start.elapsed().as_secs_f64();
         self.times.push(time);

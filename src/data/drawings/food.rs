@@ -17,7 +17,7 @@ const LETTUCE: Colour = [0.42, 0.66, 0.22];
 const TOMATO: Colour = [0.85, 0.22, 0.15];
 const WHITE: Colour = [0.94, 0.93, 0.90];
 
-/// Draws one picture.
+/// Draws one image.
 pub(super) fn picture(hotdog: bool, rng: &mut Rng) -> RgbImage {
     let width = rng.random_range(150..=420);
     let height = (width as f32 * between(rng, 0.62, 1.5)) as usize;

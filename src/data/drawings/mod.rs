@@ -1,8 +1,8 @@
-//! Small sets of pictures that the crate draws itself, for a machine without the photographs.
+//! Small sets of images that the crate draws itself, for a machine without the photographs.
 //!
 //! Hot dogs and other things, of many sizes and ratios, on several backgrounds, turned, bent, lit
 //! from one side, blurred and noisy; some of the other things are a bun or a sausage by itself. And
-//! ten kinds of such things in the size and the files of CIFAR-10. The same pictures come out on
+//! ten kinds of such things in the size and the files of CIFAR-10. The same images come out on
 //! every machine.
 
 mod food;
@@ -103,17 +103,17 @@ fn make(
     Ok(target)
 }
 
-/// Draws so many pictures for the folder `target`, on all cores; what `each` answers, in order.
+/// Draws `count` images for the folder `target`, on all cores; what `each` returns, in order.
 fn draw<T: Send>(
     count: usize,
     target: &Path,
     each: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    say(format_args!("Drawing {count} pictures into {} ...", target.display()));
+    say(format_args!("Drawing {count} images into {} ...", target.display()));
     on_all_cores("drawing", count, each)
 }
 
-/// One picture as a JPEG file's content.
+/// One image as a JPEG file's content.
 fn jpeg(hotdog: bool, seed: u64) -> Result<Vec<u8>> {
     let mut rng = generator(0x0d21, 0, seed);
     let picture = food::picture(hotdog, &mut rng);

@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-/// A picture being painted.
+/// An image being painted.
 pub(super) struct Canvas {
     pub width: usize,
     pub height: usize,
@@ -143,7 +143,7 @@ impl Canvas {
         }
     }
 
-    /// Develops the picture: blur, exposure, noise, eight bits.
+    /// Develops the image: blur, exposure, noise, eight bits.
     pub fn develop(mut self, blur: usize, exposure: f32, noise: f32, rng: &mut Rng) -> RgbImage {
         for _ in 0..blur {
             self.soften();

@@ -1,4 +1,4 @@
-//! Changes of colour, as torchvision makes them of Pillow's pictures.
+//! Changes of colour, as torchvision makes them of Pillow's images.
 
 use image::{Rgb, RgbImage};
 use rand::RngExt;
@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use super::{Image, Rng, Transform, pixels};
 use crate::{Error, Result};
 
-/// Changes brightness, contrast, saturation and hue by chance, in an order by chance (torchvision:
+/// Changes brightness, contrast, saturation and hue randomly, in a random order (torchvision:
 /// `ColorJitter`).
 ///
 /// The first three are multiplied by a factor between 1 − amount, 0 at least, and 1 + amount; the
@@ -44,7 +44,7 @@ impl Transform for ColorJitter {
             let (middle, most) = if name == "hue" { (0., 0.5) } else { (1., f64::MAX) };
             if !(0. ..=most).contains(&amount) {
                 let expected = if name == "hue" { "0 to 0.5" } else { "0 or more" };
-                let todo = "0 leaves the picture as it is";
+                let todo = "0 leaves the image as it is";
                 return Err(Error::invalid(
                     "ColorJitter",
                     format!("{name} {amount}"),
@@ -61,17 +61,17 @@ impl Transform for ColorJitter {
     }
 }
 
-/// Makes a picture darker (a factor below 1) or lighter (torchvision: `adjust_brightness`).
+/// Makes an image darker (a factor below 1) or lighter (torchvision: `adjust_brightness`).
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
-/// The factor is negative or no number, or the picture is numbers already.
+/// The factor is negative or no number, or the image is numbers already.
 pub fn adjust_brightness(image: Image, factor: f64) -> Result<Image> {
     away_from(image, factor, "adjust_brightness", |_| |_| [0; 3])
 }
 
-/// Moves a picture's colours away from its mean grey, or towards it with a factor below 1 (torchvision:
+/// Moves an image's colours away from its mean grey, or towards it with a factor below 1 (torchvision:
 /// `adjust_contrast`).
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
@@ -87,7 +87,7 @@ pub fn adjust_contrast(image: Image, factor: f64) -> Result<Image> {
     })
 }
 
-/// Makes a picture's colours stronger, or greyer with a factor below 1 (torchvision:
+/// Makes an image's colours stronger, or greyer with a factor below 1 (torchvision:
 /// `adjust_saturation`).
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
@@ -103,7 +103,7 @@ pub fn adjust_saturation(image: Image, factor: f64) -> Result<Image> {
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
-/// The part is larger, or the picture is numbers already.
+/// The part is larger, or the image is numbers already.
 pub fn adjust_hue(image: Image, factor: f64) -> Result<Image> {
     if !(-0.5..=0.5).contains(&factor) {
         let todo = "half a circle is the most";
@@ -119,7 +119,7 @@ pub fn adjust_hue(image: Image, factor: f64) -> Result<Image> {
     Ok(picture.into())
 }
 
-/// The picture, `factor` times as far from what `base` makes of it and its pixels.
+/// The image, `factor` times as far from what `base` makes of it and its pixels.
 fn away_from<F: Fn(&Rgb<u8>) -> [u8; 3]>(
     image: Image,
     factor: f64,
@@ -127,7 +127,7 @@ fn away_from<F: Fn(&Rgb<u8>) -> [u8; 3]>(
     base: impl Fn(&RgbImage) -> F,
 ) -> Result<Image> {
     if !(factor >= 0. && factor.is_finite()) {
-        let todo = "1 leaves the picture as it is";
+        let todo = "1 leaves the image as it is";
         return Err(Error::invalid(name, format!("{factor}"), "a factor of 0 or more", todo));
     }
     let mut picture = pixels(image, &name)?;

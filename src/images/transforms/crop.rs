@@ -9,7 +9,7 @@ use crate::{Error, Result};
 
 /// Cuts a random box out and resizes it to a square (torchvision: `RandomResizedCrop`).
 ///
-/// The box has 8 % to 100 % of the picture's area and a ratio of width to height between 3/4 and
+/// The box has 8 % to 100 % of the image's area and a ratio of width to height between 3/4 and
 /// 4/3, drawn on a logarithmic scale. After ten boxes that do not fit it takes one from the middle.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
@@ -21,7 +21,7 @@ pub struct RandomResizedCrop {
 }
 
 impl RandomResizedCrop {
-    /// A new step that answers pictures of `size`×`size` pixels.
+    /// A new step that returns images of `size`×`size` pixels.
     pub fn new(size: u32) -> RandomResizedCrop {
         RandomResizedCrop { size, scale: (0.08, 1.), ratio: (3. / 4., 4. / 3.) }
     }
@@ -37,7 +37,7 @@ impl RandomResizedCrop {
         RandomResizedCrop { ratio: (low, high), ..self }
     }
 
-    /// Draws a box for a picture of this size: left, top, width, height (torchvision:
+    /// Draws a box for an image of this size: left, top, width, height (torchvision:
     /// `get_params`).
     pub fn get_params(&self, width: u32, height: u32, rng: &mut Rng) -> (u32, u32, u32, u32) {
         let area = f64::from(width) * f64::from(height);
@@ -88,14 +88,14 @@ fn between(rng: &mut Rng, low: f64, high: f64) -> f64 {
     low + (high - low) * rng.random::<f64>()
 }
 
-/// Cuts a square from the middle; what the picture lacks is black (torchvision: `CenterCrop`).
+/// Cuts a square from the middle; what the image lacks is black (torchvision: `CenterCrop`).
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy)]
 pub struct CenterCrop(u32);
 
 impl CenterCrop {
-    /// A new step that answers pictures of `size`×`size` pixels.
+    /// A new step that returns images of `size`×`size` pixels.
     pub fn new(size: u32) -> CenterCrop {
         CenterCrop(size)
     }
@@ -109,7 +109,7 @@ impl Transform for CenterCrop {
             return Err(Error::invalid(format!("{self:?}"), "a size of 0", "1 or more", todo));
         }
         check_pixels(&format!("{self:?}"), self.0.into(), self.0.into())?;
-        // Too small a picture is padded first: half of what lacks before it, rounded down.
+        // Too small an image is padded first: half of what lacks before it, rounded down.
         let origin = |length: u32| match i64::from(length) - i64::from(self.0) {
             spare if spare < 0 => -(-spare / 2),
             spare => (spare as f64 / 2.).round_ties_even() as i64,

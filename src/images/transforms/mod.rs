@@ -1,4 +1,4 @@
-//! What is done to a picture before a net sees it (d2l: section 14.1), under torchvision's names.
+//! What is done to an image before a network sees it (d2l: section 14.1), under torchvision's names.
 
 mod colour;
 mod crop;
@@ -25,18 +25,18 @@ pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// The standard deviation of ImageNet's red, green and blue.
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// One step. Steps run on several threads at a time; chance comes from `rng` alone.
+/// One step. Transforms run on several threads at a time; all randomness must come from `rng`.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 pub trait Transform: Debug + Send + Sync {
-    /// Answers the changed picture.
+    /// Returns the changed image.
     ///
     /// # Errors
     /// The step was made with values that cannot be, needs pixels and got numbers, or the other way
-    /// round, or the picture is too small.
+    /// round, or the image is too small.
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image>;
 
-    /// The same for a picture that stays as it is (torchvision: calling the transform). Chance gives
+    /// The same for an image that stays as it is (torchvision: calling the transform). A random one gives
     /// another image each time; after [`manual_seed`](crate::data::manual_seed) the same calls give
     /// the same images.
     ///
@@ -86,14 +86,14 @@ macro_rules! compose {
     };
 }
 
-/// The pixels of a picture, for a step that works on pixels.
+/// The pixels of an image, for a step that works on pixels.
 fn pixels(image: Image, step: &dyn Debug) -> Result<image::RgbImage> {
     match image {
         Image::Pixels(picture) => Ok(picture),
         Image::Float(_) => Err(Error::invalid(
             format!("{step:?}"),
             "numbers",
-            "a picture in pixels",
+            "an image in pixels",
             "put this step before ToTensor",
         )),
     }

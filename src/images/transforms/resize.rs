@@ -29,7 +29,7 @@ impl From<[u32; 2]> for Size {
 }
 
 /// Resizes: `Resize::new(256)` by the shorter edge, `Resize::new([256, 256])` exactly (torchvision:
-/// `Resize`; the book's section 14.2 squashes test pictures to `[256, 256]`).
+/// `Resize`; the book's section 14.2 squashes test images to `[256, 256]`).
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ pub(super) fn resize_box(
         Error::invalid(
             "resize",
             found,
-            "a picture and a target of at least 1×1",
+            "an image and a target of at least 1×1",
             "check the size that Resize or RandomResizedCrop was given",
         )
     };
@@ -105,7 +105,7 @@ pub(super) fn resize_box(
         .ok_or_else(|| refused(format!("{new_width}×{new_height}")))
 }
 
-/// Makes a picture fit into a square of `size` pixels, the ratio kept.
+/// Makes an image fit into a square of `size` pixels, the ratio kept.
 pub(crate) fn fit(picture: &RgbImage, size: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
     let scale = f64::from(size) / f64::from(width.max(height).max(1));

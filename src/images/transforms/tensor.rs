@@ -41,7 +41,7 @@ impl Transform for Normalize {
         let Image::Float(numbers) = image else {
             return Err(Error::invalid(
                 format!("{self:?}"),
-                "a picture in pixels",
+                "an image in pixels",
                 "numbers from 0 to 1",
                 "put ToTensor before this step",
             ));

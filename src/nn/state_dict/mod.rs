@@ -147,11 +147,11 @@ impl fmt::Display for Differences {
             match problem {
                 Problem::Missing(name) => write!(f, "{name} is missing")?,
                 Problem::Shape { name, theirs, ours } => {
-                    write!(f, "{name} has shape {theirs:?}, the net's is {ours:?}")?;
+                    write!(f, "{name} has shape {theirs:?}, the network's is {ours:?}")?;
                 }
                 Problem::LeftOver(name) => {
                     let start: String = name.chars().take(200).collect();
-                    write!(f, "{start} is not in the net")?;
+                    write!(f, "{start} is not in the network")?;
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::state_dicts::{Dictionary, Entry, Uncalled};
 /// Deeper than a checkpoint nests its dictionaries.
 const DEEPEST: usize = 8;
 
-/// More than the names of any net take together.
+/// More than the names of any network take together.
 const MOST_NAME_BYTES: usize = 64 << 20;
 
 /// The dictionaries of tensors in a pickle, from the outermost on, and some of the objects in it, each
@@ -155,7 +155,7 @@ impl Search<'_> {
 }
 
 impl Value {
-    /// What a dictionary's value is to a net.
+    /// What a dictionary's value is to a network.
     fn entry(&self) -> Option<Entry> {
         match self {
             Value::Tensor(plan) => Some(Entry::Tensor(plan.clone())),

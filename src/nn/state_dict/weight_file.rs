@@ -20,14 +20,14 @@ use crate::hub::published::check_published;
 use crate::nn::Module;
 use crate::{Error, Result};
 
-/// Loads a state dict into a net, by name: `.safetensors`, what `torch.save` writes (`.pth`, `.pt`),
+/// Loads a state dict into a network, by name: `.safetensors`, what `torch.save` writes (`.pth`, `.pt`),
 /// or what tch's `VarStore::save` does (`.ot`), told by its content.
 ///
-/// Half precision is widened to the net's `f32`. Of the dictionaries of tensors in a checkpoint the one
-/// is taken whose names and shapes are the net's, also where all its names have something before them,
-/// such as the `module.` of a net that was trained on several devices; if there are two,
+/// Half precision is widened to the network's `f32`. Of the dictionaries of tensors in a checkpoint the one
+/// is taken whose names and shapes are the network's, also where all its names have something before them,
+/// such as the `module.` of a network that was trained on several devices; if there are two,
 /// [`load_weights_from`] says which. Batch norm's `num_batches_tracked` may be missing, as it is in
-/// older files. No code in a file is run: what its calls would give is left out, and a net that needs
+/// older files. No code in a file is run: what its calls would give is left out, and a network that needs
 /// it is not loaded.
 ///
 /// The book: [*File I/O*](https://d2l.ai/chapter_builders-guide/read-write.html).
@@ -35,7 +35,7 @@ use crate::{Error, Result};
 /// # Errors
 /// The file is missing, damaged, or of a kind that is not read (torch before 1.6 wrote one); it bears
 /// the name of one of torchvision's files that are used here and is another; or no dictionary in it has
-/// the net's keys and shapes, or more than one has. The net is then unchanged.
+/// the network's keys and shapes, or more than one has. The network is then unchanged.
 pub fn load_weights(net: &dyn Module, path: impl AsRef<Path>) -> Result<()> {
     WeightFile::open(path.as_ref())?.load(net, None)
 }
@@ -52,7 +52,7 @@ pub fn load_weights_from(net: &dyn Module, path: impl AsRef<Path>, key: &str) ->
     WeightFile::open(path.as_ref())?.load(net, Some(key))
 }
 
-/// Writes a net's state dict as `.safetensors`, which PyTorch reads, too (d2l: `torch.save` of
+/// Writes a network's state dict as `.safetensors`, which PyTorch reads, too (d2l: `torch.save` of
 /// `net.state_dict()`).
 ///
 /// The new file is written beside its place, is on the disk, and then takes its name: an older one is
@@ -135,7 +135,7 @@ impl WeightFile {
         self.notes.get(name).map(String::as_str)
     }
 
-    /// Copies the tensors that are the net's into it.
+    /// Copies the tensors that are the network's into it.
     pub(crate) fn load(mut self, net: &dyn Module, wanted: Option<&str>) -> Result<()> {
         let state = self.tensors(net, wanted).map_err(|fault| fault.at(&self.path))?;
         net.load_state_dict(&state)
@@ -204,7 +204,7 @@ pub(crate) fn write(
     if let Some((twice, _)) = tensors.iter().find(|(name, _)| !names.insert(name)) {
         return Err(Error::file(
             path,
-            format!("two tensors of the net are named {twice:?}"),
+            format!("two tensors of the network are named {twice:?}"),
             "a name for each, as otherwise one is lost",
             "give them names of their own in Module::visit",
         ));
@@ -220,7 +220,7 @@ pub(crate) fn write(
                 path,
                 format!("cannot be written ({other})"),
                 "tensors that a .safetensors file can hold",
-                "look at the net's state_dict()",
+                "look at the network's state_dict()",
             ),
         },
     )?;
@@ -245,7 +245,7 @@ impl Bytes {
                 path,
                 format!("{name} has numbers of the kind {kind:?}"),
                 "numbers of a kind that a .safetensors file can hold, such as Float or Int64",
-                "make it one of those with to_kind before the net is saved",
+                "make it one of those with to_kind before the network is saved",
             )
         })?;
         let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
