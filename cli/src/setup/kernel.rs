@@ -13,7 +13,7 @@ use crate::steps::Steps;
 
 /// Builds the kernel with our patches, unless nothing has changed.
 pub fn build(project: &Project, steps: &Steps) -> Result<()> {
-    let files = ["Cargo.lock", "Cargo.toml", "kernel"].map(|name| project.path(name));
+    let files = ["Cargo.lock", "Cargo.toml", "common", "kernel"].map(|name| project.path(name));
     let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
     unless_done(&project.share().join("kernel.stamp"), &inputs, &[project.kernel()], || {
         steps.run("Building the kernel (some minutes the first time)", |bar| {

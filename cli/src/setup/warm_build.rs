@@ -28,7 +28,7 @@ zeroize_derive.opt-level = 0
 
 /// Compiles what cells need, once, in the template of the kernels' build folders.
 pub fn make(project: &Project, steps: &Steps) -> Result<()> {
-    let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "cli/python/warm.py"];
+    let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "common", "cli/python/warm.py"];
     let mut files = names.map(|name| project.path(name)).to_vec();
     files.extend(["cargo.toml", "kernel.stamp"].map(|name| project.share().join(name)));
     let inputs = format!("{} {}\n{PROFILE}", digest(&files)?, rustc_version()?);
