@@ -71,20 +71,26 @@ pub fn visibly(command: &mut Command, failed: &str) -> Result<()> {
     succeeded(status, failed)
 }
 
+/// Runs a command and returns its output.
+pub fn captured(command: &mut Command) -> Result<Output> {
+    let program = started(command);
+    command.output().with_context(|| format!("cannot start {program}"))
+}
+
 /// Runs a command and returns its standard output, which is also shown as it comes; with `-q` only if
 /// the command fails.
 pub fn watched(command: &mut Command, failed: &str) -> Result<String> {
-    let program = started(command);
-    let cannot_start = || format!("cannot start {program}");
     if output::is_quiet() {
-        let Output { status, stdout, stderr } = command.output().with_context(cannot_start)?;
+        let Output { status, stdout, stderr } = captured(command)?;
         if !status.success() {
             output::error(String::from_utf8_lossy(&[&stdout[..], &stderr].concat()));
         }
         succeeded(status, failed)?;
         return Ok(String::from_utf8_lossy(&stdout).into_owned());
     }
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(cannot_start)?;
+    let program = started(command);
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| format!("cannot start {program}"))?;
     let mut stdout = child.stdout.take().context("no stdout")?;
     let mut text = vec![];
     let result = pieces(&mut stdout, |piece| {

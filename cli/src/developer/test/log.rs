@@ -4,11 +4,11 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::Part;
 use crate::output;
-use crate::process::watched;
+use crate::process::{captured, watched};
 
 pub struct Log {
     start: Instant,
@@ -43,9 +43,7 @@ impl Log {
     /// The same for a step that runs beside another: its output is printed when it has ended.
     pub fn run_in_background(&self, part: Part, name: &str, mut command: Command) -> Result<()> {
         let start = Instant::now();
-        let Output { status, stdout, stderr } = command
-            .output()
-            .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        let Output { status, stdout, stderr } = captured(&mut command)?;
         self.add(part, name, status.success(), start);
         let text = [stdout, stderr].concat();
         let text = String::from_utf8_lossy(&text);

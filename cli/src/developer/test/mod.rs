@@ -89,6 +89,7 @@ impl Part {
                 run("tests", cargo(project, &tests))
             }
             Part::Crate => {
+                install_references(project)?;
                 run("tests", report::crate_tests(project)?)?;
                 report::check(project)?;
                 log.skipped(self, report::skipped(project)?);
