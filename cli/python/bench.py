@@ -132,9 +132,9 @@ def loader(table, python, folder, **_):
         ours(1, 32), ours(1, 32, "keep"), theirs(1, 32), ours(CORES, 32), theirs(CORES, 32),
     )
     alternate(3, *sides)
-    add = lambda what, ours, theirs, goal: table.add("loader", what, "pictures/s", ours, theirs, goal, True)
+    add = lambda what, ours, theirs, goal: table.add("loader", what, "images/s", ours, theirs, goal, True)
     add("one thread, one process", one.median(), one_python.median(), "2.5")
-    add("the same, decoded pictures kept", one_kept.median(), one_python.median(), "")
+    add("the same, decoded images cached", one_kept.median(), one_python.median(), "")
     add(f"{CORES} threads, {CORES} workers", all_.median(), all_python.median(), "2.5")
     if CORES > 1:
         two, two_python = ours(2, 32), theirs(2, 32)
@@ -148,7 +148,7 @@ def step(table, python, has_bf16, **_):
     ours, full, book, best = Side(OURS, "step", "auto", 2, 32), Side(OURS, "step", "full", 2, 32), theirs("book"), theirs("best-f32")
     bf16 = [theirs("best-bf16")] if has_bf16 else []
     alternate(3, book, ours, best, full, *bf16)
-    add = lambda what, ours, theirs, goal: table.add("step", what, "pictures/s", ours.median(), theirs.median(), goal, True)
+    add = lambda what, ours, theirs, goal: table.add("step", what, "images/s", ours.median(), theirs.median(), goal, True)
     add("`train_batch_ch13`, against the book's", ours, book, "2.5")
     add("the same, against the best Python", ours, max([best, *bf16], key=Side.median), "1.0")
     add("with `Precision::Full`, against the book's", full, book, "")
@@ -168,7 +168,7 @@ def lesson(table, python, folder, full, **_):
     for pair in pairs:
         alternate(1, *pair)
     values = lambda side, what: statistics.mean(pair[side].results[0][what] for pair in pairs)
-    size = "all pictures" if full else "640 + 640 pictures"
+    size = "all images" if full else "640 + 640 images"
     name = f"`train_ch13`, ResNet-18, {size}, {epochs} epoch{'s' if epochs > 1 else ''}"
     table.add("lesson", name, "s", values(0, "seconds"), values(1, "seconds"), "2.5")
     peaks = [max(pair[side].memory[0] for pair in pairs) for side in (0, 1)]

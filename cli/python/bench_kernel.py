@@ -61,7 +61,7 @@ class Kernel:
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=300)
-        self.answers = time.monotonic() - self.start
+        self.ready = time.monotonic() - self.start
 
     def run(self, code, hook=lambda message: None, limit=600):
         start = time.monotonic()
@@ -88,7 +88,7 @@ class Kernel:
         return found
 
     def round_trip(self):
-        """Milliseconds of a question that the kernel answers without evaluating anything."""
+        """Milliseconds of a request that the kernel replies to without evaluating anything."""
         times = []
         for _ in range(100):
             start = time.monotonic()
@@ -114,17 +114,17 @@ def memory(pid):
 def measure(table):
     with copy_of_template() as stock:
         kinds = {"ours": None, "stock": stock}
-        answers, results = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
+        ready, results = {kind: [] for kind in kinds}, {kind: [] for kind in kinds}
         for _ in range(STARTS):
             for kind, folder in kinds.items():
                 kernel = Kernel(folder)
                 kernel.run("1 + 1")
-                answers[kind].append(kernel.answers)
+                ready[kind].append(kernel.ready)
                 results[kind].append(time.monotonic() - kernel.start)
                 kernel.stop()
         add = lambda what, unit, ours, stock, goal="": table.add("display", what, unit, ours, stock, goal)
-        median = {kind: statistics.median(times) for kind, times in answers.items()}
-        add("start to the first answer, against evcxr", "s", median["ours"], median["stock"])
+        median = {kind: statistics.median(times) for kind, times in ready.items()}
+        add("start to the first reply, against evcxr", "s", median["ours"], median["stock"])
         median = {kind: statistics.median(times) for kind, times in results.items()}
         add("start to the first result", "s", median["ours"], median["stock"], "5 s")
 
@@ -139,7 +139,7 @@ def measure(table):
         ours, other = (statistics.median(times[kind]) for kind in kinds)
         add(f"a trivial cell, median of {CELLS}", "ms", ours, other, "0.91")
         ours, other = (kernels[kind].round_trip() for kind in kinds)
-        add("question and answer", "ms", ours, other, "2 ms more")
+        add("request and reply", "ms", ours, other, "2 ms more")
         ours, other = (statistics.median(kernels[kind].delays()) for kind in kinds)
         add("print to arrival", "ms", ours, other, "2 ms more")
         relay = memory(kernels["ours"].manager.provisioner.process.pid)

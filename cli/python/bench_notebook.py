@@ -24,7 +24,7 @@ import torchvision
 from torch import nn
 from d2l import torch as d2l"""
 
-PICTURES = """train_imgs = torchvision.datasets.ImageFolder({folder!r} + '/train')
+IMAGES = """train_imgs = torchvision.datasets.ImageFolder({folder!r} + '/train')
 hotdogs = [train_imgs[i][0] for i in range(8)]
 not_hotdogs = [train_imgs[-i - 1][0] for i in range(8)]
 d2l.show_images(hotdogs + not_hotdogs, 2, 8, scale=1.4);"""
@@ -36,26 +36,26 @@ def cells():
 
 
 class Watch:
-    """Sees whether a cell showed a picture, and whether it trained."""
+    """Records whether a cell showed an image, and whether it trained."""
 
-    picture = trained = False
+    image = trained = False
 
     def __call__(self, message):
         content = message["content"]
         if message["msg_type"] in ("display_data", "execute_result"):
-            self.picture |= any(kind.startswith("image/") for kind in content["data"])
+            self.image |= any(kind.startswith("image/") for kind in content["data"])
         elif message["msg_type"] == "stream":
             self.trained |= "training on" in content["text"] or "test accuracy" in content["text"]
 
 
-def until_picture(kernel, sources, reading=0):
-    """Seconds from the kernel's start until the first picture, and each cell's own; `reading` is how long
+def until_image(kernel, sources, reading=0):
+    """Seconds from the kernel's start until the first image, and each cell's own; `reading` is how long
     the reader reads before each cell."""
     times, watch = [], Watch()
     for source in sources:
         time.sleep(reading)
         times.append(kernel.run(source, watch))
-        if watch.picture:
+        if watch.image:
             break
     total = time.monotonic() - kernel.start
     kernel.stop()
@@ -75,15 +75,15 @@ def python_kernel(python, scratch):
 def measure(table, python, folder, scratch, full):
     os.environ |= {"D2L_MAX_EPOCHS": "1", "D2L_DATASET_LIMIT": "16"}
     name = python_kernel(python, scratch)
-    python_cells = [IMPORTS, PICTURES.format(folder=folder)]
+    python_cells = [IMPORTS, IMAGES.format(folder=folder)]
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        ours.append(until_picture(Kernel(), cells()))
-        theirs.append(until_picture(Kernel(name=name), python_cells))
+        ours.append(until_image(Kernel(), cells()))
+        theirs.append(until_image(Kernel(name=name), python_cells))
     our_reader, their_reader = [], []
     for _ in range(ROUNDS):
-        our_reader.append(until_picture(Kernel(), cells(), READING))
-        their_reader.append(until_picture(Kernel(name=name), python_cells, READING))
+        our_reader.append(until_image(Kernel(), cells(), READING))
+        their_reader.append(until_image(Kernel(name=name), python_cells, READING))
     cell = lambda runs, i: statistics.median(times[i] for _, times in runs)
     total = lambda runs: statistics.median(total for total, _ in runs)
     table.add("notebook", "the `:dep` cell, against Python's imports", "s", cell(ours, 0), cell(theirs, 0), "3 s")
@@ -93,7 +93,7 @@ def measure(table, python, folder, scratch, full):
             stock = kernel.run(cells()[0], limit=3600)
             kernel.stop()
         table.add("notebook", "the same, against evcxr's", "s", cell(ours, 0), stock)
-    table.add("notebook", "from the kernel's start to the first picture, against Python's", "s", total(ours), total(theirs), "1.0")
+    table.add("notebook", "from the kernel's start to the first image, against Python's", "s", total(ours), total(theirs), "1.0")
     waits = lambda runs: statistics.median(sum(times) for _, times in runs)
     what = f"the wait for it, of a reader who reads {READING} s before each cell"
     table.add("notebook", what, "s", waits(our_reader), waits(their_reader), "1.0")

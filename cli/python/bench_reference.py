@@ -27,7 +27,7 @@ TEST = transforms.Compose(
 
 
 def batches(folder, transform, batch, **options):
-    """A loader over as many pictures as ours takes in quick mode, the same ones."""
+    """A loader over as many images as ours takes in quick mode, the same ones."""
     images = torchvision.datasets.ImageFolder(folder, transform=transform)
     count = min(int(os.environ.get("D2L_DATASET_LIMIT", len(images))), len(images))
     images = torch.utils.data.Subset(images, [i * len(images) // count for i in range(count)])

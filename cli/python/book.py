@@ -42,20 +42,20 @@ def gather(language, pages):
     for folder in ("", "solutions"):
         (pages / folder).mkdir(exist_ok=True)
         for notebook in (LANGUAGES[language] / folder).glob("*.ipynb"):
-            # The pictures lie beside the English notebooks.
+            # The images are beside the English notebooks.
             text = notebook.read_text(encoding="utf-8").replace("](../img/", "](img/")
             (pages / folder / notebook.name).write_text(text, encoding="utf-8")
 
 
 def describe(page, site):
-    """Gives pictures that a cell drew the description that they carry within."""
+    """Copies the title inside each image that a cell drew into its alt text."""
     def with_description(match):
         tag, source = match.group(0), match.group(1)
-        picture = (page.parent / source).resolve()
+        image = (page.parent / source).resolve()
         title = None
-        if picture.suffix == ".svg" and picture.is_relative_to(site.resolve()) and picture.exists():
+        if image.suffix == ".svg" and image.is_relative_to(site.resolve()) and image.exists():
             words = r'<title>(.*?)</title>|<svg[^>]* aria-label="([^"]*)"'
-            title = re.search(words, picture.read_text(encoding="utf-8"), re.S)
+            title = re.search(words, image.read_text(encoding="utf-8"), re.S)
         if not title:
             return tag
         description = (title.group(1) or title.group(2)).replace('"', "&quot;")

@@ -95,7 +95,7 @@ def read(source):
         language = notebook.metadata.get("kernelspec", {}).get("language")
     except Exception as error:  # nbformat raises all kinds of them for what is no notebook
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        todo = "take it from where it was written, or open it in JupyterLab and save it anew"
+        todo = "copy it again from where it was written, or open it in JupyterLab and save it"
         sys.exit(f"{source} is not a notebook that can be read: {reason}\n  what to do: {todo}")
     if "code" not in cells:
         sys.exit(f"{source} has no cell with code\n  what to do: name a notebook that has one")

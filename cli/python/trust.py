@@ -1,4 +1,4 @@
-"""Has JupyterLab trust this project's notebooks, so that they show their pictures before they are run.
+"""Has JupyterLab trust this project's notebooks, so that they show their images before they are run.
 
 JupyterLab shows no SVG of a notebook that was not run on the same machine. Whoever has set this project up
 has run its code; so its notebooks are trusted, as long as they are what the project's history holds. What

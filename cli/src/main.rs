@@ -25,8 +25,8 @@ use project::Project;
 #[derive(Parser)]
 #[command(name = "cargo d2l", bin_name = "cargo d2l", about, version)]
 #[command(
-    after_help = "Exit status: 0 if all went well, 1 if not, 2 for arguments that are not known, \
-                        141 if nobody reads the output any more."
+    after_help = "Exit status: 0 on success, 1 on failure, 2 for wrong arguments, 141 if the \
+                        output's reader has ended (as `head` does)."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -34,7 +34,7 @@ struct Arguments {
     /// Print results and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Print the commands that are run, and all that they print
+    /// Print the commands that are run and their full output
     #[arg(short, long, global = true)]
     verbose: bool,
 }
@@ -49,7 +49,7 @@ impl Arguments {
     }
 }
 
-/// The commands for readers of the notebooks come first, then those [`FOR_DEVELOPERS`].
+/// Commands for readers of the notebooks first, then those in [`FOR_DEVELOPERS`].
 #[derive(Subcommand)]
 enum Command {
     /// Open JupyterLab on a notebook
@@ -77,11 +77,11 @@ enum Command {
     },
     /// Show what is installed, what is missing, and how to fix it
     ///
-    /// The exit status is 0 if everything the notebooks need is installed, and 1 if something is
-    /// missing. What is only absent (a GPU, photographs, weights that are fetched on first use) does not
-    /// count as missing.
+    /// The exit status is 0 if everything the notebooks need is installed, and 1 if something is missing.
+    /// What is optional (a GPU, photographs, weights that are downloaded on first use) is reported as
+    /// absent and does not count as missing.
     Doctor,
-    /// Install what the notebooks need into .venv and compile ahead what their cells need
+    /// Install what the notebooks need into .venv, and compile their cells' dependencies
     Setup,
     /// Check this project: format, lints, tests, notebooks, browser
     Test {
@@ -94,11 +94,11 @@ enum Command {
         /// The parts; all of them if none is named
         #[arg(value_name = "PART", value_parser = ["loader", "step", "lesson", "notebook", "display"])]
         parts: Vec<String>,
-        /// The whole lesson, with three seeds: hours on a processor
+        /// The whole lesson, with three seeds: takes hours on a CPU
         #[arg(long)]
         full: bool,
     },
-    /// Run the crate's tests and write what they compared and refused into docs/
+    /// Run the crate's tests and write tables of their comparisons and refused inputs into docs/
     Report,
     /// Make a site of all notebooks, in all languages, into target/book
     Book,
@@ -107,7 +107,7 @@ enum Command {
 /// Commands for those who work on this project.
 const FOR_DEVELOPERS: [&str; 4] = ["test", "bench", "report", "book"];
 
-/// A count; of nothing at all there would be nothing to see.
+/// A count: with 0, a notebook would have nothing to show.
 fn at_least_one() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
 }
@@ -155,7 +155,7 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode> {
     let project = Project::find()?;
     match command {
-        // Names are checked first: nobody waits for a set-up to hear of a typing mistake.
+        // Names are checked before the set-up, which takes minutes the first time.
         Command::Lab { notebook, lang, no_browser } => {
             let notebook = notebooks::find(&project, &notebook, lang)?;
             setup::setup(&project)?;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::project::Project;
 
-/// A language that the notebooks are there in.
+/// A language of the notebooks.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub enum Language {
     /// English
@@ -27,13 +27,13 @@ impl Language {
     }
 }
 
-/// Where an executed notebook goes. An edition in another language has the same name.
+/// The folder for an executed notebook; editions in several languages have the same file name.
 pub fn output_folder(project: &Project, notebook: &Path) -> PathBuf {
     let folder = notebook.strip_prefix(project.path("notebooks")).ok().and_then(Path::parent);
     project.path("target/notebooks").join(folder.unwrap_or(Path::new("")))
 }
 
-/// All notebooks: those of notebooks/ by name, then those of its folders.
+/// All notebooks: those in notebooks/, sorted by name, then those in its subfolders.
 pub fn all(project: &Project) -> Result<Vec<PathBuf>> {
     let root = project.path("notebooks");
     let mut notebooks = vec![];
@@ -48,7 +48,7 @@ pub fn all(project: &Project) -> Result<Vec<PathBuf>> {
             path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."))
         });
         paths.sort();
-        // A link to a folder may lead back to where it is.
+        // A link to a folder may be a cycle.
         let is_folder = |path: &&PathBuf| path.is_dir() && !path.is_symlink();
         folders.extend(paths.iter().rev().filter(is_folder).cloned());
         notebooks.extend(paths.into_iter().filter(|path| path.is_file() && is_notebook(path)));
@@ -59,9 +59,10 @@ pub fn all(project: &Project) -> Result<Vec<PathBuf>> {
     Ok(notebooks)
 }
 
-const TODO: &str = "\n  what to do: get the folder back, with `git checkout -- notebooks`, say";
+const TODO: &str =
+    "\n  what to do: restore the folder, for example with `git checkout -- notebooks`";
 
-/// The notebooks of that name, to be executed; all if none is named.
+/// The notebooks to execute; all if none is named.
 pub fn named(project: &Project, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     if paths.is_empty() {
         return all(project);
@@ -76,8 +77,8 @@ pub fn named(project: &Project, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             |path: &PathBuf| path.file_name().map(|n| output_folder(project, path).join(n));
         if let Some(other) = notebooks.iter().find(|path| target(path) == target(&notebook)) {
             bail!(
-                "{} and {} have the same name: the one would be written over the other\n  what to do: \
-                 rename one of them, or run one and move what was written",
+                "{} and {} have the same name: one would overwrite the other\n  what to do: \
+                 rename one of them, or run one and move its output",
                 other.display(),
                 notebook.display()
             );
@@ -91,7 +92,7 @@ fn is_notebook(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ipynb")
 }
 
-/// A notebook named from the current folder, from the project's, or by its name alone.
+/// A notebook, by its path from the current folder or from the project's, or by its name alone.
 pub fn find(project: &Project, path: &Path, lang: Language) -> Result<PathBuf> {
     let here = std::env::current_dir().context("the current folder is gone")?;
     let edition = project.path("notebooks").join(lang.folder());
@@ -101,7 +102,7 @@ pub fn find(project: &Project, path: &Path, lang: Language) -> Result<PathBuf> {
     }
     let places = [here.join(path), project.root.join(path), edition.join(path), by_name];
     if let Some(place) = places.iter().find(|place| is_notebook(place) && place.is_file()) {
-        // By its folder's own name: what is executed goes to a folder of the same name.
+        // Without links: the folder for the executed notebook follows from this path.
         let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else {
             return Ok(place.clone());
         };
@@ -127,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// A project with notebooks in both languages, and what lies about there.
+    /// A project with notebooks in both languages, and other files.
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
@@ -170,7 +171,7 @@ mod tests {
             ("solutions/a", "notebooks/solutions/a.ipynb"),
             ("notebooks/ja/a.ipynb", "notebooks/ja/a.ipynb"),
             ("elsewhere/own.ipynb", "elsewhere/own.ipynb"),
-            // One folder has one name, whichever way leads there.
+            // A folder has one name, whatever the path to it.
             ("elsewhere/../notebooks/ja/a.ipynb", "notebooks/ja/a.ipynb"),
         ] {
             assert_eq!(found(&project, name, Language::En), expected, "{name}");
@@ -197,7 +198,7 @@ mod tests {
         std::os::unix::fs::symlink(&project.root, &link).unwrap();
         let path = link.join("notebooks/ja/a.ipynb");
         let path = find(&project, &path, Language::En).unwrap();
-        // Else it would be written over the English edition's.
+        // Else it would overwrite the English edition's.
         assert_eq!(output_folder(&project, &path), project.path("target/notebooks/ja"));
     }
 
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn all_notebooks_are_those_that_the_reader_sees() {
         let (_folder, project) = project();
-        // A link back must not lead round and round.
+        // A cycle of links must not be followed.
         std::os::unix::fs::symlink(".", project.path("notebooks/loop")).unwrap();
         let names = |paths: Vec<PathBuf>| -> Vec<String> {
             let paths =
@@ -249,7 +250,7 @@ mod tests {
         ];
         assert_eq!(names(all(&project).unwrap()), expected);
         assert_eq!(names(named(&project, &[]).unwrap()), expected);
-        // Named twice is meant once.
+        // A notebook that is named twice is executed once.
         let twice = ["b", "a", "notebooks/b.ipynb"].map(PathBuf::from);
         assert_eq!(names(named(&project, &twice).unwrap()), ["b.ipynb", "a.ipynb"]);
         assert!(named(&project, &["a", "finetuning"].map(PathBuf::from)).is_err());
@@ -276,7 +277,7 @@ mod tests {
         fs::remove_file(project.path("notebooks")).unwrap();
         fs::create_dir(project.path("notebooks")).unwrap();
         check("has no notebook");
-        // One's own needs none of them.
+        // A notebook of the user's own needs none of them.
         assert_eq!(found(&project, "elsewhere/own.ipynb", Language::En), "elsewhere/own.ipynb");
     }
 

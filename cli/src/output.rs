@@ -1,10 +1,10 @@
-//! What this program prints, whether or not somebody reads it.
+//! Printing, also when nobody reads the output any more.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
 
-/// The exit status of a program whose reader has gone, as in `cargo d2l doctor | head -1`: that of SIGPIPE.
+/// The exit status when the output's reader has ended, as in `cargo d2l doctor | head -1`: that of SIGPIPE.
 pub const READER_GONE: i32 = 141;
 
 /// How much this program prints.
@@ -12,10 +12,10 @@ pub const READER_GONE: i32 = 141;
 pub enum Verbosity {
     /// Results and errors.
     Quiet,
-    /// What it is doing, too.
+    /// Progress messages, too.
     #[default]
     Normal,
-    /// Also the commands that it runs, with all that they print.
+    /// Also the commands that it runs, with their full output.
     Verbose,
 }
 
@@ -42,12 +42,12 @@ fn verbosity() -> Verbosity {
     VERBOSITY.get().copied().unwrap_or_default()
 }
 
-/// Prints a result on standard output. Ends the program quietly if its reader has gone.
+/// Prints a result on standard output. Ends the program silently if the reader has ended.
 pub fn result(text: impl Display) {
     bytes(format!("{text}\n").as_bytes());
 }
 
-/// Writes what another program has printed on standard output, as [`result`] does.
+/// Writes another program's output to standard output, as [`result`] does.
 pub fn bytes(bytes: &[u8]) {
     let written = stdout().write_all(bytes).and_then(|()| stdout().flush());
     if let Err(error) = written {
@@ -59,14 +59,14 @@ pub fn bytes(bytes: &[u8]) {
     }
 }
 
-/// Says on standard error what is being done. The work goes on if nobody reads it.
+/// Prints a progress message on standard error. Errors are ignored: the work goes on if nobody reads it.
 pub fn note(text: impl Display) {
     if !is_quiet() {
         error(text);
     }
 }
 
-/// Prints a detail on standard error, for those who asked for details.
+/// Prints a detail on standard error, with `-v`.
 pub fn detail(text: impl Display) {
     if is_verbose() {
         error(text);

@@ -1,4 +1,4 @@
-//! Starting other programs. No other file does: what a program must not see is removed here.
+//! Starting other programs. Only this file does, as it removes variables that they must not see.
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write, stderr};
@@ -10,13 +10,13 @@ use indicatif::ProgressBar;
 
 use crate::output;
 
-/// How many bytes of the end of each stream of a command are kept.
+/// The end of each output stream is kept, up to this many bytes.
 const KEPT: usize = 64 * 1024;
-/// If the command fails, at most so many of its last lines are printed, and characters of a line.
+/// The number of last lines printed if a command fails, and the number of characters of a line.
 const LINES: usize = 40;
 const WIDTH: usize = 1000;
 
-/// A command that sees this program's environment, but for variables that crates read while they are
+/// A command with this program's environment, except for variables that crates read while they are
 /// compiled: with another value, Cargo would compile them again.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
@@ -27,20 +27,20 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// `CI` changes rust-analyzer's `ra_ap_stdx`, on which the kernel's slowest crates depend. Build scripts
-/// look at what Cargo sets for a program that it runs, such as this one.
+/// `CI` is read by rust-analyzer's `ra_ap_stdx`, on which the kernel's largest crates depend. The others
+/// are set by Cargo for programs that it runs, such as this one, and build scripts read them.
 fn is_removed(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name == "CI" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")
 }
 
-/// A program that a variable names. A relative path starts from the folder this program was started in.
+/// A program named by a variable. A relative path is relative to this program's current folder.
 pub fn program(name: &Path) -> PathBuf {
     let is_path = name.components().count() > 1;
     if is_path { std::path::absolute(name).unwrap_or_else(|_| name.into()) } else { name.into() }
 }
 
-/// Runs a command quietly: its newest line is the bar's message, its last lines are printed if it fails.
+/// Runs a command and shows its latest line as the bar's message; the last lines are printed if it fails.
 pub fn quietly(command: &mut Command, bar: &ProgressBar) -> Result<()> {
     let program = started(command);
     let mut child = command
@@ -64,27 +64,33 @@ pub fn quietly(command: &mut Command, bar: &ProgressBar) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command that prints for itself; `failed` is the error's text if it fails.
+/// Runs a command that prints directly; `failed` is the error's text if it fails.
 pub fn visibly(command: &mut Command, failed: &str) -> Result<()> {
     let program = started(command);
     let status = command.status().with_context(|| format!("cannot start {program}"))?;
     succeeded(status, failed)
 }
 
-/// Runs a command and returns what it prints on standard output, which is shown as it comes. Of a
-/// quiet command nothing is shown unless it fails.
-pub fn watched(command: &mut Command, failed: &str) -> Result<String> {
+/// Runs a command and returns its output.
+pub fn captured(command: &mut Command) -> Result<Output> {
     let program = started(command);
-    let cannot_start = || format!("cannot start {program}");
+    command.output().with_context(|| format!("cannot start {program}"))
+}
+
+/// Runs a command and returns its standard output, which is also shown as it comes; with `-q` only if
+/// the command fails.
+pub fn watched(command: &mut Command, failed: &str) -> Result<String> {
     if output::is_quiet() {
-        let Output { status, stdout, stderr } = command.output().with_context(cannot_start)?;
+        let Output { status, stdout, stderr } = captured(command)?;
         if !status.success() {
             output::error(String::from_utf8_lossy(&[&stdout[..], &stderr].concat()));
         }
         succeeded(status, failed)?;
         return Ok(String::from_utf8_lossy(&stdout).into_owned());
     }
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(cannot_start)?;
+    let program = started(command);
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| format!("cannot start {program}"))?;
     let mut stdout = child.stdout.take().context("no stdout")?;
     let mut text = vec![];
     let result = pieces(&mut stdout, |piece| {
@@ -107,7 +113,7 @@ fn succeeded(status: ExitStatus, failed: &str) -> Result<()> {
     Ok(())
 }
 
-/// The name of a command that is about to be started; the whole of it is a detail.
+/// Prints a command that is about to start, with `-v`, and returns the program's name.
 fn started(command: &Command) -> String {
     let name = command.get_program().to_string_lossy().into_owned();
     let words = [name.clone()].into_iter();
@@ -116,8 +122,7 @@ fn started(command: &Command) -> String {
     name
 }
 
-/// Reads a stream to its end, whatever its bytes are: a pipe that is not read any more would end the
-/// command that writes into it.
+/// Reads a stream to its end, whatever its bytes: a command whose pipe is closed would be killed.
 fn pieces(stream: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
     let mut piece = [0; 8192];
     loop {
@@ -130,17 +135,17 @@ fn pieces(stream: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Resul
     }
 }
 
-/// The end of a stream, whose newest line is shown.
+/// Returns the end of a stream and shows its latest line meanwhile.
 fn collect(mut stream: impl Read, bar: &ProgressBar) -> Vec<u8> {
     let mut bytes = vec![];
-    // What was read before an error is worth having.
+    // What was read before an error is still useful.
     let _ = pieces(&mut stream, |piece| {
         if output::is_verbose() {
             let _ = stderr().write_all(piece);
         }
         bytes.extend_from_slice(piece);
         bytes.drain(..bytes.len().saturating_sub(KEPT));
-        // A line that is drawn over and over ends with a carriage return.
+        // A line that is redrawn, such as a progress bar, ends with a carriage return.
         let mut lines = bytes.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
         if let Some(line) = lines.find(|line| !line.trim_ascii().is_empty()) {
             let line = &line[..line.len().min(WIDTH)];
@@ -150,7 +155,7 @@ fn collect(mut stream: impl Read, bar: &ProgressBar) -> Vec<u8> {
     bytes
 }
 
-/// The last lines of a command's streams, as a terminal would show them.
+/// The last lines of output streams, as a terminal would show them.
 fn last_lines(streams: &[Vec<u8>]) -> String {
     let texts: Vec<_> = streams.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
     let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
@@ -167,7 +172,7 @@ mod tests {
     use super::*;
     use crate::project::Project;
 
-    /// A set-up without `CI` and a check with it would compile all of rust-analyzer twice.
+    /// A set-up without `CI` and a check with it would compile rust-analyzer twice.
     #[test]
     fn what_is_started_does_not_see_what_would_compile_crates_again() {
         for name in ["CI", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
@@ -186,7 +191,7 @@ mod tests {
         }
     }
 
-    /// One that another file starts could see it.
+    /// What another file starts could see `CI`.
     #[test]
     fn no_other_file_starts_programs() {
         let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -208,7 +213,7 @@ mod tests {
         assert!(count > 20);
     }
 
-    /// A shell that runs `script`, and what comes of it, with the bar's last message.
+    /// The result of a shell script, and the bar's last message.
     fn shell(script: &str) -> (Result<()>, String) {
         let bar = ProgressBar::hidden();
         let result = quietly(Command::new("sh").args(["-c", script]), &bar);
@@ -220,7 +225,7 @@ mod tests {
     }
 
     /// C16: a compiler or pip in a locale of its own goes on printing after its first line that is not
-    /// UTF-8, and must not find its pipe closed.
+    /// UTF-8; its pipe must stay open.
     #[test]
     fn a_command_may_print_bytes_that_are_not_utf8() {
         let bytes = [

@@ -15,7 +15,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The folder above the one that this program was compiled in.
+    /// The parent of the folder that this program was compiled in.
     pub fn find() -> Result<Project> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no folder above cli")?;
         let root = root.canonicalize().with_context(|| {
@@ -47,7 +47,7 @@ impl Project {
         self.share().join("d2l-kernel")
     }
 
-    /// The folders in which kernels compile cells.
+    /// The folder of the kernels' build folders.
     pub fn kernel_folders(&self) -> PathBuf {
         self.path("target/kernels")
     }
@@ -63,16 +63,16 @@ impl Project {
         command
     }
 
-    /// Cargo, the one that runs this program. It builds below target/, where what it has built is
-    /// looked for, even if the reader has named another folder for all projects.
+    /// The Cargo that runs this program. It always builds into target/, also if the user has set another
+    /// folder for all projects.
     pub fn cargo(&self) -> Command {
         let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.env("CARGO_TARGET_DIR", self.path("target"));
         command
     }
 
-    /// A script of this program's, run by the virtual environment's Python. It reads and prints UTF-8
-    /// as this program does: in another locale some characters of a notebook could not be printed.
+    /// A script from cli/python, run by the virtual environment's Python. It reads and prints UTF-8 in any
+    /// locale, so that every character of a notebook can be printed.
     pub fn script(&self, name: &str) -> Command {
         let mut command = self.command(self.python());
         command.arg(self.path("cli/python").join(name)).env("PYTHONUNBUFFERED", "1");
@@ -81,8 +81,8 @@ impl Project {
     }
 }
 
-/// Python makes no environment in a folder with a colon in its name, which could not be listed in a
-/// PATH, and the kernel's description is UTF-8.
+/// Python refuses to make an environment in a folder with a colon in its name, as a PATH cannot contain
+/// it; and the kernelspec is UTF-8.
 fn usable(root: &Path) -> Result<()> {
     if root.to_str().is_some_and(|name| !name.contains(':')) {
         return Ok(());

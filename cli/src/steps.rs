@@ -1,4 +1,4 @@
-//! Steps that say what they do and how long they took.
+//! Progress messages for long steps: what is being done, and how long it took.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output;
 
-/// The steps of one command; several may be under way.
+/// The steps of one command; several may run at a time.
 #[derive(Default)]
 pub struct Steps {
     bars: MultiProgress,

@@ -1,4 +1,4 @@
-//! Commands for readers, one file each; `setup` is a folder of its own.
+//! Commands for readers, one file each; `setup` has a folder of its own.
 
 pub mod doctor;
 pub mod lab;

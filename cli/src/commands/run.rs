@@ -28,7 +28,7 @@ pub fn run(
     Ok(())
 }
 
-/// What executes one notebook.
+/// The command that executes one notebook.
 pub fn command(
     project: &Project,
     notebook: &Path,
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// `run_notebook.py` with a notebook of this content, where the set-up has been run.
+    /// The result of `run_notebook.py` for a notebook with this content; nothing without a set-up.
     fn executed(name: &str, content: &[u8], stdout: Stdio) -> Option<(Option<i32>, String)> {
         let project = Project::find().unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::process::visibly;
 use crate::project::Project;
 
-/// Measures ours beside the reference and prints a table.
+/// Measures this project and the reference alternately and prints a table.
 pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
     let mut build = project.cargo();
     build.args(["build", "--locked", "--release", "--example", "measure"]);

@@ -12,7 +12,7 @@ pub fn book(project: &Project) -> Result<()> {
     visibly(&mut command(project), "the site was not made")
 }
 
-/// What makes it.
+/// The command that makes it.
 pub fn command(project: &Project) -> Command {
     project.script("book.py")
 }

@@ -1,6 +1,6 @@
-//! `cargo d2l report`: what the crate's tests have compared and refused, as tables in docs/.
+//! `cargo d2l report`: tables in docs/ of what the crate's tests compared and which inputs they refused.
 //!
-//! Tests note each comparison with the reference, each bad input and what they skip
+//! Tests record each comparison with the reference, each bad input and each skipped test
 //! (tests/common/report.rs) in the folder that [`REPORT_DIR`] names.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::project::Project;
 
 const END: &str = "<!-- end -->\n";
 
-/// A table for a document: it stands between a line that names it and `END`.
+/// A table in a document, between a line that names it and `END`.
 struct Table {
     document: &'static str,
     name: &'static str,
@@ -32,7 +32,7 @@ impl Table {
     }
 }
 
-/// The crate's tests, doc tests among them; they note what they did.
+/// The crate's tests, including doc tests; they record what they did.
 pub fn crate_tests(project: &Project) -> Result<Command> {
     let folder = folder(project);
     if folder.exists() {
@@ -78,7 +78,7 @@ fn write(project: &Project) -> Result<Vec<String>> {
     Ok(written)
 }
 
-/// How much the tests have done; an error if docs/ does not name all of it.
+/// Prints how much the tests did; an error if docs/ does not list all of it.
 pub fn check(project: &Project) -> Result<()> {
     done(project)?.iter().for_each(output::note);
     all_is_named(project)
@@ -101,7 +101,7 @@ fn done(project: &Project) -> Result<[String; 4]> {
     ])
 }
 
-/// Figures in the documents differ from one machine to the next; what was tried does not.
+/// The documents must have a row for each record. Numbers are not compared: they differ between machines.
 fn all_is_named(project: &Project) -> Result<()> {
     for Table { document, text: table, .. } in tables(project)? {
         let text = read(&project.path(document))?;
@@ -136,7 +136,7 @@ fn folder(project: &Project) -> PathBuf {
     project.path("target/report")
 }
 
-/// The file that tests write notes of a kind into.
+/// The file into which tests write records of a kind.
 fn notes(project: &Project, kind: &str) -> PathBuf {
     folder(project).join(kind).with_extension("jsonl")
 }
@@ -180,7 +180,7 @@ fn tables(project: &Project) -> Result<[Table; 3]> {
     ])
 }
 
-/// The notes of a kind, by test file and name; of one name the first by its text.
+/// The records of a kind, sorted by test file and name; of several with one name, the first.
 fn rows(project: &Project, kind: &str) -> Result<Vec<Value>> {
     let path = notes(project, kind);
     let text = read(&path)?;
@@ -210,7 +210,7 @@ fn processor() -> String {
 mod tests {
     use super::*;
 
-    /// A project with both documents, and with these notes of tests.
+    /// A project with both documents and these records of tests.
     fn project(notes: &[(&str, &str)]) -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();
         let project = Project { root: folder.path().to_path_buf() };
@@ -278,7 +278,7 @@ mod tests {
         fs::write(notes(&project, "compared"), other).unwrap();
         let error = all_is_named(&project).unwrap_err().to_string();
         assert!(error.contains("crops of another kind"), "{error}");
-        // Figures may differ: machines do.
+        // Numbers may differ.
         fs::write(notes(&project, "compared"), COMPARED.replace("0.25", "0.5")).unwrap();
         all_is_named(&project).unwrap();
         fs::write(project.path("docs/robustness.md"), "no marks").unwrap();
@@ -304,7 +304,7 @@ mod tests {
         }
     }
 
-    /// Cargo does not show what a test prints that passes, and a test that is skipped does.
+    /// Cargo hides the output of tests that pass, and skipped ones count as passed.
     #[test]
     fn what_was_skipped_is_told() {
         let notes = r#"{"part":"gpu","what":"two_gpus","why":"this machine has no GPU"}
@@ -319,7 +319,7 @@ mod tests {
             "gpu::two_gpus: this machine has no GPU",
         ];
         assert_eq!(skipped(&project).unwrap(), expected);
-        // Nothing was skipped, and no test has noted anything.
+        // Nothing was skipped, or nothing recorded.
         fs::remove_file(super::notes(&project, "skipped")).unwrap();
         assert!(skipped(&project).unwrap().is_empty());
         fs::remove_dir_all(project.path("target")).unwrap();

@@ -1,4 +1,4 @@
-//! What Cargo and rustc say of this project's packages and of themselves.
+//! Versions and folders of packages, from Cargo.lock and Cargo, and rustc's version.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub fn locked_version(lock: &str, package: &str) -> Option<String> {
     Some(line.trim_matches('"').to_string())
 }
 
-/// The folder of a package that the project is built with; Cargo fetches it if need be.
+/// The folder of a dependency's sources; Cargo downloads them if necessary.
 pub fn package_folder(project: &Project, name: &str) -> Result<PathBuf> {
     let mut command = project.cargo();
     let output = command.args(["metadata", "--format-version", "1", "--locked"]).output();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// How many bytes are free for this user on the disk of a folder.
+/// The number of free bytes for this user on the disk of a folder.
 pub fn free_space(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)

@@ -20,7 +20,7 @@ pub fn make(project: &Project, steps: &Steps) -> Result<()> {
         let output = process::command(python).args(["-c", "import pip"]).output();
         output.is_ok_and(|output| output.status.success())
     };
-    // A look at the file is enough when the packages have been installed with it.
+    // If packages have been installed with this Python, it need not be started.
     let stamp = project.share().join("requirements.txt.stamp");
     if project.python().exists() && (stamp.exists() || works(&project.python())) {
         return Ok(());
@@ -28,7 +28,7 @@ pub fn make(project: &Project, steps: &Steps) -> Result<()> {
     let python = python::find()?;
     if let Some(free) = free_space(&project.root).filter(|&free| free < SPACE_NEEDED) {
         bail!(
-            "{} has {:.1} GB free, the set-up takes about {:.0} GB\n  what to do: free some space, \
+            "{} has {:.1} GB free, the set-up needs about {:.0} GB\n  what to do: free some space, \
              or clone the project onto another disk",
             project.root.display(),
             free as f64 / 1e9,

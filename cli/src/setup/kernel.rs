@@ -11,9 +11,9 @@ use crate::process::quietly;
 use crate::project::Project;
 use crate::steps::Steps;
 
-/// Builds the kernel with our patches, unless its sources are as they were.
+/// Builds the kernel with our patches, unless nothing has changed.
 pub fn build(project: &Project, steps: &Steps) -> Result<()> {
-    let files = ["Cargo.lock", "Cargo.toml", "kernel"].map(|name| project.path(name));
+    let files = ["Cargo.lock", "Cargo.toml", "common", "kernel"].map(|name| project.path(name));
     let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
     unless_done(&project.share().join("kernel.stamp"), &inputs, &[project.kernel()], || {
         steps.run("Building the kernel (some minutes the first time)", |bar| {
@@ -21,7 +21,7 @@ pub fn build(project: &Project, steps: &Steps) -> Result<()> {
             cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
             cargo.args(patches::arguments(project)?);
             quietly(&mut cargo, bar)?;
-            // A running kernel keeps the old file.
+            // Renamed into place: a running kernel keeps the old file.
             let new = project.share().join("d2l-kernel.new");
             fs::copy(project.path("target/kernel/d2l-kernel"), &new)?;
             Ok(fs::rename(new, project.kernel())?)

@@ -1,4 +1,4 @@
-//! The kernel's description for Jupyter.
+//! The kernelspec: the kernel's description for Jupyter.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use super::{NOT_UTF8, torch};
 use crate::process;
 use crate::project::Project;
 
-/// Writes the kernel's description into .venv, with all that the kernel needs in its environment,
-/// so that it works whoever starts it.
+/// Writes the kernelspec into .venv, with all the environment variables that the kernel needs, so that
+/// any program can start it.
 pub fn write(project: &Project) -> Result<()> {
     let folder = project.path(".venv/share/jupyter/kernels/rust-d2l");
     fs::create_dir_all(&folder)?;
@@ -27,7 +27,7 @@ pub fn write(project: &Project) -> Result<()> {
     let toolchain = toolchain.context("cannot start rustc")?.stdout;
     let toolchain = String::from_utf8(toolchain).context(NOT_UTF8)?;
     let toolchain = PathBuf::from(toolchain.trim()).join("bin");
-    // The toolchain itself comes before rustup's stand-ins, which look it up anew at each call.
+    // The toolchain comes before rustup's proxies, which look it up at each call.
     let path = [toolchain.clone(), cargo_home.join("bin")].into_iter();
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let path = path.chain(std::env::split_paths(&inherited));
@@ -53,7 +53,7 @@ pub fn write(project: &Project) -> Result<()> {
             "RUSTC": toolchain.join("rustc"),
             variables::KERNEL_DIR: project.kernel_folders(),
             variables::PRETRAINED_DIR: project.share(),
-            // libtorch asks for large pages: it spends a third less time on a training step.
+            // libtorch asks for large pages, which makes a training step a third faster.
             "THP_MEM_ALLOC_ENABLE": "1",
         },
     });

@@ -1,7 +1,7 @@
-//! `cargo d2l setup`: from nothing to a notebook whose first cell takes seconds. One file a step.
+//! `cargo d2l setup`: everything that makes a notebook's first cell run in seconds. One file a step.
 //!
-//! Each step leaves a stamp that says what it was made from, so that a second set-up does only what
-//! has changed.
+//! Each step leaves a stamp that records its inputs, so that a second set-up repeats only the steps whose
+//! inputs have changed.
 
 pub mod cargo;
 pub mod disk;
@@ -38,27 +38,27 @@ pub fn setup(project: &Project) -> Result<()> {
     wait_for_another(&lock, lock.try_lock())?;
 
     environment::make(project, &steps)?;
-    // The two long steps need nothing of each other: the one downloads, the other compiles.
+    // The two long steps are independent: one downloads, the other compiles.
     std::thread::scope(|scope| {
         let kernel = scope.spawn(|| kernel::build(project, &steps));
         let rest = packages::install_all(project, &steps)
             .and_then(|()| wrapper::compile(project, &steps))
             .and_then(|()| weights::convert(project, &steps));
-        let kernel = kernel.join().unwrap_or_else(|_| bail!("the kernel's build broke off"));
+        let kernel = kernel.join().unwrap_or_else(|_| bail!("the kernel's build was interrupted"));
         rest.and(kernel)
     })?;
     kernelspec::write(project)?;
     warm_build::make(project, &steps)
 }
 
-/// Waits until no other set-up is at work, after a first look at the lock.
+/// Waits for another set-up to end; `first` is the result of a first attempt to take the lock.
 fn wait_for_another(lock: &fs::File, first: Result<(), fs::TryLockError>) -> Result<()> {
     match first {
         Err(fs::TryLockError::WouldBlock) => {
-            output::note("Another set-up is at work here; waiting for it ...");
+            output::note("Another set-up is running here; waiting for it ...");
             lock.lock().context("cannot wait for another set-up")
         }
-        // A file system without locks: go on without.
+        // The file system has no locks: continue without one.
         Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(()),
     }
 }
@@ -67,7 +67,7 @@ fn wait_for_another(lock: &fs::File, first: Result<(), fs::TryLockError>) -> Res
 mod tests {
     use super::*;
 
-    /// The lock of a set-up that is at work is waited for.
+    /// A second set-up waits for the first one's lock.
     #[test]
     fn two_set_ups_go_one_after_the_other() {
         let folder = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ mod tests {
         assert!(first.try_lock().is_err(), "the second one has it now");
     }
 
-    /// NFS without its lock service, some FUSE and 9p mounts: locking is not supported there, which is
+    /// NFS without its lock service, some FUSE and 9p mounts: locking is not supported there. That is
     /// no sign of another set-up, and waiting would fail, too.
     #[test]
     fn a_file_system_without_locks_is_set_up_without_one() {

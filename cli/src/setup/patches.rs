@@ -13,8 +13,8 @@ use crate::project::Project;
 use crate::setup::cargo::{locked_version, package_folder};
 use crate::setup::stamp::{digest, unless_done};
 
-/// Applies the patches, unless that has been done, and answers what tells Cargo to take the copies. The
-/// packages stay the same for Cargo.lock.
+/// Applies the patches, unless that has been done, and returns arguments for Cargo that make it use the
+/// copies. For Cargo.lock the packages stay the same.
 pub fn arguments(project: &Project) -> Result<[String; 2]> {
     let patches = Patches::read(&project.path("kernel/patches"))?;
     let lock = fs::read_to_string(project.path("Cargo.lock"))?;
@@ -50,7 +50,7 @@ pub fn arguments(project: &Project) -> Result<[String; 2]> {
 
 struct Patches {
     folder: PathBuf,
-    /// Each file's path and text, in the order in which they are applied.
+    /// The path and the text of each file, in the order of application.
     files: Vec<(PathBuf, String)>,
 }
 
@@ -79,12 +79,12 @@ impl Patches {
         Ok(changes)
     }
 
-    /// The names of the packages that are changed.
+    /// The names of the changed packages.
     fn packages(&self) -> Result<BTreeSet<String>> {
         Ok(self.changes()?.into_iter().map(|change| change.package).collect())
     }
 
-    /// The files of a package that are changed, as they are after all patches.
+    /// The changed files of a package, with all patches applied.
     fn changed(
         &self,
         package: &str,
@@ -102,7 +102,7 @@ impl Patches {
             let text = text.and_then(|text| Ok(diffy::apply(&text, &change)?)).map_err(|error| {
                 anyhow!(
                     "{} does not apply to {file} of {package} {version}: {error}\n  what to do: \
-                     make the patch anew for this version, which is the one in Cargo.lock",
+                     recreate the patch for this version, which is the one in Cargo.lock",
                     patch.display()
                 )
             })?;
@@ -127,11 +127,13 @@ fn changes_in<'a>(path: &'a Path, text: &'a str) -> Result<Vec<Change<'a>>> {
     for change in PatchSet::parse(text, ParseOptions::gitdiff()) {
         let change = change?;
         let FileOperation::Modify { modified, .. } = change.operation().strip_prefix(1) else {
-            bail!("it does more than change files");
+            bail!("it adds, removes or renames files");
         };
         let (package, file) = modified.split_once('/').context("a path without a package")?;
         let (package, file) = (package.to_string(), file.to_string());
-        let PatchKind::Text(change) = change.into_patch() else { bail!("{file} is no text") };
+        let PatchKind::Text(change) = change.into_patch() else {
+            bail!("{file} is not a text file")
+        };
         changes.push(Change { patch: path, package, file, change });
     }
     if changes.is_empty() {

@@ -1,4 +1,4 @@
-//! Finding a Python to make the virtual environment with.
+//! Finding a Python for the virtual environment.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use d2l_common::variables::PYTHON;
 use crate::process::{self, program};
 
 const OLDEST: (u32, u32) = (3, 10);
-/// The newest one that the pinned torch has a package for.
+/// The newest version that the pinned torch has a package for.
 const NEWEST: (u32, u32) = (3, 14);
 
-/// The first Python of a version that torch goes with: `D2L_PYTHON`, then those on the PATH.
+/// The first Python of a version that torch supports: `D2L_PYTHON`, then those on the PATH.
 pub fn find() -> Result<PathBuf> {
     let named = std::env::var_os(PYTHON).filter(|name| !name.is_empty()).map(PathBuf::from);
     let usual =

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-/// Runs `work` unless it has been done with the same inputs and what it made is still there.
+/// Runs `work` unless it was done with the same inputs and everything it made still exists.
 pub fn unless_done(
     stamp: &Path,
     inputs: &str,
@@ -22,7 +22,7 @@ pub fn unless_done(
     fs::write(stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// One digest of files and of all files in folders.
+/// A single digest of files and of all files in folders.
 pub fn digest(paths: &[PathBuf]) -> Result<String> {
     fn add(path: &Path, hasher: &mut Sha256) -> Result<()> {
         if path.is_dir() {
@@ -65,7 +65,7 @@ mod tests {
         fs::remove_file(stamp).unwrap();
     }
 
-    /// What the doctor finds missing the set-up makes again: a stamp alone does not prove it is there.
+    /// The set-up makes again what the doctor finds missing: a stamp alone does not prove that it exists.
     #[test]
     fn a_step_is_done_again_if_what_it_made_is_gone() {
         let folder = tempfile::tempdir().unwrap();

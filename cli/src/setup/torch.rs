@@ -1,4 +1,4 @@
-//! The torch in the virtual environment, and the one that tch was written for.
+//! The torch in the virtual environment, and the version that tch needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use anyhow::{Context, Result, bail};
 use super::{NOT_UTF8, cargo};
 use crate::project::Project;
 
-/// The folder of torch in the virtual environment, or in the one that it builds upon.
+/// The folder of the torch that the virtual environment uses.
 pub fn folder(project: &Project) -> Result<PathBuf> {
     let code =
         "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])";
-    // Asking Python takes a tenth of a second; the usual place is looked at first.
+    // The usual place is checked first: starting Python takes a tenth of a second.
     let lib = project.path(".venv/lib");
     let usual = fs::read_dir(lib).into_iter().flatten().flatten();
     let usual = usual.map(|entry| entry.path().join("site-packages/torch"));
@@ -27,7 +27,7 @@ pub fn folder(project: &Project) -> Result<PathBuf> {
     Ok(PathBuf::from(String::from_utf8(output.stdout).context(NOT_UTF8)?.trim()))
 }
 
-/// torch's version, as its own file says.
+/// torch's version, from its version.py.
 pub fn version(torch: &Path) -> Result<String> {
     let file = torch.join("version.py");
     let text =
@@ -37,12 +37,12 @@ pub fn version(torch: &Path) -> Result<String> {
     Ok(version.trim_matches(['\'', '"']).to_string())
 }
 
-/// Whether a torch, `2.13.0+cpu` say, is of the version that tch's wrapper was written for.
+/// Whether a version of torch, such as `2.13.0+cpu`, is the one that tch's wrapper needs.
 pub fn is_version(torch: &str, expected: &str) -> bool {
     torch.split('+').next() == Some(expected)
 }
 
-/// The version of libtorch that the locked torch-sys goes with.
+/// The version of libtorch that the locked torch-sys needs.
 pub fn expected(project: &Project) -> Result<String> {
     expected_by(&torch_sys_source(project)?)
 }
@@ -52,7 +52,7 @@ pub fn torch_sys_source(project: &Project) -> Result<PathBuf> {
     Ok(cargo::package_folder(project, "torch-sys")?.join("libtch"))
 }
 
-/// The version of libtorch that torch-sys was written for.
+/// The version of libtorch that these sources of torch-sys need.
 pub fn expected_by(source: &Path) -> Result<String> {
     let file = source.with_file_name("build.rs");
     let text =

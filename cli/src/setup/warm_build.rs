@@ -10,8 +10,8 @@ use crate::process::quietly;
 use crate::project::Project;
 use crate::steps::Steps;
 
-/// For all that cells are linked with: cells themselves keep the checks of a debug build, but decoding
-/// and resizing pictures is not to be checked step by step.
+/// Dependencies of cells are optimised, as decoding and resizing images would be slow otherwise; cells
+/// themselves keep the checks of a debug build.
 const PROFILE: &str = "\
 [profile.dev.package.\"*\"]
 opt-level = 3
@@ -26,9 +26,9 @@ zerocopy-derive.opt-level = 0
 zeroize_derive.opt-level = 0
 ";
 
-/// Compiles what cells need, once, into the template from which kernels take their folders.
+/// Compiles what cells need, once, in the template of the kernels' build folders.
 pub fn make(project: &Project, steps: &Steps) -> Result<()> {
-    let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "cli/python/warm.py"];
+    let names = ["src", "build.rs", "Cargo.toml", "Cargo.lock", "common", "cli/python/warm.py"];
     let mut files = names.map(|name| project.path(name)).to_vec();
     files.extend(["cargo.toml", "kernel.stamp"].map(|name| project.share().join(name)));
     let inputs = format!("{} {}\n{PROFILE}", digest(&files)?, rustc_version()?);
@@ -46,7 +46,7 @@ pub fn make(project: &Project, steps: &Steps) -> Result<()> {
     })
 }
 
-/// Whether the warm build is there, for the doctor.
+/// Whether the warm build exists.
 pub fn is_there(project: &Project) -> bool {
     project.kernel_folders().join("template/d2l-stamp").exists()
 }

@@ -13,8 +13,8 @@ use crate::process::{self, quietly};
 use crate::project::Project;
 use crate::steps::Steps;
 
-/// Compiles tch's C++ wrapper as a shared library and writes the Cargo configuration that puts it
-/// in the place of torch-sys's build script.
+/// Compiles tch's C++ wrapper as a shared library and writes the Cargo configuration that replaces
+/// torch-sys's build script with it.
 pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
     let folder = torch::folder(project)?;
     let version = torch::version(&folder)?;
@@ -34,20 +34,20 @@ pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
     })
 }
 
-/// What `compile` makes.
+/// The files that [`compile`] makes.
 pub fn files(project: &Project) -> [PathBuf; 2] {
     let share = project.share();
     [share.join("lib").join(library_name()), share.join("cargo.toml")]
 }
 
-/// Another version of libtorch means pages of C++ errors.
+/// With another version of libtorch the compiler would print pages of errors.
 fn check_version(torch: &Path, version: &str, torch_sys: &str, expected: &str) -> Result<()> {
     if torch::is_version(version, expected) {
         return Ok(());
     }
     bail!(
-        "{} is torch {version}, but tch's torch-sys {torch_sys} goes with {expected}\n  what to do: \
-         .venv/bin/pip install torch=={expected}, or take the tch that goes with it (`cargo update \
+        "{} is torch {version}, but tch's torch-sys {torch_sys} needs {expected}\n  what to do: \
+         .venv/bin/pip install torch=={expected}, or use the tch for this torch (`cargo update \
          -p tch --precise 0.24.0` for 2.11.0)",
         torch.display()
     );
@@ -90,10 +90,10 @@ fn compile_files(
     link.arg("-shared").arg("-o").arg(lib.join(library_name())).args([&api, &generated]);
     link.arg("-L").arg(torch.join("lib"));
     if cfg!(target_os = "macos") {
-        // tch_read_stream_read and its like come from tch, in the object that loads this one.
+        // tch_read_stream_read and similar functions are defined in the program that loads this library.
         link.args(["-ltorch", "-ltorch_cpu", "-lc10", "-Wl,-undefined,dynamic_lookup"]);
     } else {
-        // Without --no-as-needed the CUDA half of libtorch, which no symbol names, is left out.
+        // No symbol refers to libtorch's CUDA libraries: without --no-as-needed they are not linked.
         link.args(["-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10"]);
         link.args(["-Wl,-soname,libtch.so", "-Wl,-z,lazy"]);
     }
@@ -103,7 +103,7 @@ fn compile_files(
     Ok(fs::remove_file(generated)?)
 }
 
-/// The C++ compiler: the one that is named in CXX, else the system's.
+/// The C++ compiler: the one named in CXX, else the system's.
 pub fn compiler(named: Option<OsString>) -> PathBuf {
     named
         .filter(|name| !name.is_empty())

@@ -1,4 +1,4 @@
-//! Data and weights, which are fetched on first use.
+//! Data and weights, which are downloaded on first use.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ pub fn hotdogs(folders: &Folders) -> (State, String) {
     }
     let drawn = folders.find(HOTDOG_DRAWINGS, Path::is_dir);
     let drawn = drawn.map_or("drawn on first use".into(), |path| path.display().to_string());
-    (Absent, format!("no photographs here: fetched on first use, else drawings ({drawn})"))
+    (Absent, format!("no photographs here: downloaded on first use, else drawings ({drawn})"))
 }
 
 pub fn resnet_weights(folders: &Folders) -> (State, String) {
     match folders.find_weights(RESNET18) {
         Some(path) => (Good, path.display().to_string()),
-        None => (Absent, "fetched on first use, else the lesson takes EfficientNet-Lite0".into()),
+        None => (Absent, "downloaded on first use, else the lesson uses EfficientNet-Lite0".into()),
     }
 }
 
@@ -59,12 +59,12 @@ mod tests {
         let folders = |home: Option<&str>| {
             Folders::new(None, home.map(|home| path(home).into()), Some(path("caches")))
         };
-        check(resnet_weights(&folders(None)), Absent, &["fetched on first use"]);
+        check(resnet_weights(&folders(None)), Absent, &["downloaded on first use"]);
         let usual = path("caches/torch/hub/checkpoints/resnet18-f37072fd.pth");
         write(usual.clone(), "");
         check(resnet_weights(&folders(None)), Good, &[&usual.display().to_string()]);
         // TORCH_HOME takes the place of the usual folder.
-        check(resnet_weights(&folders(Some("home"))), Absent, &["fetched on first use"]);
+        check(resnet_weights(&folders(Some("home"))), Absent, &["downloaded on first use"]);
         let ours = path("caches/d2l/resnet18-f37072fd.pth");
         write(ours.clone(), "");
         check(resnet_weights(&folders(Some("home"))), Good, &[&ours.display().to_string()]);

@@ -19,7 +19,7 @@ pub fn torch(project: &Project) -> (State, String) {
     compared(version, setup::torch::expected(project))
 }
 
-/// What is there, and what tch goes with.
+/// Compares the installed version with the one that tch needs.
 fn compared(version: Result<String>, expected: Result<String>) -> (State, String) {
     match (version, expected) {
         (Ok(version), Ok(expected)) if setup::torch::is_version(&version, &expected) => {
@@ -46,7 +46,7 @@ pub fn kernel(project: &Project) -> (State, String) {
     let spec = std::fs::read(project.path(folder).join("kernel.json")).unwrap_or_default();
     let spec: Value = serde_json::from_slice(&spec).unwrap_or_default();
     match spec["argv"][0].as_str() {
-        // As it is written for a project that was moved since
+        // The project's folder was moved after the set-up.
         Some(named) if Path::new(named) != kernel => {
             (Bad, format!("\"Rust (d2l)\" is registered as {named}: {RUN_SETUP}"))
         }
@@ -83,7 +83,7 @@ mod tests {
     use super::super::tests::{check, project, write};
     use super::*;
 
-    /// C28: as the set-up compares them, not by how they begin.
+    /// C28: compared as the set-up does, not by prefix.
     #[test]
     fn another_version_of_torch_is_missing() {
         let row = |version: &str| compared(Ok(version.into()), Ok("2.13.0".into()));

@@ -7,7 +7,7 @@ use super::State::{self, Absent, Bad, Good};
 use crate::project::Project;
 use crate::setup;
 
-/// Asks the libtorch that the cells use, through its own Python side.
+/// Asks the libtorch that cells use, through PyTorch.
 pub fn cuda(project: &Project) -> (State, String) {
     let output = project.script("cuda_report.py").output();
     match output {
@@ -23,7 +23,7 @@ pub fn cuda(project: &Project) -> (State, String) {
 pub fn bf16() -> (State, String) {
     match cpu_multiplies_bf16() {
         true => (Good, "this processor multiplies it: training is about twice as fast".into()),
-        false => (Absent, "not on this processor: training computes in f32".into()),
+        false => (Absent, "not on this processor: training uses f32".into()),
     }
 }
 

@@ -29,7 +29,7 @@ pub fn compiler(name: &Path) -> (State, String) {
 
 pub fn python(project: &Project) -> (State, String) {
     if let Some(version) = first_line(project.python(), "--version") {
-        // The packages are in a folder of one version, and an update of the system may bring another.
+        // Packages are installed for one minor version; an update of the system may bring another.
         let minor = version.split('.').take(2).collect::<Vec<_>>().join(".").replace(' ', "");
         let packages = project.path(".venv/lib").join(minor.to_lowercase());
         if packages.is_dir() {
@@ -66,7 +66,7 @@ mod tests {
             Bad,
             &["/no/such/c++", "build-essential", "CXX"],
         );
-        // It is there, but does not work.
+        // It exists, but does not work.
         check(compiler(Path::new("false")), Bad, &["false is not there"]);
         check(compiler(Path::new("true")), Good, &[]);
     }

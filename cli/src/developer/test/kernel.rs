@@ -1,4 +1,4 @@
-//! The kernel's unit tests are built as the set-up builds it; its other tests are modules in Python.
+//! The kernel's tests: unit tests, and modules in Python that drive it as Jupyter does.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::{Part, python, two_at_a_time};
 use crate::project::Project;
 use crate::setup::patches;
 
-/// What tells Cargo to build the kernel in its profile, with evcxr as it is patched.
+/// Arguments for Cargo that build the kernel as the set-up does: in its profile, with patched evcxr.
 pub fn profile(project: &Project) -> Result<Vec<String>> {
     let kernel = ["--locked", "--profile", "kernel", "-p", "d2l-kernel"].map(String::from);
     Ok([&kernel[..], &patches::arguments(project)?].concat())
@@ -26,7 +26,7 @@ pub fn modules(project: &Project, log: &Log) -> Result<()> {
             modules.push((entry.metadata()?.len(), name));
         }
     }
-    // The longest first, so that none is left alone at the end.
+    // Longest first, so that both lanes end at about the same time.
     modules.sort_by(|one, other| other.cmp(one));
     two_at_a_time(modules, |(_, module)| {
         let mut unittest = python(project, &["-m", "unittest", "--verbose", &module]);

@@ -4,11 +4,11 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::Part;
 use crate::output;
-use crate::process::watched;
+use crate::process::{captured, watched};
 
 pub struct Log {
     start: Instant,
@@ -40,12 +40,10 @@ impl Log {
         Ok(())
     }
 
-    /// The same beside another one: what it prints is shown when it has ended.
+    /// The same for a step that runs beside another: its output is printed when it has ended.
     pub fn run_in_background(&self, part: Part, name: &str, mut command: Command) -> Result<()> {
         let start = Instant::now();
-        let Output { status, stdout, stderr } = command
-            .output()
-            .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        let Output { status, stdout, stderr } = captured(&mut command)?;
         self.add(part, name, status.success(), start);
         let text = [stdout, stderr].concat();
         let text = String::from_utf8_lossy(&text);
@@ -65,7 +63,7 @@ impl Log {
         lock(&self.steps).push(Step { part, name: name.into(), passed, seconds });
     }
 
-    /// Notes tests that were skipped, each with the reason.
+    /// Records skipped tests, each with the reason.
     pub fn skipped(&self, part: Part, tests: Vec<String>) {
         let tests = tests.into_iter().map(|test| format!("{}, {test}", part.name()));
         lock(&self.skipped).extend(tests);
@@ -74,7 +72,7 @@ impl Log {
     /// A table of all steps with their times, and a list of what was skipped.
     pub fn summary(&self) -> String {
         let (mut steps, skipped) = (lock(&self.steps), lock(&self.skipped));
-        // Steps that ran side by side have ended in any order.
+        // Steps that ran side by side ended in any order.
         steps.sort_by_key(|step| step.part);
         let width = steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
         let row = |part: &str, name: &str, seconds: f64, result: &str| {
@@ -97,8 +95,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The tests that an output names as skipped: Cargo's ignored ones, those of Python's unittest, and
-/// lines that begin with `skipped: `.
+/// The skipped tests in an output: Cargo's ignored ones, those of Python's unittest, and lines that
+/// begin with `skipped: `.
 fn skips(output: &str) -> Vec<String> {
     let skip = |line: &str| {
         if let Some(test) = line.strip_prefix("skipped: ") {

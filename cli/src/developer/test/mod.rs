@@ -1,4 +1,4 @@
-//! `cargo d2l test`: the whole check, or parts of it, in the order in which they are quick to fail.
+//! `cargo d2l test`: the whole check or parts of it, quick ones first.
 
 mod kernel;
 mod log;
@@ -19,30 +19,30 @@ use crate::project::Project;
 use crate::setup::{packages, setup};
 use crate::steps::Steps;
 
-/// In quick mode notebooks train for so many epochs, on so many images.
+/// The number of epochs and of images in quick mode.
 const QUICK_EPOCHS: usize = 1;
 const QUICK_LIMIT: usize = 32;
 
 /// The parts of the check, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Part {
-    /// Whether rustfmt would change anything
+    /// Format of the Rust sources (rustfmt)
     Format,
-    /// clippy on the crate, the command line and the kernel
+    /// Lints (clippy) for the crate, the command line and the kernel
     Clippy,
-    /// The tests of the command line, and of what it shares with the crate and the kernel
+    /// Tests of the command line and of the code it shares with the crate and the kernel
     Cli,
-    /// The crate's unit, integration and doc tests, and whether docs/ names all that they compared
+    /// The crate's unit, integration and doc tests; docs/ must list everything they compared
     Crate,
-    /// Whether rustdoc finds fault with the crate's documentation
+    /// Documentation of the crate (rustdoc), without warnings
     Doc,
-    /// Whether the reference values are those of PyTorch, torchvision and Pillow
+    /// Reference values, computed again with PyTorch, torchvision and Pillow
     Reference,
-    /// The kernel's unit tests, and the kernel driven by Jupyter's own client
+    /// The kernel's unit tests, and the kernel driven by jupyter_client
     Kernel,
-    /// The English notebooks and the Japanese Fine-tuning, executed in quick mode
+    /// Notebooks executed in quick mode: all English ones, and Fine-tuning in Japanese
     Notebooks,
-    /// A notebook in JupyterLab, in a headless Chromium
+    /// Notebooks in JupyterLab, in a headless Chromium
     Browser,
     /// The site of the notebooks, in a headless Chromium
     Site,
@@ -53,7 +53,7 @@ impl Part {
         self.to_possible_value().map_or(String::new(), |value| value.get_name().to_string())
     }
 
-    /// Whether it can run before the set-up.
+    /// Whether it runs without the set-up.
     fn is_without_setup(self) -> bool {
         matches!(self, Part::Format | Part::Cli)
     }
@@ -89,6 +89,7 @@ impl Part {
                 run("tests", cargo(project, &tests))
             }
             Part::Crate => {
+                install_references(project)?;
                 run("tests", report::crate_tests(project)?)?;
                 report::check(project)?;
                 log.skipped(self, report::skipped(project)?);
@@ -125,8 +126,8 @@ impl Part {
     }
 }
 
-/// Checks these parts, or all, up to the first that fails. What was run and what was skipped is printed
-/// at the end.
+/// Runs these parts, or all, up to the first failure. At the end it prints the times of all steps and
+/// the skipped tests.
 pub fn test(project: &Project, parts: &[Part]) -> Result<()> {
     let (parts, log) = (chosen(parts), Log::default());
     if !parts.iter().all(|part| part.is_without_setup()) {
@@ -137,14 +138,14 @@ pub fn test(project: &Project, parts: &[Part]) -> Result<()> {
     result
 }
 
-/// Each once, in their order.
+/// The parts to run, each once, in their order.
 fn chosen(parts: &[Part]) -> Vec<Part> {
     let is_chosen = |part: &Part| parts.is_empty() || parts.contains(part);
     Part::value_variants().iter().copied().filter(is_chosen).collect()
 }
 
-/// Does the work with each item, two at a time: what it starts waits much, for one call of rustc or for
-/// the test. After an error no more are begun.
+/// Processes the items two at a time, as a kernel mostly waits: for a single rustc, or for its test.
+/// After an error no new item is started.
 fn two_at_a_time<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
     let items = Mutex::new(items.into_iter());
     let next = || items.lock().ok()?.next();
@@ -163,7 +164,7 @@ fn two_at_a_time<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) 
     })
 }
 
-/// What the tests in Python need beside the notebooks' own packages.
+/// Installs the packages that only tests need.
 fn install_references(project: &Project) -> Result<()> {
     let step = "Installing what the tests need";
     packages::install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
@@ -179,7 +180,7 @@ fn cargo(project: &Project, arguments: &[&str]) -> Command {
 
 fn python(project: &Project, arguments: &[&str]) -> Command {
     let mut command = project.command(project.python());
-    // What it prints is shown as it comes.
+    // Output appears immediately.
     command.args(arguments).env("PYTHONUNBUFFERED", "1");
     command
 }

@@ -31,7 +31,7 @@ pub fn check(project: &Project, log: &Log) -> Result<()> {
 /// Cells must have been compiled with the versions in this project's Cargo.lock.
 fn same_versions(project: &Project) -> Result<()> {
     let pinned = fs::read_to_string(project.path("Cargo.lock"))?;
-    // The kernel that has just ended had one of these.
+    // The newest one is that of the kernel that has just ended.
     let locks = fs::read_dir(project.kernel_folders())?.flatten();
     let locks = locks.map(|entry| entry.path().join("Cargo.lock"));
     let time = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
