@@ -6,6 +6,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use d2l_common::hardware;
 use tch::{Cuda, Device, Kind};
 
 use crate::{Error, Result};
@@ -85,19 +86,10 @@ pub fn multiplies_bf16(device: Device) -> bool {
     static CPU: OnceLock<bool> = OnceLock::new();
     static GPUS: OnceLock<Vec<bool>> = OnceLock::new();
     match device {
-        Device::Cpu => *CPU.get_or_init(cpu_multiplies_bf16),
+        Device::Cpu => *CPU.get_or_init(hardware::cpu_multiplies_bf16),
         Device::Cuda(i) => GPUS.get_or_init(gpus_multiply_bf16).get(i).copied().unwrap_or(true),
         _ => false,
     }
-}
-
-fn cpu_multiplies_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(target_arch = "aarch64")]
-    return std::arch::is_aarch64_feature_detected!("bf16");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    return false;
 }
 
 /// For each of CUDA's devices. libtorch's C++ wrapper does not tell the compute capability, the

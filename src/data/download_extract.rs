@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use d2l_common::files::{HOTDOG, HOTDOG_ARCHIVE};
+
 use super::drawings;
 use crate::hub::{fetch_and_extract, folders, usable_cache_dir};
 use crate::jupyter::say;
@@ -21,7 +23,7 @@ use crate::{Error, Result};
 /// file that is there in part is never taken for a whole one.
 pub fn download_extract(name: &str) -> Result<PathBuf> {
     match fetch_and_extract(name) {
-        Err(error @ Error::Download { .. }) if name == "hotdog" => hotdog(&error),
+        Err(error @ Error::Download { .. }) if name == HOTDOG => hotdog(&error),
         Err(error @ Error::Download { .. }) if name == "cifar10" => cifar10(&error),
         other => other,
     }
@@ -29,7 +31,7 @@ pub fn download_extract(name: &str) -> Result<PathBuf> {
 
 /// Draws hot dogs and other things, if that has not been done, and says why.
 fn hotdog(error: &Error) -> Result<PathBuf> {
-    tell("photographs of hot dogs", "hotdog", "hotdog.zip", "the book's photographs", error);
+    tell("photographs of hot dogs", HOTDOG, HOTDOG_ARCHIVE, "the book's photographs", error);
     drawings::hotdog_drawings(&usable_cache_dir()?)
 }
 

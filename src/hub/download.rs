@@ -9,7 +9,7 @@ use super::checksum::Checksum;
 use super::content::Content;
 use super::file_lock::{lock, no_follow};
 use super::request::{Head, News, Problem, Request};
-use super::{DATA_HUB, cache_dir, folders, sync_folder, usable_cache_dir, writable_folder};
+use super::{DATA_HUB, folders, sync_folder, usable_cache_dir, writable_folder};
 use crate::jupyter::{Progress, check_interrupt, say};
 use crate::{Error, Result, settings};
 
@@ -34,7 +34,7 @@ pub fn download(name: &str) -> Result<PathBuf> {
         }
         let Some(differs) = checksum.mismatch(&path)? else { return Ok(path) };
         // What is in the cache folder was fetched: it is damaged, and is fetched anew.
-        if folder != cache_dir() {
+        if folder != settings::folders().cache {
             is_in_the_way = true;
             say(format_args!(
                 "{} is not the file of {name:?}: it has {differs}.\nIt is left as it is and is not \

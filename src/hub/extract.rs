@@ -10,10 +10,10 @@ use zip::result::ZipError;
 
 use super::content::Content;
 use super::gzip::Gzip;
-use super::{WorkFolder, archive_stem, cache_dir, sync_folder};
+use super::{WorkFolder, archive_stem, sync_folder};
 use crate::jupyter::Progress;
 use crate::jupyter::check_interrupt;
-use crate::{Error, Result};
+use crate::{Error, Result, settings};
 
 /// Unpacks a `.zip`, `.tar`, `.tar.gz` or `.tgz` beside itself or into `folder`, and returns the
 /// folder that came out of it: the one named like the archive, else `folder` (d2l: `extract`).
@@ -444,7 +444,7 @@ fn whole_tar(mut file: File, archive: &Path) -> Result<File> {
 
 fn damaged(archive: &Path, error: &dyn std::error::Error) -> Error {
     // Only what was fetched is fetched again.
-    let todo = if archive.starts_with(cache_dir()) {
+    let todo = if archive.starts_with(settings::folders().cache) {
         "remove it and run again: it will be fetched anew"
     } else {
         "get a whole copy from where it came: this one was cut off or changed on its way"

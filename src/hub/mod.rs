@@ -114,26 +114,10 @@ fn archive_stem(file: &str) -> String {
     }
 }
 
-/// The user's cache folder for this crate; for a user without a home one below the folder for
-/// temporary files, with the user's number in its name.
-fn cache_dir() -> PathBuf {
-    dirs::cache_dir().map_or_else(temporary_cache_dir, |folder| folder.join("d2l"))
-}
-
-#[cfg(unix)]
-fn temporary_cache_dir() -> PathBuf {
-    std::env::temp_dir().join(format!("d2l-{}", rustix::process::getuid().as_raw()))
-}
-
-#[cfg(not(unix))]
-fn temporary_cache_dir() -> PathBuf {
-    std::env::temp_dir().join("d2l")
-}
-
 /// The cache folder, if what lies there can only have come from this user: in the folder for
 /// temporary files, anybody may have made it first.
 pub(crate) fn usable_cache_dir() -> Result<PathBuf> {
-    let folder = cache_dir();
+    let folder = settings::folders().cache;
     #[cfg(unix)]
     if dirs::cache_dir().is_none() {
         use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -159,12 +143,13 @@ pub(crate) fn usable_cache_dir() -> Result<PathBuf> {
 
 /// The folders in which data is looked for, in order.
 pub(crate) fn folders() -> Vec<PathBuf> {
-    settings::data_dir().into_iter().chain(usable_cache_dir().ok()).collect()
+    settings::folders().data.into_iter().chain(usable_cache_dir().ok()).collect()
 }
 
 /// The first folder that can be written to, made if need be.
 pub(crate) fn writable_folder() -> Result<PathBuf> {
-    if let Some(folder) = settings::data_dir().filter(|folder| ensure_writable(folder).is_ok()) {
+    if let Some(folder) = settings::folders().data.filter(|folder| ensure_writable(folder).is_ok())
+    {
         return Ok(folder);
     }
     let folder = usable_cache_dir()?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use d2l_common::files;
 use sha2::Sha256;
 
 use super::checksum::{Checksum, file_digest};
@@ -15,7 +16,7 @@ const TORCHVISION: &str = "https://download.pytorch.org/models/";
 pub(crate) type Published = (&'static str, &'static str);
 
 pub(crate) const RESNET18: Published =
-    ("resnet18-f37072fd.pth", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec");
+    (files::RESNET18, "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec");
 pub(crate) const RESNET34: Published =
     ("resnet34-b627a593.pth", "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f");
 pub(crate) const RESNET50: Published =
@@ -42,17 +43,11 @@ pub(crate) fn check_published(path: &Path) -> Result<()> {
 /// From the data folders, PyTorch's own cache, or the network. Whether it is torchvision's is seen when
 /// it is loaded.
 pub(crate) fn published_file((name, hash): Published) -> Result<PathBuf> {
-    for folder in folders().into_iter().chain([torch_cache()]) {
+    for folder in folders().into_iter().chain(settings::folders().torch) {
         let path = folder.join(name);
         if path.is_file() {
             return Ok(path);
         }
     }
     fetch(&format!("{TORCHVISION}{name}"), &writable_folder()?, Checksum::Sha256(hash))
-}
-
-fn torch_cache() -> PathBuf {
-    let home = settings::torch_home();
-    let home = home.or_else(|| Some(dirs::cache_dir()?.join("torch"))).unwrap_or_default();
-    home.join("hub/checkpoints")
 }

