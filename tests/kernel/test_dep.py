@@ -1,11 +1,14 @@
 """`:dep` in a session: what it compiles is shown, what it would cost is said first, and nothing is lost."""
 
-import os
+import json
+import re
+import shutil
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from notebook import KernelTest, Notebook
+from notebook import FOLDERS, ROOT, KernelTest
 from test_process import children, folder_of
 
 CLEARED = ("display_data", "update_display_data", "clear_output")
@@ -182,6 +185,38 @@ class Offline(KernelTest):
             self.assertIn("D2L_OFFLINE is set", run.error["evalue"])
             self.assertEqual(run.reply["status"], "error")
         self.assertEqual(self.run_cell("a").result, [{"text/plain": "1"}])
+
+
+class CommonPackages(unittest.TestCase):
+    """What readers add most often leaves this crate as it is, so that a session never compiles it anew."""
+
+    PACKAGES = {
+        "anyhow": "1", "chrono": "0.4", "csv": "1", "indicatif": "0.18", "itertools": "*", "nalgebra": "*",
+        "ndarray": "*", "num": "0.4", "num-traits": "0.2", "once_cell": "1", "rand": "*", "rand_distr": "*",
+        "rayon": "1", "regex": "1", "serde": {"version": "1", "features": ["derive"]}, "serde_json": "1",
+        "statrs": "*", "tempfile": "3", "toml": "*", "walkdir": "2",
+    }
+
+    def below(self, dependencies):
+        """The packages that the crate is built from, each with its version and its features."""
+        lines = [f"{name} = {json.dumps(what)}" for name, what in dependencies.items()]
+        lines = [re.sub(r'"(\w+)": ', r"\1 = ", line) for line in lines]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder)
+            package(folder, "cells", "\n".join([f'd2l = {{ path = "{ROOT}" }}', *lines]))
+            shutil.copy(FOLDERS / "pinned.lock", path / "cells/Cargo.lock")
+            tree = subprocess.run(
+                ["cargo", "tree", "--package", "d2l", "--edges", "normal,build", "--prefix", "none",
+                 "--target", "x86_64-unknown-linux-gnu", "--format", "{p} [{f}]"],
+                cwd=path / "cells", capture_output=True, text=True,
+            )
+        if "download" in tree.stderr and tree.returncode != 0:
+            self.skipTest(f"common packages: no network: {tree.stderr}")
+        self.assertEqual(tree.returncode, 0, tree.stderr)
+        return sorted({line.removesuffix(" (*)") for line in tree.stdout.splitlines()})
+
+    def test_the_crate_is_built_as_without_them(self):
+        self.assertEqual(self.below(self.PACKAGES), self.below({}))
 
 
 if __name__ == "__main__":
