@@ -95,7 +95,7 @@ pub async fn start(settings: &Settings, inputs: &Inputs) -> Result<Evcxr> {
         // evcxr binds the ports at once; should another program be faster, there is another try.
         drop(listeners);
         let mut child = spawn(settings, &file)?;
-        let said = last_words(&mut child);
+        let said = last_words(&mut child, inputs.requests.clone());
         // Waiting for the child would close it.
         let input = child.stdin.take().context("evcxr has no standard input")?;
         match connect(&info, &mut child, inputs).await {
@@ -140,6 +140,9 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
         command.env("EVCXR_CONFIG_DIR", base.join("config"));
         command.env("JUPYTER_PATH", base.join("none"));
     }
+    if is_offline() {
+        command.env("CARGO_NET_OFFLINE", "true");
+    }
     // Forgets what Cargo tells the programs that it runs, such as `cargo d2l`. Build scripts look at
     // it, and what they make would be made anew for a kernel that an editor has started.
     for (name, _) in std::env::vars_os() {
@@ -153,6 +156,11 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
     command.spawn().context("cannot start evcxr")
 }
 
+/// Whether nothing is to be downloaded, as the crate reads it.
+pub fn is_offline() -> bool {
+    std::env::var_os(names::OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 /// evcxr's side: ends with the relay, which holds the other end of standard input.
 pub fn end_with_relay() {
     std::thread::spawn(|| {
@@ -164,16 +172,16 @@ pub fn end_with_relay() {
 type Words = Arc<Mutex<VecDeque<String>>>;
 
 /// Passes evcxr's log on and keeps its end.
-fn last_words(child: &mut Child) -> Words {
+fn last_words(child: &mut Child, inputs: Sender<Input>) -> Words {
     let words = Words::default();
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(listen(stderr, words.clone()));
+        tokio::spawn(listen(stderr, words.clone(), inputs));
     }
     words
 }
 
 /// Reads to the end, whatever comes: evcxr would not survive that nobody reads.
-async fn listen(log: impl AsyncRead + Unpin, words: Words) {
+async fn listen(log: impl AsyncRead + Unpin, words: Words, inputs: Sender<Input>) {
     const KEPT: usize = 12;
     const LONGEST: u64 = 1 << 16;
     let mut log = BufReader::new(log);
@@ -184,6 +192,11 @@ async fn listen(log: impl AsyncRead + Unpin, words: Words) {
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
         line.clear();
         eprintln!("{text}");
+        if let Some(package) = text.trim_start().strip_prefix("Compiling ") {
+            // Its name is followed by the version.
+            let package = package.split(' ').next().unwrap_or_default().to_string();
+            let _ = inputs.send(Input::Compiling(package)).await;
+        }
         if let Ok(mut words) = words.lock() {
             words.push_back(text);
             if words.len() > KEPT {
@@ -312,7 +325,7 @@ mod tests {
             (b"\x93\xfa\x96{\r\n\nlast\n", vec!["\u{fffd}\u{fffd}\u{fffd}{\r", "", "last"]),
         ] {
             let words = Words::default();
-            listen(log, words.clone()).await;
+            listen(log, words.clone(), tokio::sync::mpsc::channel(1).0).await;
             let words: Vec<String> = words.lock().unwrap().iter().cloned().collect();
             assert_eq!(
                 words.last().unwrap().trim_start_matches('\0'),
@@ -322,7 +335,7 @@ mod tests {
             assert_eq!(words, kept);
         }
         let words = Words::default();
-        listen(&long[..], words.clone()).await;
+        listen(&long[..], words.clone(), tokio::sync::mpsc::channel(1).0).await;
         assert_eq!(words.lock().unwrap().iter().map(String::len).collect::<Vec<_>>(), [1 << 16; 3]);
     }
 }

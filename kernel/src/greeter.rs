@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::inputs::Inputs;
 use crate::program::{Streams, attend};
 use crate::relay::Input;
+use crate::stand_in::Work;
 
 /// Opens the socket. It is served by threads, as they wait for files and pipes.
 pub fn listen(path: &Path, inputs: &Inputs) -> Result<()> {
@@ -60,16 +61,18 @@ fn greet(mut stream: UnixStream, inputs: &Inputs) -> Result<()> {
             };
             attend(streams, pid, &inputs.output)
         }
-        "work" => {
+        other => {
+            let Some(work) = Work::read(other) else {
+                bail!("a greeting of an unknown kind: {other}")
+            };
             let (answer, answered) = oneshot::channel();
-            inputs.requests.blocking_send(Input::WorkBegins(pid, answer))?;
+            inputs.requests.blocking_send(Input::WorkBegins(work, pid, answer))?;
             let may_begin = answered.blocking_recv().unwrap_or(false);
             stream.write_all(if may_begin { b"1" } else { b"0" })?;
             // Open until the work and all that it has started have ended.
             let _ = stream.read(&mut [0]);
             Ok(inputs.requests.blocking_send(Input::WorkEnds(pid))?)
         }
-        other => bail!("a greeting of an unknown kind: {other}"),
     }
 }
 
@@ -153,8 +156,8 @@ mod tests {
         let mut next = || runtime.block_on(queue.next(std::future::pending())).unwrap();
         for may_begin in [true, false] {
             let mut work = UnixStream::connect(&socket).unwrap();
-            work.write_all(b"work 7\n").unwrap();
-            let Input::WorkBegins(7, answer) = next() else { panic!("no work") };
+            work.write_all(b"build 7\n").unwrap();
+            let Input::WorkBegins(Work::Build, 7, answer) = next() else { panic!("no work") };
             answer.send(may_begin).unwrap();
             let mut answer = [0];
             work.read_exact(&mut answer).unwrap();

@@ -23,6 +23,7 @@ mod names;
 mod outbox;
 mod outline;
 mod program;
+mod progress;
 mod relay;
 mod shortcut;
 mod stand_in;

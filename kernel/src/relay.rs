@@ -28,7 +28,9 @@ use crate::folder::Folder;
 use crate::inputs::{self, Inputs, Queue};
 use crate::message::{Key, Message};
 use crate::program::{Broken, Event};
-use crate::{connection, folder, greeter, names, stand_in};
+use crate::progress::{Progress, notice};
+use crate::stand_in::Work;
+use crate::{connection, folder, greeter, names, progress, stand_in};
 
 /// All that the relay acts upon.
 pub enum Input {
@@ -44,8 +46,12 @@ pub enum Input {
     EvcxrEnded(String),
     Program(Event),
     /// A build or a shell's command begins; the answer is whether it may.
-    WorkBegins(u32, oneshot::Sender<bool>),
+    WorkBegins(Work, u32, oneshot::Sender<bool>),
     WorkEnds(u32),
+    /// Cargo has this package compiled.
+    Compiling(String),
+    /// It is time to say what the cell of this request waits for.
+    Progress(String),
     /// What is being done before evcxr can be used.
     Starting(String),
     Started(Box<Result<(Evcxr, Option<Folder>)>>),
@@ -171,6 +177,8 @@ pub struct Cell {
     pub asked_to_stop: bool,
     /// Why the program was ended by us.
     pub ended_because: Option<String>,
+    /// What it waits for while it does not run.
+    pub progress: Progress,
     /// The error that its reader was shown.
     error: Option<Value>,
 }
@@ -261,14 +269,24 @@ impl Relay {
             }
             Input::EvcxrEnded(words) => self.on_evcxr_ended(&words),
             Input::Program(event) => self.on_program(event),
-            Input::WorkBegins(pid, answer) => {
+            Input::WorkBegins(work, pid, answer) => {
+                if let Some(cell) = &mut self.cell {
+                    cell.progress.work = Some(work);
+                }
                 let stopped = self.cell.as_ref().is_some_and(|cell| cell.asked_to_stop);
                 if !stopped {
                     self.work.extend(pid_of(pid));
                 }
                 let _ = answer.send(!stopped);
             }
-            Input::WorkEnds(pid) => self.work.retain(|&work| Some(work) != pid_of(pid)),
+            Input::WorkEnds(pid) => {
+                self.work.retain(|&work| Some(work) != pid_of(pid));
+                if let (Some(cell), true) = (&mut self.cell, self.work.is_empty()) {
+                    cell.progress.work = None;
+                }
+            }
+            Input::Compiling(package) => self.on_compiling(package),
+            Input::Progress(id) => self.on_progress(&id),
             Input::Starting(what) => self.on_starting(what),
             Input::Started(result) => self.on_started(*result),
             Input::Waiting(id) => self.on_waiting(&id),
@@ -352,7 +370,7 @@ impl Relay {
 
     fn on_starting(&mut self, what: String) {
         if let Some(request) = self.notice.clone() {
-            self.publish_for(&request, "update_display_data", &notice(&request, &what));
+            self.publish_for(&request, "update_display_data", &notice("start", &request, &what));
         }
         self.starting = Some(what);
     }
@@ -362,7 +380,7 @@ impl Relay {
         let first = first.filter(|request| request.id() == id);
         if let (Some(request), Some(what)) = (first.cloned(), self.starting.clone()) {
             self.publish_for(&request, "status", &json!({"execution_state": "busy"}));
-            self.publish_for(&request, "display_data", &notice(&request, &what));
+            self.publish_for(&request, "display_data", &notice("start", &request, &what));
             self.notice = Some(request);
         }
     }
@@ -440,12 +458,14 @@ impl Relay {
     /// From now on this cell is executed.
     pub fn begin(&mut self, request: Message) {
         self.cells += 1;
+        self.watch_progress(request.id(), progress::SHORT);
         self.cell = Some(Cell {
             request,
             running: false,
             listening: false,
             asked_to_stop: false,
             ended_because: None,
+            progress: Progress::new(),
             error: None,
         });
     }
@@ -489,6 +509,7 @@ impl Relay {
     fn end_cell(&mut self) -> Option<Cell> {
         let _ = std::fs::remove_file(self.settings.interrupt_file());
         self.asks_for_input = false;
+        self.end_progress();
         let cell = self.cell.take()?;
         self.last = Some(cell.request.clone());
         Some(cell)
@@ -536,6 +557,11 @@ impl Relay {
         if self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question)) {
             return;
         }
+        if !matches!(message.message_type(), "status" | "execute_input")
+            && self.cell.as_ref().is_some_and(|cell| message.is_child_of(&cell.request))
+        {
+            self.end_progress();
+        }
         let is_error = message.message_type() == "error";
         if message.message_type() == "execute_result" && message.is_unit() {
             // A cell that ends with a loop has no result; the same is None in Python.
@@ -557,7 +583,12 @@ impl Relay {
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
             // What the compiler says goes through as it is.
-            cell.error.get_or_insert(content);
+            let mut message = message;
+            if evcxr::is_offline() && words.contains("offline mode is on") {
+                let failure = Failure::new("Error", format!("{words}\n  {OFFLINE}"));
+                message.set_content(&failure.content());
+            }
+            cell.error.get_or_insert_with(|| message.content());
             return self.publish(message);
         }
         if cell.error.is_none() {
@@ -571,6 +602,7 @@ impl Relay {
     }
 
     fn show_error(&mut self, failure: &Failure) {
+        self.end_progress();
         let Some(cell) = &mut self.cell else { return };
         let (content, request) = (failure.content(), cell.request.clone());
         cell.error = Some(content.clone());
@@ -597,6 +629,9 @@ impl Relay {
 
     fn on_program(&mut self, event: Event) {
         // What a thread prints between two cells belongs to the last one.
+        if matches!(event, Event::Running | Event::Text(..) | Event::Display(..)) {
+            self.end_progress();
+        }
         let speaker = self.cell.as_ref().map(|cell| &cell.request).or(self.last.as_ref()).cloned();
         match (event, &mut self.cell, speaker) {
             (Event::Started(pid), ..) => self.program = pid_of(pid),
@@ -695,6 +730,9 @@ const KERNEL_INFO: &str = "kernel_info_request";
 const STARTING: &str = "Starting the kernel ...";
 /// Stands where output is missing.
 const GAP: &str = "[Output is missing here: it was printed while this client did not read.]\n";
+/// What to do where a package is missing.
+const OFFLINE: &str = "what to do: D2L_OFFLINE is set; unset it, start the notebooks again, and run this \
+                       cell once with a network";
 const STOPPED_BEFORE: &str = "stopped before the cell ran; all variables are as they were";
 
 /// Takes a build folder, if there is none yet, and starts evcxr in it.
@@ -731,12 +769,6 @@ fn failure_of(cell: &Cell, broken: Broken, folder: Option<&Path>) -> Failure {
         failure.name = "Interrupted".into();
     }
     failure
-}
-
-/// What a reader sees whose cell waits for the start.
-fn notice(request: &Message, what: &str) -> Value {
-    let id = format!("start-{}", request.id());
-    json!({"data": {"text/plain": what}, "metadata": {}, "transient": {"display_id": id}})
 }
 
 fn merge(content: &mut Value, error: &Value) {

@@ -43,7 +43,7 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
     match own.file_name().and_then(OsStr::to_str) {
         Some("cargo") if outline::is_asked_for() => outline::metadata(real("cargo", &path)?),
         Some("cargo") => {
-            begin_work()?;
+            begin_work(Work::of_cargo())?;
             if let Some(base) = std::env::var_os(names::KERNEL_DIR) {
                 // Without the pinned versions a later `:dep` is slow, no more.
                 let pinned = Path::new(&base).join("pinned.lock");
@@ -53,7 +53,7 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
             match become_real("cargo", &path)? {}
         }
         Some("sh") => {
-            begin_work()?;
+            begin_work(Work::Shell)?;
             match become_real("sh", &path)? {}
         }
         Some("rustup") => {
@@ -67,7 +67,35 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
     }
 }
 
-fn begin_work() -> Result<()> {
+/// What the relay is told of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Work {
+    /// A line that begins with `!`.
+    Shell,
+    Build,
+    /// A question to Cargo about packages, which it may have to fetch.
+    Packages,
+}
+
+impl Work {
+    const WORDS: [(Work, &str); 3] =
+        [(Work::Shell, "shell"), (Work::Build, "build"), (Work::Packages, "packages")];
+
+    fn of_cargo() -> Work {
+        let asked = std::env::args_os().nth(1);
+        if asked.is_some_and(|asked| asked == "build") { Work::Build } else { Work::Packages }
+    }
+
+    fn word(self) -> &'static str {
+        Work::WORDS.iter().find(|(work, _)| *work == self).map_or("", |(_, word)| word)
+    }
+
+    pub fn read(word: &str) -> Option<Work> {
+        Work::WORDS.iter().find(|(_, other)| *other == word).map(|(work, _)| *work)
+    }
+}
+
+fn begin_work(work: Work) -> Result<()> {
     // A process group of its own can be stopped with all that it starts.
     let _ = rustix::process::setpgid(None, None);
     if let Some(socket) = std::env::var_os(names::SOCKET)
@@ -75,7 +103,8 @@ fn begin_work() -> Result<()> {
     {
         let mut answer = [0];
         // In one piece, as the relay reads it.
-        relay.write_all(format!("work {}\n", std::process::id()).as_bytes())?;
+        let hello = format!("{} {}\n", work.word(), std::process::id());
+        relay.write_all(hello.as_bytes())?;
         if relay.read_exact(&mut answer).is_ok() && answer != *b"1" {
             bail!("stopped before it began");
         }

@@ -119,6 +119,7 @@ mod tests {
     use crate::inputs;
     use crate::message::Key;
     use crate::program::Event;
+    use crate::stand_in::Work;
 
     /// A relay whose evcxr has not started, and the folder that it works in.
     fn relay() -> (Relay, Arc<tempfile::TempDir>) {
@@ -196,7 +197,9 @@ mod tests {
         let (mut relay, _folder, id) = busy();
         let begins = |relay: &mut Relay, pid| {
             let (answer, mut answered) = oneshot::channel();
-            assert!(relay.on_input(Input::WorkBegins(pid, answer)).unwrap().is_continue());
+            assert!(
+                relay.on_input(Input::WorkBegins(Work::Build, pid, answer)).unwrap().is_continue()
+            );
             answered.try_recv().unwrap()
         };
         // No process has this number.

@@ -23,11 +23,13 @@ const FAILED_AT: &str = "EVCXR_FAILED_AT_LINE:";
 /// Of our own patches: the cell ended before its variables were stored.
 const NOT_STORED: &str = "EVCXR_VARIABLES_NOT_STORED";
 const CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
+/// Of our own patches: the cell was compiled but could not be loaded; why follows.
+const LOAD_FAILED: &str = "EVCXR_LOAD_FAILED:";
 const INPUT: &str = "EVCXR_INPUT_REQUEST";
 const BEGIN_CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
 const END_CONTENT: &str = "EVCXR_END_CONTENT";
 /// The marks of which more follows on their line.
-const OPEN: [&str; 4] = [BEGIN_CONTENT, FAILED_AT, CHANGED_TYPE, INPUT];
+const OPEN: [&str; 5] = [BEGIN_CONTENT, FAILED_AT, CHANGED_TYPE, LOAD_FAILED, INPUT];
 
 /// So much text goes on without waiting for the end of its line.
 const PIECE: usize = 1 << 14;
@@ -531,6 +533,7 @@ mod tests {
                 "EVCXR_VARIABLE_CHANGED_TYPE:x\n",
                 Item::Evcxr("EVCXR_VARIABLE_CHANGED_TYPE:x".into()),
             ),
+            ("EVCXR_LOAD_FAILED:no x\n", Item::Evcxr("EVCXR_LOAD_FAILED:no x".into())),
             ("EVCXR_INPUT_REQUEST:?\n", Item::Evcxr("EVCXR_INPUT_REQUEST:?".into())),
             (&figure, Item::Display(DisplayKind::Display, content)),
             (
