@@ -215,7 +215,8 @@ pub fn error_value(text: &str) -> (String, Failure) {
 /// A loop of the cell's own has seen the stop button.
 pub fn stopped(at: Place, code: &str) -> Failure {
     let place = Place::line(at.statement, code);
-    let mut failure = Failure::new("Interrupted", "stopped; the variables of earlier cells are kept");
+    let mut failure =
+        Failure::new("Interrupted", "stopped; the variables of earlier cells are kept");
     failure.trace.extend(place.map(|place| format!("  in {place}")));
     failure
 }
