@@ -49,8 +49,8 @@ LOOPS = [
     "let f: Box<dyn Fn() -> u64> = Box::new(|| loop {}); f()",
     "{ let spin = |n: u64| { let mut x = n; while x != 1 { x |= 2; } x }; spin(4) }",
     "fn fib(n: u64) -> u64 { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } } fib(80)",
-    "let mut f = Box::pin(async { loop {} });\n"
-    "Future::poll(f.as_mut(), &mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()",
+    "let waker = std::task::Waker::noop();\n"
+    "Future::poll(Box::pin(async { loop {} }).as_mut(), &mut std::task::Context::from_waker(waker)).is_ready()",
     "spin(4)",
     "inner::more::spin()",
     "Walk.go()",
@@ -439,6 +439,10 @@ class Training(KernelTest):
             on_message=self.interrupt_at("begun"),
         )
         self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
+        # So does a training within one, by the crate's own error.
+        run = self.run_cell("loop { " + train + " }", on_message=self.interrupt_at("image/svg+xml"))
+        self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
+        self.assertEqual(self.run_cell("net.fc.weight.size()").result, [{"text/plain": "[2, 512]"}])
         self.assert_ok(self.run_cell("std::fs::remove_dir_all(&folder)?; net.fc.in_features"))
 
 
