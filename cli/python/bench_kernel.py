@@ -49,6 +49,33 @@ for i in 0..25 {
 println!("{} {}", steps.avg(), redraws.avg());
 """
 
+# Loops of a million turns, which look at the stop button in our kernel. Of the last three the compiler
+# makes what has no turns any more, if nothing is to be looked at.
+ADDITIONS = {
+    "additions": "let mut x = 0u64; for i in 0..n { x += i; } x",
+    "additions that depend on each other": "let mut x = 1u64; for i in 0..n { x = (x ^ (x >> 7)).wrapping_add(i); } x",
+    "additions of f64": "let mut x = 0f64; for i in 0..n { x += i as f64; } x",
+}
+LOOPS = ADDITIONS | {
+    "additions that the compiler folds": "let mut x = 1u64; for i in 0..n { x = x.wrapping_mul(3).wrapping_add(i); } x",
+    "values summed in vector instructions": "let mut x = 0u64; for v in &values { x = x.wrapping_add(*v); } x",
+    "values mapped in vector instructions": "values.iter().map(|v| v.wrapping_mul(3)).collect::<Vec<_>>().len() as u64",
+}
+LOOP = """
+{{
+    let values: Vec<u64> = (0..1_000_000).collect();
+    let mut shortest = f64::MAX;
+    for _ in 0..100 {{
+        let n = std::hint::black_box(1_000_000u64);
+        let start = std::time::Instant::now();
+        let x = {{ {code} }};
+        std::hint::black_box(x);
+        shortest = shortest.min(start.elapsed().as_secs_f64());
+    }}
+    println!("{{}}", shortest * 1000.);
+}}
+"""
+
 
 class Kernel:
     def __init__(self, stock=None, name="rust-d2l"):
@@ -98,6 +125,10 @@ class Kernel:
             times.append((time.monotonic() - start) * 1000)
         return statistics.median(times)
 
+    def loops(self):
+        """Milliseconds of each loop."""
+        return {what: float(self.text(LOOP.format(code=code))) for what, code in LOOPS.items()}
+
     def stop(self):
         self.client.stop_channels()
         self.manager.shutdown_kernel()
@@ -142,6 +173,14 @@ def measure(table):
         add("request and reply", "ms", ours, other, "2 ms more")
         ours, other = (statistics.median(kernels[kind].delays()) for kind in kinds)
         add("print to arrival", "ms", ours, other, "2 ms more")
+        for level in (2, 0):
+            for kernel in kernels.values():
+                kernel.run(f":opt {level}")
+            times = {kind: kernel.loops() for kind, kernel in kernels.items()}
+            for what in LOOPS:
+                goal = "0.98" if level == 2 and what in ADDITIONS else ""
+                add(f"a million {what}, :opt {level}", "ms", times["ours"][what], times["stock"][what], goal)
+        kernels["ours"].run(":opt 2")
         relay = memory(kernels["ours"].manager.provisioner.process.pid)
         add("memory of the relay", "MB", relay, None, "30 MB")
         kernels["stock"].stop()

@@ -111,12 +111,19 @@ pub fn panic(report: &str, at: Place, code: &str, sources: &Path) -> Failure {
     failure
 }
 
+/// What our patches put into a cell's lines, for the stop button.
+const CHECKS: [&str; 3] =
+    ["{/**/crate::evcxr_check_interrupt();", "crate::evcxr_check_interrupt();", "/**/}"];
+
 /// A place in the source that evcxr has made of the cell, as a place in the cell. Of lines that are the
 /// same, that is meant which comes first in the statement.
 fn in_cell(place: &str, statement: usize, code: &str, sources: &Path) -> Option<String> {
     let number: usize = place.strip_prefix("src/lib.rs:")?.split(':').next()?.parse().ok()?;
     let source = std::fs::read_to_string(sources.join("src/lib.rs")).ok()?;
-    let line = source.lines().nth(number.checked_sub(1)?)?.trim().to_string();
+    let mut line = source.lines().nth(number.checked_sub(1)?)?.trim().to_string();
+    for check in CHECKS {
+        line = line.replace(check, "");
+    }
     let is_same =
         |&number: &usize| code.lines().nth(number - 1).is_some_and(|other| other.contains(&line));
     let lines = 1..=code.lines().count();
@@ -203,6 +210,15 @@ pub fn error_value(text: &str) -> (String, Failure) {
     };
     let warnings: String = warnings.iter().map(|line| format!("{line}\n")).collect();
     (warnings, Failure::new("Error", message))
+}
+
+/// A loop of the cell's own has seen the stop button.
+pub fn stopped(at: Place, code: &str) -> Failure {
+    let place = Place::line(at.statement, code);
+    let mut failure =
+        Failure::new("Interrupted", "stopped; the variables of earlier cells are kept");
+    failure.trace.extend(place.map(|place| format!("  in {place}")));
+    failure
 }
 
 /// What evcxr says of a program that has ended, in words that help.

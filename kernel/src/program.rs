@@ -43,6 +43,8 @@ pub enum Broken {
     Panic(String, Place),
     /// An error value.
     Error(Failure, Place),
+    /// It was stopped at a loop of its own.
+    Interrupted(Place),
 }
 
 /// The ends of the pipes that the program has handed over.
@@ -86,6 +88,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         error_is_report: false,
         blocks: Map::new(),
         place: Place::default(),
+        interrupted: false,
         broken: None,
         inputs,
     };
@@ -176,6 +179,8 @@ struct Attendant<'a> {
     blocks: Map<String, Value>,
     /// Where the cell fails.
     place: Place,
+    /// Whether the mark for a panic that comes next is the stop button's.
+    interrupted: bool,
     broken: Option<Broken>,
     inputs: &'a Sender<Input>,
 }
@@ -219,6 +224,11 @@ impl Attendant<'_> {
                         self.flush_blocks()?;
                     }
                     self.blocks.insert(mime_type, text.into());
+                }
+                Item::Interrupted => self.interrupted = true,
+                Item::Panic if std::mem::take(&mut self.interrupted) => {
+                    self.broken = Some(Broken::Interrupted(std::mem::take(&mut self.place)));
+                    self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Panic => {
                     let text = self.take_errors()?;
@@ -614,6 +624,18 @@ mod tests {
         assert_eq!(
             tap.told() + &tap.told() + &tap.told(),
             "EVCXR_PANIC_NOTIFICATION\nEVCXR_VARIABLES_NOT_STORED\nEVCXR_EXECUTION_COMPLETE\n"
+        );
+        // What was stopped has no report; other text is none.
+        tap.errors.write_all(b"a warning\n").unwrap();
+        tap.print(
+            "EVCXR_FAILED_AT_LINE:2\nEVCXR_INTERRUPTED\nEVCXR_PANIC_NOTIFICATION\n\
+             EVCXR_EXECUTION_COMPLETE\n",
+        );
+        assert_eq!(tap.text("stderr", 10).0, "a warning\n");
+        assert!(matches!(tap.done(), Some(Broken::Interrupted(at)) if at == Place::read("2")));
+        assert_eq!(
+            tap.told() + &tap.told(),
+            "EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n"
         );
         tap.errors.write_all(b"no luck\n").unwrap();
         tap.print("EVCXR_ERROR_OCCURRED\nEVCXR_EXECUTION_COMPLETE\n");

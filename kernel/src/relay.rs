@@ -175,12 +175,24 @@ pub struct Cell {
     /// Whether it looks for the stop button.
     pub listening: bool,
     pub asked_to_stop: bool,
+    /// What its reader was told since.
+    pub told: Told,
     /// Why the program was ended by us.
     pub ended_because: Option<String>,
     /// What it waits for while it does not run.
     pub progress: Progress,
     /// The error that its reader was shown.
     error: Option<Value>,
+}
+
+/// What a reader was told who has pressed the stop button.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub enum Told {
+    Nothing,
+    /// That the cell has not stopped yet.
+    NotYet,
+    /// That only ending the program would stop it.
+    Offer,
 }
 
 /// Goes on, or ends with an answer to the request to end.
@@ -464,6 +476,7 @@ impl Relay {
             running: false,
             listening: false,
             asked_to_stop: false,
+            told: Told::Nothing,
             ended_because: None,
             progress: Progress::new(),
             error: None,
@@ -764,6 +777,7 @@ fn failure_of(cell: &Cell, broken: Broken, folder: Option<&Path>) -> Failure {
     let mut failure = match broken {
         Broken::Panic(report, place) => failure::panic(&report, place, &code, sources),
         Broken::Error(failure, place) => failure.at(place, &code, sources),
+        Broken::Interrupted(place) => failure::stopped(place, &code),
     };
     if cell.asked_to_stop {
         failure.name = "Interrupted".into();

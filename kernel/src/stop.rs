@@ -1,8 +1,8 @@
 //! The stop button.
 //!
-//! A cell is asked first: a file appears, for which the crate's loops look between two batches. What is
-//! being compiled ends, as with Ctrl-C in a terminal. Only a program that does not stop by itself is
-//! ended, which is all that evcxr can do, and which loses its variables.
+//! A cell is asked first: a file appears, for which the cell's own loops look, and the crate's between
+//! two batches. What is being compiled ends, as with Ctrl-C in a terminal. A program that does not stop
+//! by itself can only be ended, which loses its variables: the reader is asked for a second press first.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tokio::time::sleep;
 
 use crate::failure::Failure;
 use crate::message::Message;
-use crate::relay::{Input, Relay};
+use crate::relay::{Input, Relay, Told};
 
 /// When the reader is told that the cell has not stopped yet.
 const NOTICE: Duration = Duration::from_secs(2);
-/// How long a cell may take to stop that does not look for the stop button.
+/// How long a cell may take to stop, until its reader is offered to end it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one may take that does: a batch can be long.
+/// How long one may take that is known to look for the stop button: a batch can be long.
 const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Relay {
@@ -29,7 +29,7 @@ impl Relay {
             return self.fail_waiting(&failure);
         };
         if cell.asked_to_stop {
-            return self.stop_at_once("stop was pressed twice");
+            return self.interrupt_again();
         }
         cell.asked_to_stop = true;
         let id = cell.request.id().to_string();
@@ -51,40 +51,59 @@ impl Relay {
 
     /// So long ago a cell was asked to stop, and it may have.
     pub fn on_asked(&mut self, id: &str, time: Duration) {
-        let Some(cell) = self.cell.as_ref().filter(|cell| cell.request.id() == id) else { return };
+        let Some(cell) = self.cell.as_mut().filter(|cell| cell.request.id() == id) else { return };
         let patience = if cell.listening { LISTENING_PATIENCE } else { PATIENCE };
         if time >= patience {
-            let reason = format!("the cell did not stop within {} s", time.as_secs());
-            return self.stop_at_once(&reason);
+            if cell.running && cell.told < Told::Offer {
+                self.offer_to_end();
+            }
+        } else if cell.told == Told::Nothing {
+            cell.told = Told::NotYet;
+            let text = match (cell.running, cell.listening) {
+                (true, true) => "The cell was asked to stop, and will at its next batch.",
+                (true, false) => "The cell was asked to stop; so far it has not looked.",
+                (false, _) => "The cell will stop at the compiler's next step.",
+            };
+            self.tell(text);
         }
-        if time > NOTICE {
-            return;
+    }
+
+    /// The button was pressed for a cell that was asked already.
+    fn interrupt_again(&mut self) {
+        let Some(cell) = &self.cell else { return };
+        match (cell.running, cell.told) {
+            (false, _) => self.signal_work(Signal::KILL),
+            // A double click is one press.
+            (true, Told::Nothing) => {}
+            (true, Told::NotYet) => self.offer_to_end(),
+            (true, Told::Offer) => self.end_program(),
         }
-        let what = match (cell.running, cell.listening) {
-            (true, true) => "The cell was asked to stop, and will at its next batch.",
-            (true, false) => "The cell was asked to stop; so far it has not looked.",
-            (false, _) => "The cell will stop at the compiler's next step.",
+    }
+
+    /// Nothing is lost that the reader was not asked about.
+    fn offer_to_end(&mut self) {
+        let Some(cell) = &mut self.cell else { return };
+        cell.told = Told::Offer;
+        let how = match cell.listening {
+            true => "The cell has not come to its next batch.",
+            false => "The cell does not look at the stop button.",
         };
-        let or = match cell.running {
-            true => format!(
-                " Press stop again, or wait for {} s, to end Rust's process: all variables will be \
-                 lost.",
-                (patience - time).as_secs()
-            ),
-            false => String::new(),
-        };
+        self.tell(&format!(
+            "{how} Press it again to end Rust's process, which loses all variables; or wait."
+        ));
+    }
+
+    fn tell(&mut self, text: &str) {
+        let Some(cell) = &self.cell else { return };
         let request = cell.request.clone();
-        let content = json!({"name": "stderr", "text": format!("{what}{or}\n")});
+        let content = json!({"name": "stderr", "text": format!("{text}\n")});
         self.publish_for(&request, "stream", &content);
     }
 
     /// What evcxr does when it is interrupted: the program ends, with all variables.
-    fn stop_at_once(&mut self, reason: &str) {
+    fn end_program(&mut self) {
         let Some(cell) = &mut self.cell else { return };
-        if !cell.running {
-            return self.signal_work(Signal::KILL);
-        }
-        cell.ended_because = Some(format!("{reason}, so Rust's process was ended"));
+        cell.ended_because = Some("stop was pressed again, so Rust's process was ended".into());
         if let Some(evcxr) = &self.evcxr {
             let request = Message::new("interrupt_request", &json!({}));
             evcxr.control(&request);
@@ -155,19 +174,37 @@ mod tests {
         assert!(relay.on_input(Input::Asked(id.to_string(), time)).unwrap().is_continue());
     }
 
+    fn is_offered(relay: &Relay) -> bool {
+        relay.cell.as_ref().unwrap().told == Told::Offer
+    }
+
     fn reason(relay: &Relay) -> Option<&str> {
         relay.cell.as_ref().unwrap().ended_because.as_deref()
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_cell_is_asked_first_and_ended_at_the_second_time() {
-        let (mut relay, _folder, _) = busy();
-        says(&mut relay, Event::Running);
-        press(&mut relay);
-        assert!(relay.settings.interrupt_file().exists());
-        assert_eq!(reason(&relay), None);
-        press(&mut relay);
-        assert!(reason(&relay).unwrap().contains("pressed twice"));
+    async fn a_cell_is_asked_first_and_its_reader_before_it_is_ended() {
+        for early in [true, false] {
+            let (mut relay, _folder, id) = busy();
+            says(&mut relay, Event::Running);
+            press(&mut relay);
+            assert!(relay.settings.interrupt_file().exists());
+            // A double click.
+            press(&mut relay);
+            assert!(!is_offered(&relay));
+            asked(&mut relay, &id, NOTICE);
+            assert!(!is_offered(&relay));
+            match early {
+                true => press(&mut relay),
+                false => asked(&mut relay, &id, PATIENCE),
+            }
+            assert!(is_offered(&relay));
+            // However long the reader takes to answer.
+            asked(&mut relay, &id, LISTENING_PATIENCE);
+            assert_eq!(reason(&relay), None);
+            press(&mut relay);
+            assert!(reason(&relay).unwrap().contains("pressed again"));
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]
@@ -182,12 +219,10 @@ mod tests {
             }
             for time in [NOTICE, PATIENCE, LISTENING_PATIENCE] {
                 asked(&mut relay, "another cell", time);
-                assert_eq!(reason(&relay), None);
+                assert_eq!(is_offered(&relay), time > last);
                 asked(&mut relay, &id, time);
-                assert_eq!(reason(&relay).is_some(), time >= last);
-                if time >= last {
-                    break;
-                }
+                assert_eq!(is_offered(&relay), time >= last);
+                assert_eq!(reason(&relay), None);
             }
         }
     }
@@ -210,7 +245,8 @@ mod tests {
         assert!(!begins(&mut relay, nobody - 1));
         // There is no program to be ended.
         asked(&mut relay, &id, LISTENING_PATIENCE);
-        assert_eq!(reason(&relay), None);
+        press(&mut relay);
+        assert!(!is_offered(&relay) && reason(&relay).is_none());
         assert!(relay.on_input(Input::WorkEnds(nobody)).unwrap().is_continue());
         assert!(relay.work.is_empty());
     }

@@ -22,6 +22,8 @@ const ERROR: &str = "EVCXR_ERROR_OCCURRED";
 const FAILED_AT: &str = "EVCXR_FAILED_AT_LINE:";
 /// Of our own patches: the cell ended before its variables were stored.
 const NOT_STORED: &str = "EVCXR_VARIABLES_NOT_STORED";
+/// Of our own patches: a loop of the cell's has seen the stop button. evcxr's mark for a panic follows.
+const INTERRUPTED: &str = "EVCXR_INTERRUPTED";
 const CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
 /// Of our own patches: the cell was compiled but could not be loaded; why follows.
 const LOAD_FAILED: &str = "EVCXR_LOAD_FAILED:";
@@ -49,6 +51,8 @@ pub enum Item {
     Content(String, String),
     /// evcxr's mark for a panic.
     Panic,
+    /// The panic that follows is none: the cell was stopped.
+    Interrupted,
     /// evcxr's mark for an error value that `?` returned.
     Error,
     /// The line at which the cell fails; the mark for how comes next.
@@ -162,7 +166,7 @@ impl Lines {
         for mark in open.clone() {
             length = find(&rest[..length], mark).unwrap_or(length);
         }
-        for mark in open.chain([COMPLETE, PANIC, ERROR, NOT_STORED]) {
+        for mark in open.chain([COMPLETE, PANIC, ERROR, INTERRUPTED, NOT_STORED]) {
             for place in rest.len().saturating_sub(mark.len())..length {
                 let end = &rest[place..];
                 let is_letters = pause && place > 0 && mark != MARK && end.len() < EVCXR;
@@ -247,6 +251,7 @@ fn take_line(begun: &mut Option<Block>, line: &str, items: &mut Items) {
         (COMPLETE, Item::Complete),
         (PANIC, Item::Panic),
         (ERROR, Item::Error),
+        (INTERRUPTED, Item::Interrupted),
         (NOT_STORED, Item::Evcxr(NOT_STORED.into())),
     ];
     for (mark, item) in whole {
@@ -527,6 +532,7 @@ mod tests {
             ("EVCXR_EXECUTION_COMPLETE\n", Item::Complete),
             ("EVCXR_PANIC_NOTIFICATION\n", Item::Panic),
             ("EVCXR_ERROR_OCCURRED\n", Item::Error),
+            ("EVCXR_INTERRUPTED\n", Item::Interrupted),
             ("EVCXR_FAILED_AT_LINE:3:14\n", Item::FailedAt("3:14".into())),
             ("EVCXR_VARIABLES_NOT_STORED\n", Item::Evcxr("EVCXR_VARIABLES_NOT_STORED".into())),
             (

@@ -1,11 +1,99 @@
 """The stop button, and cells that fail."""
 
+import re
 import time
 import unittest
 
 from notebook import DEP, KernelTest, Notebook
 
 SLEEP = "std::thread::sleep(std::time::Duration::from_millis(10));"
+# As the crate's loops do it, written out in a macro, whose loops have no checks.
+LOOKS = (
+    'let file = std::env::var("JUPYTER_INTERRUPT_FILE").unwrap();'
+    'println!("\\u{1e}jupyter/1 listening {{}}"); println!("begun");'
+    "macro_rules! wait { ($file:expr) => { while !std::path::Path::new($file).exists() {" + SLEEP + "} } }"
+    "wait!(&file); std::fs::remove_file(&file).unwrap();"
+)
+
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+# How far behind its first letter the compiler marks what is wrong.
+MARKS = {'"x"': 1, "nothing": 3, "+ true": 0, "i {": 0}
+
+# What an earlier cell defines for the loops below.
+EARLIER = [
+    "fn spin(n: u64) -> u64 { let mut x = n; while x != 1 { x |= 2; } x }",
+    "mod inner { pub mod more { pub fn spin() { loop {} } } }",
+    "struct Walk; impl Walk { fn go(&mut self) -> ! { loop {} } }",
+    "trait Walks { fn go(&self) { loop {} } } struct Feet; impl Walks for Feet {}",
+    "struct Ones; impl Iterator for Ones { type Item = u8; fn next(&mut self) -> Option<u8> { Some(1) } }",
+    "let stored: Box<dyn Fn(i32) -> i32> = Box::new(|n| loop { if n == 3 { break 7 } });",
+    'struct Bye; impl Drop for Bye { fn drop(&mut self) { for i in 0..3 { println!("bye {i}"); } } }',
+]
+
+# Loops without an end.
+LOOPS = [
+    "let mut x = 0u64; loop { x = x.wrapping_add(1); }",
+    "loop {}",
+    "let mut x = 1u64;\nwhile x != 0 {\n    x = x.wrapping_mul(3) | 1;\n}",
+    "let mut items = vec![1]; while let Some(x) = items.pop() { items.push(x); }",
+    "let mut sum = 0u64; for i in 0.. { sum = sum.wrapping_add(i); }",
+    "for _ in std::iter::repeat(()) {}",
+    "loop { for i in 0..10 { let mut n = i; while n < 10 { n += 1; } } }",
+    "'outer: loop { loop { if std::env::args().count() == 0 { break 'outer; } continue 'outer; } }",
+    "let found: usize = 'a: loop { for i in 0..3 { if i == 9 { break 'a i; } } };",
+    "(0..).for_each(|_| {})",
+    "std::iter::repeat_with(|| 1).map(|x| x + 1).last()",
+    "(0u64..).filter(|x| x % 2 == 7).map(|x| x + 1).next()",
+    'println!("{:?}", (0u64..).find(|x| x % 2 == 7))',
+    'println!("{}", format!("{:?}", vec![(0u64..).position(|x| x % 2 == 7)]))',
+    "let f: Box<dyn Fn() -> u64> = Box::new(|| loop {}); f()",
+    "{ let spin = |n: u64| { let mut x = n; while x != 1 { x |= 2; } x }; spin(4) }",
+    "fn fib(n: u64) -> u64 { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } } fib(80)",
+    "let waker = std::task::Waker::noop();\n"
+    "Future::poll(Box::pin(async { loop {} }).as_mut(), &mut std::task::Context::from_waker(waker)).is_ready()",
+    "spin(4)",
+    "inner::more::spin()",
+    "Walk.go()",
+    "Feet.go()",
+    "Ones.last()",
+    "stored(4)",
+    # Whoever catches it is asked again, and destructors run to their end.
+    "loop { let _ = std::panic::catch_unwind(|| loop {}); }",
+    "let bye = Bye; loop {}",
+]
+
+# What must mean the same with checks in it.
+SAME = [
+    ("const fn count() -> usize { let mut i = 0; while i < 4 { i += 1; } i } const N: usize = { let mut i = 0; loop { if i == 3 { break i; } i += 1; } }; ([0u8; count()], N)", "([0, 0, 0, 0], 3)"),
+    ("static S: fn(i32) -> i32 = |x| x + 1; S(2) + const { let mut i = 0; while i < 3 { i += 1; } i }", "6"),
+    ("let found = 'a: { for i in 0.. { if i == 5 { break 'a i; } } 0 }; found", "5"),
+    ("let n = 'a: loop { loop { break 'a 7; } }; n + loop { break 1; }", "8"),
+    ("{ let text = String::from(\"ab\"); let borrow = || &text; borrow().len() }", "2"),
+    ("let constant: &'static i32 = (|| &5)(); *constant", "5"),
+    ("{ let add = |x: i32| move |y: i32| x + y; add(2)(3) }", "5"),
+    ("{ let f: fn(i32) -> i32 = |x| x * 2; let g: &'static dyn Fn(i32) -> i32 = &|x| x - 1; f(4) + g(1) }", "8"),
+    ("{ let parse = |s: &str| -> Result<i32, std::num::ParseIntError> { Ok(s.parse::<i32>()? + 1) }; parse(\"4\").unwrap() }", "5"),
+    ("vec![3, 1, 2].iter().map(|x| match x { 1 => 10, _ => 20 }).map(|x| if x > 15 { x } else { 0 } + 1).sum::<i32>()", "43"),
+    ("let mut v = vec![3, 1, 2]; v.sort_by_key(|x| std::cmp::Reverse(*x)); v.retain(|&x| x != 2); v", "[3, 1]"),
+    ("let mut n = 0; (0..3).for_each(|i| n += i); n", "3"),
+    ("(0..2).map(|_| vec! { 1 }).map(|v| unsafe { *v.get_unchecked(0) }).collect::<Vec<i32>>()", "[1, 1]"),
+    ("let mut i = 0; while { i += 1; i < 4 } {} i", "4"),
+    ("let mut it = [Some(1), None].into_iter(); while let Some(Some(x)) = it.next() { let Some(2) = Some(x + 1) else { panic!() }; } it.len()", "0"),
+    ('let text = r#"loop { while for || x { }"#; text.len() + "fn f() {".len()', "33"),
+    ('let e = "👍 é"; let n: usize = (0..3).map(|i| i + "ñ".chars().count()).sum(); (e.chars().count(), n)', "(3, 6)"),
+    ("let a = 1;\r\nlet mut b = a;\r\nfor _ in 0..2 {\r\n    b += 1; }\r\nb", "3"),
+    ("/// Some text.\n#[allow(unused)] fn documented() -> i32 { #![allow(unused_variables)]\n #![allow(unused_mut)] /* why */ fn inner() -> i32 { 4 } let mut x = 0; inner() }\ndocumented()", "4"),
+    ("fn inner_doc() -> i32 { //! Some text.\n 3 }\ninner_doc()", "3"),
+    ('extern "C" fn call(x: i32) -> i32 { let mut y = x; while y < 9 { y += 1; } y } unsafe extern "C" fn raw() -> i32 { (|x| x)(1) } call(2) + unsafe { raw() }', "10"),
+    ("macro_rules! twice { ($x:expr) => { for _ in 0..2 { $x; } } } let mut n = 0; twice!(n += 1); twice! { n += 1 } n", "4"),
+    ("fn apply<F: Fn(T) -> T, T>(f: F, x: T) -> T { f(x) } apply(|x| x + 1, 1) + apply(std::convert::identity, 2) + apply::<fn(i32) -> i32, _>(|x| x, 3)", "7"),
+    ("fn iter(v: &[i32]) -> impl Iterator<Item = i32> + '_ { v.iter().filter(|x| **x > 1).map(|x| x + 1) } iter(&[1, 2]).collect::<Vec<_>>()", "[3]"),
+    ("#[derive(Clone, Copy)] enum E { A = { 1 + 1 } } #[inline] #[must_use] fn level() -> E { E::A } fn length<const N: usize>(x: [u8; N]) -> usize { N } length::<{ 1 + 2 }>([0; { 3 }]) + level() as usize", "5"),
+    ("trait T { fn a(&self) -> i32 { self.b() + 1 } fn b(&self) -> i32; } impl T for i32 { fn b(&self) -> i32 { *self } } 4.a()", "5"),
+    ("{ let f = || -> ! { panic!() }; let g = || panic!(); let r: Result<i32, _> = std::panic::catch_unwind(g); r.is_err() || f() }", "true"),
+    ("[1, 2].iter().map(|&x| async move { x }).map(|f| { drop(f); 1 }).sum::<i32>()", "2"),
+    ("[1].iter().map(|x| -x).map(|x| ..x).map(|r| r.end).map(|x| (x, 1).0).sum::<i32>()", "-1"),
+]
 
 
 class Stop(KernelTest):
@@ -16,42 +104,63 @@ class Stop(KernelTest):
         self.assertEqual(self.run_cell("idle").result, [{"text/plain": "1"}])
 
     def test_a_program_that_looks(self):
-        # As the crate's loops do it, written out.
         self.assert_ok(self.run_cell("let kept = 5;"))
-        code = (
-            'let file = std::env::var("JUPYTER_INTERRUPT_FILE").unwrap();'
-            'println!("\\u{1e}jupyter/1 listening {{}}"); println!("begun");'
-            "while !std::path::Path::new(&file).exists() {" + SLEEP + "}"
-            'std::fs::remove_file(&file)?; Err("stopped as asked")?;'
-        )
-        run = self.run_cell(code, on_message=self.interrupt_at("begun"))
+        run = self.run_cell(LOOKS + 'Err("stopped as asked")?;', on_message=self.interrupt_at("begun"))
         self.assertEqual((run.error["ename"], run.error["evalue"]), ("Interrupted", "stopped as asked"))
         self.assertEqual(run.reply["status"], "error")
         self.assertEqual(self.run_cell("kept").result, [{"text/plain": "5"}])
 
-    def test_a_program_that_does_not_look(self):
-        self.assert_ok(self.run_cell("fn kept() -> i32 { 7 } let lost = 1;"))
-        run = self.run_cell('println!("begun"); loop {' + SLEEP + "}", on_message=self.interrupt_at("begun"))
+    def test_one_press_is_one_stop(self):
+        # Who has looked may go on.
+        code = LOOKS + "let mut turns = 0; for _ in 0..100 { turns += 1; " + SLEEP + "} turns"
+        run = self.assert_ok(self.run_cell(code, on_message=self.interrupt_at("begun")))
+        self.assertEqual(run.result, [{"text/plain": "100"}])
+        run = self.run_cell('println!("begun"); loop {}', on_message=self.interrupt_at("begun"))
         self.assertEqual(run.error["ename"], "Interrupted")
-        self.assertIn("did not stop within 5 s", run.error["evalue"])
-        self.assertIn("All variables are lost", "".join(run.error["traceback"]))
-        self.assertIn("Press stop again", run.text("stderr"))
-        self.assertGreater(run.seconds, 4)
+        self.assertEqual(self.run_cell("(0..100).map(|x| x + 1).sum::<i32>()").result, [{"text/plain": "5050"}])
+
+    def test_a_program_that_does_not_look(self):
+        # Threads are not stopped, nor are the loops of macros and libraries.
+        self.assert_ok(self.run_cell(
+            "macro_rules! endless { ($turn:stmt) => { loop { $turn } } } fn kept() -> i32 { 7 } let lost = 1;"
+        ))
+        thread = "std::thread::spawn(|| loop {" + SLEEP + "}).join().unwrap();"
+        offer = "does not look at the stop button. Press it again to end Rust's process, which loses all variables"
+
+        def on_message(message):
+            if message["msg_type"] == "stream" and offer in message["content"]["text"]:
+                offered.append(message["seconds"])
+                # Nothing happens until the reader has answered.
+                time.sleep(0.5)
+                self.notebook.interrupt()
+            pressed(message)
+
+        for code in ['println!("begun"); ' + thread, 'println!("begun"); endless!(' + SLEEP[:-1] + ");"]:
+            offered, pressed = [], self.interrupt_at("begun")
+            run = self.run_cell(code, on_message=on_message)
+            self.assertEqual(run.error["ename"], "Interrupted")
+            self.assertIn("stop was pressed again", run.error["evalue"])
+            self.assertIn("All variables are lost", "".join(run.error["traceback"]))
+            self.assertIn("so far it has not looked", run.text("stderr"))
+            self.assertGreater(offered[0], 4)
+            self.assertGreater(run.seconds, offered[0] + 0.4)
         self.assertIn("cannot find value `lost`", self.run_cell("lost").error["evalue"])
         self.assertEqual(self.run_cell("kept()").result, [{"text/plain": "7"}])
 
-    def test_twice(self):
-        pressed = []
+    def test_a_double_click_is_one_press(self):
+        self.assert_ok(self.run_cell("let kept = 5;"))
+        begun = []
 
         def on_message(message):
-            if not pressed and message["msg_type"] == "stream":
-                pressed.append(message)
+            if not begun and message["msg_type"] == "stream":
+                begun.append(message)
+                self.notebook.interrupt()
                 self.notebook.interrupt()
                 self.notebook.interrupt()
 
         run = self.run_cell('println!("begun"); loop {' + SLEEP + "}", on_message=on_message)
-        self.assertIn("stop was pressed twice", run.error["evalue"])
-        self.assert_ok(self.run_cell("1"))
+        self.assertEqual((run.error["ename"], run.text("stderr")), ("Interrupted", ""))
+        self.assertEqual(self.run_cell("kept").result, [{"text/plain": "5"}])
 
     def test_while_it_compiles(self):
         self.assert_ok(self.run_cell("let compiled = 3;"))
@@ -137,6 +246,72 @@ class Stop(KernelTest):
             last = message["parent_header"].get("msg_id") == ids[-1]
             if last and message["content"].get("execution_state") == "idle":
                 return [replies[id] for id in ids]
+
+
+class Loops(KernelTest):
+    """The cell's own loops and functions look at the stop button."""
+
+    def test_loops_without_an_end(self):
+        self.assert_ok(self.run_cell("let kept = 5; let shadowed = 6;\n" + "\n".join(EARLIER)))
+        for code in LOOPS:
+            with self.subTest(code):
+                # Does not compile if a variable was lost.
+                code = 'let shadowed = (kept, &shadowed).0 + 1; println!("begun");\n' + code
+                run = self.run_cell(code, on_message=self.interrupt_at("begun"))
+                self.assertEqual((run.error or {}).get("ename"), "Interrupted", run.error)
+                self.assertIn("the variables of earlier cells are kept", run.error["evalue"])
+                self.assertRegex(run.error["traceback"][1], r"^  in line [23] of the cell: ")
+                # Neither a panic's report nor a notice: it was quick.
+                self.assertEqual(run.text("stderr"), "")
+                self.assertEqual(run.text().count("bye"), 3 if "Bye" in code else 0)
+        self.assertEqual(self.run_cell("(kept, shadowed)").result, [{"text/plain": "(5, 6)"}])
+
+    def test_what_looks_means_the_same(self):
+        pushes = [f"shown.push(format!(\"{{:?}}\", Some({{\n{code}\n}}).unwrap()));" for code, _ in SAME]
+        run = self.run_cell("let mut shown = vec![];\n" + "\n".join(pushes) + '\nprintln!("{}", shown.join("\\n"));')
+        self.assertEqual(run.text(), "".join(value + "\n" for _, value in SAME), run.error)
+        # Code with checks that does not compile would have been compiled without them.
+        run = self.run_cell('println!("begun"); loop {}', on_message=self.interrupt_at("begun"))
+        self.assertEqual((run.error["ename"], run.text("stderr")), ("Interrupted", ""))
+
+    def test_other_threads_are_not_stopped(self):
+        self.assert_ok(self.run_cell(
+            "use std::sync::atomic::{AtomicU32, Ordering::SeqCst}; static TURNS: AtomicU32 = AtomicU32::new(0);"
+            "let turns = std::sync::Arc::new(AtomicU32::new(0)); let same = turns.clone();"
+            "std::thread::spawn(move || loop { same.fetch_add(1, SeqCst); " + SLEEP + "});"
+        ))
+        run = self.run_cell('println!("begun"); loop {}', on_message=self.interrupt_at("begun"))
+        self.assertEqual(run.error["ename"], "Interrupted")
+        run = self.run_cell("let before = turns.load(SeqCst);" + 20 * SLEEP + "turns.load(SeqCst) > before")
+        self.assertEqual(run.result, [{"text/plain": "true"}])
+
+    def test_errors_are_marked_where_they_are(self):
+        for line, wrong in [
+            ('for i in 0..3 { let s: i32 = "x"; }', '"x"'),
+            ("loop { while true { let f = |x: i32| x + nothing; } }", "nothing"),
+            ("fn f() -> i32 { (0..3).map(|x| x + 1).map(|x| x).sum::<i32>() + true }", "+ true"),
+            ('let a = [1].map(|x| x + 1); for i in a { if i { } }', "i {"),
+        ]:
+            for code in [line, "let first = 1;\n\n  " + line]:
+                with self.subTest(code):
+                    shown = [COLOR.sub("", row) for row in self.run_cell(code).error["traceback"]]
+                    place = next(i for i, row in enumerate(shown) if line in row)
+                    self.assertEqual(shown[place].split("│")[0].strip(), str(len(code.splitlines())))
+                    self.assertEqual(shown[place + 1][shown[place].index(wrong) + MARKS[wrong]], "┬")
+
+    def test_messages_have_nothing_of_it(self):
+        self.assert_ok(self.run_cell("fn take(v: Vec<i32>) {} let v = vec![1];"))
+        code = "for i in 0..3 { if i == 1 { take(v); break; } } let other = 1;"
+        self.assertIn("`v` is given away in line 1: " + code.split(" let ")[0], self.run_cell(code).text("stderr"))
+        run = self.run_cell('\nfor _ in 0..1 { "5".parse::<i32>(); }')
+        self.assertIn('in line 2: for _ in 0..1 { "5".parse', run.text("stderr"))
+        run = self.run_cell("let w = vec![1];\nfor i in 0..9 { w[i]; }")
+        self.assertEqual(run.error["traceback"][1:], ["  at line 2 of the cell: for i in 0..9 { w[i]; }"])
+        run = self.run_cell("let w = vec![1]; let s: usize = (0..9).map(|i| w[i]).sum();")
+        self.assertEqual(run.error["traceback"][1:], ["  at line 1 of the cell: let s: usize = (0..9).map(|i| w[i]).sum();"])
+        code = "for i in evcxr_"
+        reply = self.notebook.client.complete(code, len(code), reply=True, timeout=60)
+        self.assertNotIn("interrupt", str(reply["content"]["matches"]).lower())
 
 
 class Failures(KernelTest):

@@ -92,11 +92,15 @@ impl Patches {
         source: &Path,
     ) -> Result<BTreeMap<String, String>> {
         let mut texts = BTreeMap::new();
-        for Change { patch, file, change, .. } in
+        for Change { patch, file, is_new, change, .. } in
             self.changes()?.into_iter().filter(|change| change.package == package)
         {
             let text = match texts.remove(&file) {
                 Some(text) => Ok(text),
+                None if is_new && source.join(&file).exists() => {
+                    Err(anyhow!("it is there already"))
+                }
+                None if is_new => Ok(String::new()),
                 None => fs::read_to_string(source.join(&file)).map_err(anyhow::Error::from),
             };
             let text = text.and_then(|text| Ok(diffy::apply(&text, &change)?)).map_err(|error| {
@@ -119,6 +123,8 @@ struct Change<'a> {
     package: String,
     /// Its path in the package.
     file: String,
+    /// Whether the package does not have it yet.
+    is_new: bool,
     change: diffy::Patch<'a, str>,
 }
 
@@ -126,15 +132,18 @@ fn changes_in<'a>(path: &'a Path, text: &'a str) -> Result<Vec<Change<'a>>> {
     let mut changes = vec![];
     for change in PatchSet::parse(text, ParseOptions::gitdiff()) {
         let change = change?;
-        let FileOperation::Modify { modified, .. } = change.operation().strip_prefix(1) else {
-            bail!("it adds, removes or renames files");
+        let (path_in_package, is_new) = match change.operation().strip_prefix(1) {
+            FileOperation::Modify { modified, .. } => (modified, false),
+            FileOperation::Create(created) => (created, true),
+            _ => bail!("it removes or renames files"),
         };
-        let (package, file) = modified.split_once('/').context("a path without a package")?;
+        let (package, file) =
+            path_in_package.split_once('/').context("a path without a package")?;
         let (package, file) = (package.to_string(), file.to_string());
         let PatchKind::Text(change) = change.into_patch() else {
             bail!("{file} is not a text file")
         };
-        changes.push(Change { patch: path, package, file, change });
+        changes.push(Change { patch: path, package, file, is_new, change });
     }
     if changes.is_empty() {
         bail!("it changes nothing");
@@ -177,12 +186,20 @@ mod tests {
         let second = PATCH.replace("-one\n+two", "-two\n+three");
         fs::write(folder.join("0001-two.patch"), PATCH).unwrap();
         fs::write(folder.join("0002-three.patch"), second).unwrap();
+        let new = "diff --git a/pack/src/new.rs b/pack/src/new.rs\nnew file mode 100644\n\
+                   --- /dev/null\n+++ b/pack/src/new.rs\n@@ -0,0 +1,2 @@\n+c\n+d\n";
+        fs::write(folder.join("0003-new.patch"), format!("Subject: Add a file\n---\n{new}"))
+            .unwrap();
         fs::write(folder.join("README.md"), "no patch").unwrap();
         fs::write(folder.join("src/lib.rs"), "new\nabove\na\none\nb\n").unwrap();
         let patches = Patches::read(&folder).unwrap();
         assert_eq!(patches.packages().unwrap(), ["pack".to_string()].into());
         let changed = patches.changed("pack", "1.0.0", &folder).unwrap();
         assert_eq!(changed["src/lib.rs"], "new\nabove\na\nthree\nb\n");
+        assert_eq!(changed["src/new.rs"], "c\nd\n");
+        // A file that is there already is not written over.
+        fs::write(folder.join("src/new.rs"), "another\n").unwrap();
+        assert!(patches.changed("pack", "1.0.0", &folder).is_err());
         assert!(patches.changed("other", "1.0.0", &folder).unwrap().is_empty());
         fs::remove_dir_all(folder).unwrap();
     }
