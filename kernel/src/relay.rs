@@ -161,6 +161,8 @@ pub struct Relay {
     look_ahead: Option<Message>,
     /// After how many cells that was, and how many such questions there were since.
     looked_ahead: (usize, usize),
+    /// The variable that was made last, until rust-analyzer has read its methods.
+    new_variable: Option<String>,
 }
 
 /// A cell being executed.
@@ -205,6 +207,7 @@ impl Relay {
             cells: 0,
             look_ahead: None,
             looked_ahead: (0, 0),
+            new_variable: None,
         }
     }
 
@@ -500,6 +503,9 @@ impl Relay {
         let _ = std::fs::remove_file(self.settings.interrupt_file());
         self.asks_for_input = false;
         let cell = self.cell.take()?;
+        let code = &cell.request.content()["code"];
+        let variable = completion::last_variable(code.as_str().unwrap_or_default());
+        self.new_variable = variable.map(str::to_string).or(self.new_variable.take());
         self.last = Some(cell.request.clone());
         Some(cell)
     }
@@ -545,12 +551,10 @@ impl Relay {
         }
         let code = match self.looked_ahead.1 {
             0 => "().".to_string(),
-            1 => {
-                let code = self.last.as_ref().map(Message::content).unwrap_or_default();
-                let variable = completion::last_variable(code["code"].as_str().unwrap_or_default());
-                let Some(variable) = variable else { return };
-                format!("{variable}.")
-            }
+            1 => match self.new_variable.take() {
+                Some(variable) => format!("{variable}."),
+                None => return,
+            },
             _ => return,
         };
         self.looked_ahead.1 += 1;

@@ -88,6 +88,7 @@ class Completion(KernelWithVariables):
         self.assertEqual(self.names("ImageFolder::|")[0], "new")
         # Deprecated.
         self.assert_in_order(self.names("v.|"), "len", "concat", "connect")
+        self.assert_in_order(self.names("let f = ImageFolder::new(\".\")?; f.|"), "samples", "len", "into", "to_owned")
 
     def test_keywords_macros_paths_and_commands(self):
         for code, wanted in [
@@ -110,6 +111,8 @@ class Completion(KernelWithVariables):
         ]:
             with self.subTest(code):
                 self.assertEqual([name.rstrip(":") for name in self.names(code)], wanted)
+        # rust-analyzer's completions are for different parts of this.
+        self.complete("vec!|")
         commands = self.names(":|")
         self.assertEqual(commands, sorted(commands))
 
@@ -177,6 +180,8 @@ class Inspection(KernelWithVariables):
             ("resnet18(Weights::Image|Net)?", "Learned on ImageNet"),
             ("net.f|c", "pub fc: Linear"),
             ("net.fc.wei|ght", "pub weight: Tensor"),
+            ("t.argmax(1, |false)", "pub fn argmax("),
+            ("fn our_own() {}\nour_|own()", "fn our_own()"),
             ("fn f(n: i|32) -> i32 { n }", "32-bit signed integer"),
             ("fo|r i in 0..3 {}", "Iteration with in"),
             ("let|", "Bind a value"),
@@ -202,6 +207,7 @@ class Inspection(KernelWithVariables):
             self.assertIn("<code>let mut vec = Vec::with_capacity(10);\n", data["text/html"])
             self.assertIn('<a href="https://doc.rust-lang.org/', data["text/html"])
             self.assertNotIn("http", data["text/plain"])
+        self.assertEqual(self.inspect("fn ours() {}\nour|s()")["data"]["text/plain"], "fn ours()")
         # A line of the example that rustdoc hides.
         data = self.inspect("Vec::n|ew")["data"]
         self.assertIn("let mut vec: Vec<i32> = Vec::new();", data["text/plain"])
