@@ -10,6 +10,7 @@
 //! * by Cargo, in rustc's place.
 
 mod clients;
+mod completion;
 mod connection;
 mod environment;
 mod evcxr;

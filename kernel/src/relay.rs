@@ -30,7 +30,7 @@ use crate::message::{Key, Message};
 use crate::program::{Broken, Event};
 use crate::progress::{Progress, notice};
 use crate::stand_in::Work;
-use crate::{connection, folder, greeter, names, progress, stand_in};
+use crate::{completion, connection, folder, greeter, names, progress, stand_in};
 
 /// All that the relay acts upon.
 pub enum Input {
@@ -165,6 +165,10 @@ pub struct Relay {
     cells: usize,
     /// Our own question, by which rust-analyzer comes to read what the next cell needs.
     look_ahead: Option<Message>,
+    /// After how many cells that was, and how many such questions there were since.
+    looked_ahead: (usize, usize),
+    /// The variable that was made last, until rust-analyzer has read its methods.
+    new_variable: Option<String>,
 }
 
 /// A cell being executed.
@@ -222,6 +226,8 @@ impl Relay {
             waiting: VecDeque::new(),
             cells: 0,
             look_ahead: None,
+            looked_ahead: (0, 0),
+            new_variable: None,
         }
     }
 
@@ -500,7 +506,14 @@ impl Relay {
     fn on_reply(&mut self, mut reply: Message) {
         if !self.cell.as_ref().is_some_and(|cell| reply.is_child_of(&cell.request)) {
             if reply.has_client() {
+                if reply.message_type() == "complete_reply" {
+                    let mut content = reply.content();
+                    completion::sort(&mut content);
+                    reply.set_content(&content);
+                }
                 self.reply(&reply);
+            } else if self.is_look_ahead(&reply) {
+                self.look_ahead_in(Duration::from_secs(1));
             }
             return;
         }
@@ -524,6 +537,9 @@ impl Relay {
         self.asks_for_input = false;
         self.end_progress();
         let cell = self.cell.take()?;
+        let code = &cell.request.content()["code"];
+        let variable = completion::last_variable(code.as_str().unwrap_or_default());
+        self.new_variable = variable.map(str::to_string).or(self.new_variable.take());
         self.last = Some(cell.request.clone());
         Some(cell)
     }
@@ -545,29 +561,49 @@ impl Relay {
     // ---- While the reader reads
 
     /// The types of the next cell's variables take rust-analyzer seconds the first time, and after a
-    /// `:dep`. It does that work for a completion, too, and keeps the result.
+    /// `:dep`. It does that work for a completion, too, and keeps the result. So it does with a type's
+    /// methods, and JupyterLab waits for completions for a second only.
     fn look_ahead_when_idle(&self) {
+        // A page or a program that runs all cells has sent the next one by then.
+        self.look_ahead_in(Duration::from_millis(100));
+    }
+
+    fn look_ahead_in(&self, pause: Duration) {
         if self.cell.is_none() {
             let (inputs, cells) = (self.inputs.requests.clone(), self.cells);
             tokio::spawn(async move {
-                // A page or a program that runs all cells has sent the next one by then.
-                sleep(Duration::from_millis(100)).await;
+                sleep(pause).await;
                 let _ = inputs.send(Input::Idle(cells)).await;
             });
         }
     }
 
     fn on_idle(&mut self, cells: usize) {
-        if let (Some(evcxr), true) = (&self.evcxr, cells == self.cells) {
-            let content = json!({"code": "().", "cursor_pos": 3});
-            let question = Message::new("complete_request", &content);
-            evcxr.shell(&question);
-            self.look_ahead = Some(question);
+        let Some(evcxr) = self.evcxr.as_ref().filter(|_| cells == self.cells) else { return };
+        if self.looked_ahead.0 != cells {
+            self.looked_ahead = (cells, 0);
         }
+        let code = match self.looked_ahead.1 {
+            0 => "().".to_string(),
+            1 => match self.new_variable.take() {
+                Some(variable) => format!("{variable}."),
+                None => return,
+            },
+            _ => return,
+        };
+        self.looked_ahead.1 += 1;
+        let content = json!({"code": code, "cursor_pos": code.chars().count()});
+        let question = Message::new("complete_request", &content);
+        evcxr.shell(&question);
+        self.look_ahead = Some(question);
+    }
+
+    fn is_look_ahead(&self, message: &Message) -> bool {
+        self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question))
     }
 
     fn on_publication(&mut self, message: Message) {
-        if self.look_ahead.as_ref().is_some_and(|question| message.is_child_of(question)) {
+        if self.is_look_ahead(&message) {
             return;
         }
         if !matches!(message.message_type(), "status" | "execute_input")
