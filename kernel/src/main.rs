@@ -16,6 +16,7 @@ mod evcxr;
 mod failure;
 mod folder;
 mod greeter;
+mod habits;
 mod inputs;
 mod lock;
 mod message;

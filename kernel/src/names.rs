@@ -20,6 +20,8 @@ pub const WIRE: &str = "JUPYTER_WIRE";
 pub const INTERRUPT: &str = "JUPYTER_INTERRUPT_FILE";
 /// Set by a reader who wants the long backtrace of a panic.
 pub const BACKTRACE: &str = "D2L_BACKTRACE";
+/// How a program greets that runs with it; others say "program".
+pub const TRACING: &str = "program+traces";
 /// evcxr's own: this process runs the cells.
 pub const IS_RUNTIME: &str = "EVCXR_IS_RUNTIME";
 /// evcxr's own: this process stands for rustc.

@@ -28,7 +28,7 @@ use crate::folder::Folder;
 use crate::inputs::{self, Inputs, Queue};
 use crate::message::{Key, Message};
 use crate::program::{Broken, Event};
-use crate::{connection, folder, greeter, names, stand_in};
+use crate::{connection, folder, greeter, habits, names, stand_in};
 
 /// All that the relay acts upon.
 pub enum Input {
@@ -173,6 +173,8 @@ pub struct Cell {
     pub ended_because: Option<String>,
     /// The error that its reader was shown.
     error: Option<Value>,
+    /// Whether a hint says what all of the compiler's errors come of.
+    explained: bool,
 }
 
 /// Goes on, or ends with an answer to the request to end.
@@ -447,6 +449,7 @@ impl Relay {
             asked_to_stop: false,
             ended_because: None,
             error: None,
+            explained: false,
         });
     }
 
@@ -556,9 +559,7 @@ impl Relay {
         let words = content["evalue"].as_str().unwrap_or_default();
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
-            // What the compiler says goes through as it is.
-            cell.error.get_or_insert(content);
-            return self.publish(message);
+            return self.show_compilers(message, content);
         }
         if cell.error.is_none() {
             let failure = match (ended, cell.ended_because.take()) {
@@ -568,6 +569,19 @@ impl Relay {
             };
             self.show_error(&failure);
         }
+    }
+
+    /// What the compiler says goes through as it is, with a hint where we know one.
+    fn show_compilers(&mut self, mut message: Message, mut content: Value) {
+        let Some(cell) = self.cell.as_mut().filter(|cell| !cell.explained) else { return };
+        let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
+        if let Some(hint) = habits::hint(&content, &code) {
+            habits::add(&mut content, &hint.text);
+            message.set_content(&content);
+            cell.explained = hint.is_all;
+        }
+        cell.error.get_or_insert(content);
+        self.publish(message);
     }
 
     fn show_error(&mut self, failure: &Failure) {
