@@ -407,7 +407,7 @@ const HABITS: &[Row] = &[
     ),
     ("E0277 .*doesn't implement `(std::fmt::)?Display`", "", "print it with `{:?}`"),
     (
-        "E0308 [^§]*expected `\\(_, _\\)`, found ",
+        "E0308 [^§]*found `\\(_, _\\)`",
         r"for\s+‸\((\w+),\s*(\w+)\)\s+in\s+&?([\w.]+)",
         "with the index it is `for ($1, $2) in $3.iter().enumerate()`",
     ),

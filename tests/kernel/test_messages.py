@@ -94,7 +94,7 @@ class Restarts(MessagesTest):
                 self.assertIn("`a` was lost when the process that runs the code was started again", text)
                 self.assert_ok(self.run_cell("let a = 5;"))
                 self.assert_shows("a", "5")
-        self.assert_shows(":restart\nlet a = 6; a", "6")
+        self.assert_shows(":restart\nlet a = 6; a", "Child process restarted\n6")
         self.assert_ok(self.run_cell(":clear"))
         self.assertNotIn("lost when", self.error("a")[1])
 
@@ -223,7 +223,7 @@ class Messages(MessagesTest):
             ("x * 0.5", "`x as f64`"),
             ("x.sqrt()", "`(x as f64).sqrt()`"),
             ("l[x]", "`x as usize`"),
-            ("(1, 2)[0]", "`p.0`"),
+            ("(1, 2)[0]", "`(1, 2).0`"),
             ("for i in l.len() { }", "`0..l.len()`"),
             ("for (i, v) in l { }", "`for (i, v) in l.iter().enumerate()`"),
             ("let n = None;", "`None::<f64>`"),
