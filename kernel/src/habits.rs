@@ -111,7 +111,7 @@ const SYNTAX: &[Row] = &[
     (
         "",
         r"^\s*(?:int|float|double|long|string|char|bool|auto|var)\s+(\w+)\s*=\s*([^;]+)",
-        "a variable is `let $1 = $2;`",
+        "a variable is `let $1 = ...;`",
     ),
 ];
 
@@ -207,7 +207,7 @@ const HABITS: &[Row] = &[
     ("E0061 .*takes 0 arguments but 1 ", r"RECV\.‸size\(([^(),]+)\)", "it is `$1.size()[$2]`"),
     (
         "E0061 .*takes 1 argument but [2-9] ",
-        r"RECV\.‸(reshape|view|permute|expand|repeat|flip)\(([^()]+)\)",
+        r"RECV\.‸(reshape|view|permute|flip)\(([^()]+)\)",
         "sizes are one argument: `$1.$2([$3])`",
     ),
     (
@@ -311,47 +311,67 @@ const HABITS: &[Row] = &[
         "what the notebooks use comes with `use d2l::prelude::*;` and needs no path",
     ),
     (
-        "E04(25|33) .*`torch`",
+        "E04(25|33) cannot find [\\w ]+ `torch`",
         "",
         "what is in `torch` is in `Tensor`: `Tensor::ones([2, 3], (Kind::Float, Device::Cpu))`, `t.exp()`",
     ),
     (
-        "E04(25|33) .*`np`",
+        "E04(25|33) cannot find [\\w ]+ `np`",
         "",
         "arrays are `Vec`s, `vec![1., 2.]`, or tensors, `Tensor::from_slice(&[1., 2.])`",
     ),
     (
-        "E04(25|33) .*`nn`",
+        "E04(25|33) cannot find [\\w ]+ `nn`",
         "",
         "layers are functions that can fail: `linear(3, 2)?`; all are in `d2l::nn`",
     ),
     (
-        "E04(25|33) .*`math`",
+        "E04(25|33) cannot find [\\w ]+ `math`",
         r"math(?:\.|::)(\w+)\(",
         "it is a method of the number: `x.$1()`, of a literal `2_f64.$1()`",
     ),
-    ("E04(25|33) .*`random`", "", "random numbers come with d2l: `d2l::rand::random::<f64>()`"),
+    (
+        "E04(25|33) cannot find [\\w ]+ `random`",
+        "",
+        "random numbers come with d2l: `d2l::rand::random::<f64>()`",
+    ),
     (
         "E0425 .*value `(\\w+)`",
         r"[(,]\s*‸(\w+)\s*=[^=]",
         "arguments have no names: leave out `$1 =`, and keep the order",
     ),
     // Python's functions.
-    ("E0425 .*`range`", r"‸range\(([^(),]+)\)", "it is `0..$1`"),
-    ("E0425 .*`range`", r"‸range\(([^(),]+),\s*([^(),]+)\)", "it is `$1..$2`"),
-    ("E0425 .*`len`", r"‸len\(([^()]+)\)", "it is `$1.len()`, of a tensor `$1.size()[0]`"),
-    ("E0425 .*`enumerate`", r"‸enumerate\(([^()]+)\)", "it is `$1.iter().enumerate()`"),
-    ("E0425 .*`zip`", r"‸zip\(([^(),]+),\s*([^(),]+)\)", "it is `$1.iter().zip(&$2)`"),
+    ("E0425 cannot find \\w+ `range`", r"‸range\(([^(),]+)\)", "it is `0..$1`"),
+    ("E0425 cannot find \\w+ `range`", r"‸range\(([^(),]+),\s*([^(),]+)\)", "it is `$1..$2`"),
     (
-        "E0425 .*`sum`",
+        "E0425 cannot find \\w+ `len`",
+        r"‸len\(([^()]+)\)",
+        "it is `$1.len()`, of a tensor `$1.size()[0]`",
+    ),
+    (
+        "E0425 cannot find \\w+ `enumerate`",
+        r"‸enumerate\(([^()]+)\)",
+        "it is `$1.iter().enumerate()`",
+    ),
+    (
+        "E0425 cannot find \\w+ `zip`",
+        r"‸zip\(([^(),]+),\s*([^(),]+)\)",
+        "it is `$1.iter().zip(&$2)`",
+    ),
+    (
+        "E0425 cannot find \\w+ `sum`",
         r"‸sum\(([^()]+)\)",
         "it is `$1.iter().sum::<f64>()`, with the type of the sum",
     ),
-    ("E0425 .*`(max|min)`", r"‸(max|min)\(([^(),]+),\s*([^(),]+)\)", "it is `$2.$1($3)`"),
-    ("E0425 .*`(max|min)`", r"‸(max|min)\(([^(),]+)\)", "it is `$2.iter().$1()`"),
-    ("E0425 .*`(abs|round)`", r"‸(\w+)\(([^(),]+)\)", "it is a method: `x.$1()`"),
     (
-        "E0425 .*`(sqrt|exp|log|sin|cos|tanh)`",
+        "E0425 cannot find \\w+ `(max|min)`",
+        r"‸(max|min)\(([^(),]+),\s*([^(),]+)\)",
+        "it is `$2.$1($3)`",
+    ),
+    ("E0425 cannot find \\w+ `(max|min)`", r"‸(max|min)\(([^(),]+)\)", "it is `$2.iter().$1()`"),
+    ("E0425 cannot find \\w+ `(abs|round)`", r"‸(\w+)\(([^(),]+)\)", "it is a method: `x.$1()`"),
+    (
+        "E0425 cannot find \\w+ `(sqrt|exp|log|sin|cos|tanh)`",
         r"‸(\w+)\(",
         "it is a method: `x.$1()`, of a literal `2_f64.$1()`",
     ),
@@ -360,17 +380,25 @@ const HABITS: &[Row] = &[
         r"RECV\.‸(\w+)",
         "it is a method of floats: `($1 as f64).$2()`",
     ),
-    ("E0425 .*`sorted`", r"‸sorted\(([^()]+)\)", "it is `$1.sort();`, in place"),
-    ("E0425 .*`reversed`", r"‸reversed\(([^()]+)\)", "it is `$1.iter().rev()`"),
-    ("E0425 .*`int`", r"‸int\(([^()]+)\)", "it is `$1 as i64`; of text `$1.parse::<i64>()?`"),
-    ("E0425 .*`float`", r"‸float\(([^()]+)\)", "it is `$1 as f64`; of text `$1.parse::<f64>()?`"),
+    ("E0425 cannot find \\w+ `sorted`", r"‸sorted\(([^()]+)\)", "it is `$1.sort();`, in place"),
+    ("E0425 cannot find \\w+ `reversed`", r"‸reversed\(([^()]+)\)", "it is `$1.iter().rev()`"),
+    (
+        "E0425 cannot find \\w+ `int`",
+        r"‸int\(([^()]+)\)",
+        "it is `$1 as i64`; of text `$1.parse::<i64>()?`",
+    ),
+    (
+        "E0425 cannot find \\w+ `float`",
+        r"‸float\(([^()]+)\)",
+        "it is `$1 as f64`; of text `$1.parse::<f64>()?`",
+    ),
     ("E0423 .*`str`", r"‸str\(([^()]+)\)", "it is `$1.to_string()`"),
     (
         "E0423 .*macro `print(ln)?`",
         r"‸print(?:ln)?\(([\w.]+)\)",
         "it is `println!(\"{}\", $1)`, or with `{:?}`",
     ),
-    ("E0425 .*`(null|nil)`", "", "it is `None`"),
+    ("E0425 cannot find \\w+ `(null|nil)`", "", "it is `None`"),
     ("E0425 .*value `pass`", "", "an empty block is `{}`"),
     ("E0425 .*type `list`", "", "it is a `Vec`, as in `Vec<f64>`"),
     ("E0425 .*type `dict`", "", "it is a map, as in `std::collections::HashMap<String, f64>`"),
@@ -414,7 +442,7 @@ const HABITS: &[Row] = &[
     ("E0308 [^§]*expected integer, found `(Vec|&)", r"\.\.‸&?([\w.]+)", "it is `0..$1.len()`"),
     (
         "E0308 [^§]*expected `bool`, found (`[iu]\\w+`|integer)",
-        r"(?:if|while)\s+‸([\w.]+)",
+        r"(?:if|while)\s+‸([a-zA-Z_][\w.]*)",
         "a condition is `true` or `false`: `$1 != 0`",
     ),
     (

@@ -209,7 +209,7 @@ class Messages(MessagesTest):
             ("let a, b = 1, 2;", "`let (a, b) = (1, 2);`"),
             ("a, b = 1, 2", "`let (a, b) = (1, 2);`"),
             ('let m = {"a": 1};', "HashMap::from("),
-            ("int i = 3;", "`let i = 3;`"),
+            ("int i = 3;", "`let i = ...;`"),
             ("l[0:1]", "`&l[0..1]`"),
             ("let a = &l @ &l;", "`l.matmul(&l)`"),
             ("range(3)", "`0..3`"),
