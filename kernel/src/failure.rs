@@ -24,7 +24,7 @@ impl Failure {
     /// The same, with the line of the cell.
     pub fn at(mut self, at: Place, code: &str, sources: &Path) -> Failure {
         let place = in_cell(&format!("src/lib.rs:{}", at.source), at.statement, code, sources);
-        self.trace.extend(place.map(|place| format!("  at {place}")));
+        self.trace.splice(0..0, place.map(|place| format!("  at {place}")));
         self
     }
 
@@ -200,16 +200,23 @@ fn operation(place: &str) -> Option<String> {
     Some(name.strip_prefix("g_").unwrap_or(name).to_string())
 }
 
-/// Reads what was on standard error when `?` returned an error. The first part is other text.
-pub fn error_value(text: &str) -> (String, Failure) {
+/// Reads what was on standard error when `?` returned an error. The first part is other text. The C++
+/// stack of an error of libtorch's is there `with_trace`.
+pub fn error_value(text: &str, with_trace: bool) -> (String, Failure) {
     let is_warning = |line: &&str| line.starts_with("[W") || line.starts_with("Warning");
     let (warnings, message): (Vec<&str>, Vec<&str>) = text.lines().partition(is_warning);
-    let message = match split_torch(message.join("\n").trim()).0 {
+    let text = message.join("\n");
+    let (message, trace) = split_torch(text.trim());
+    let message = match message {
         "" => "the cell returned an error; its text is above".to_string(),
         message => message.to_string(),
     };
     let warnings: String = warnings.iter().map(|line| format!("{line}\n")).collect();
-    (warnings, Failure::new("Error", message))
+    let mut failure = Failure::new("Error", message);
+    if with_trace {
+        failure.trace.extend(trace.lines().map(str::to_string));
+    }
+    (warnings, failure)
 }
 
 /// A loop of the cell's own has seen the stop button.
@@ -337,7 +344,10 @@ mod tests {
             panic(other, Place::default(), "", folder.path()).message.starts_with("called `Result")
         );
         let value = "Internal torch error: sizes\nException raised from f at g\nframe #0: h\n";
-        assert_eq!(error_value(value).1.message, "Internal torch error: sizes");
+        let failure = error_value(value, false).1;
+        assert_eq!((&*failure.message, failure.trace.len()), ("Internal torch error: sizes", 0));
+        let failure = error_value(value, true).1;
+        assert_eq!(failure.trace, ["Exception raised from f at g", "frame #0: h"]);
     }
 
     #[test]
@@ -365,10 +375,11 @@ mod tests {
 
     #[test]
     fn error_values_are_told_from_warnings() {
-        let (other, failure) = error_value("[W123 x.cpp] hm\n./a: not there\n  what to do: look\n");
+        let (other, failure) =
+            error_value("[W123 x.cpp] hm\n./a: not there\n  what to do: look\n", false);
         assert_eq!(other, "[W123 x.cpp] hm\n");
         assert_eq!(failure.message, "./a: not there\n  what to do: look");
-        assert!(error_value("\n").1.message.contains("is above"));
+        assert!(error_value("\n", false).1.message.contains("is above"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use tokio::sync::oneshot;
 
 use crate::inputs::Inputs;
+use crate::names;
 use crate::program::{Streams, attend};
 use crate::relay::Input;
 use crate::stand_in::Work;
@@ -45,7 +46,7 @@ fn greet(mut stream: UnixStream, inputs: &Inputs) -> Result<()> {
     let (kind, pid) = hello.trim().split_once(' ').context("a greeting of one word")?;
     let pid: u32 = pid.parse().context("a greeting without a process")?;
     match kind {
-        "program" => {
+        "program" | names::TRACING => {
             let files: [OwnedFd; 6] =
                 files.try_into().ok().context("a program hands over six files")?;
             let [from_evcxr, to_evcxr, evcxr_errors, to_program, output, errors] = files;
@@ -58,6 +59,7 @@ fn greet(mut stream: UnixStream, inputs: &Inputs) -> Result<()> {
                 output,
                 errors,
                 program: stream,
+                traces: kind == names::TRACING,
             };
             attend(streams, pid, &inputs.output)
         }

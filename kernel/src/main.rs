@@ -17,6 +17,7 @@ mod evcxr;
 mod failure;
 mod folder;
 mod greeter;
+mod habits;
 mod inputs;
 mod lock;
 mod message;

@@ -22,6 +22,8 @@ pub const INTERRUPT: &str = "JUPYTER_INTERRUPT_FILE";
 pub const BACKTRACE: &str = "D2L_BACKTRACE";
 /// Set by a reader who wants nothing to be downloaded.
 pub const OFFLINE: &str = "D2L_OFFLINE";
+/// How a program greets that runs with it; others say "program".
+pub const TRACING: &str = "program+traces";
 /// evcxr's own: this process runs the cells.
 pub const IS_RUNTIME: &str = "EVCXR_IS_RUNTIME";
 /// evcxr's own: this process stands for rustc.

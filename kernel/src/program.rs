@@ -57,6 +57,8 @@ pub struct Streams {
     pub output: OwnedFd,
     pub errors: OwnedFd,
     pub program: UnixStream,
+    /// Whether the reader has asked for backtraces.
+    pub traces: bool,
 }
 
 /// A message of the program's on standard error comes in pieces; they are put together for so long.
@@ -74,10 +76,11 @@ const WHOLE_REPORT: Duration = Duration::from_secs(10);
 
 /// Passes on what the program and evcxr say until the program ends.
 pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> {
-    let Streams { from_evcxr, to_evcxr, evcxr_errors, to_program, output, errors, program } =
+    let Streams { from_evcxr, to_evcxr, evcxr_errors, to_program, output, errors, program, traces } =
         streams;
     let mut attendant = Attendant {
         pid,
+        traces,
         to_evcxr: to_evcxr.into(),
         errors: errors.into(),
         lines: Lines::default(),
@@ -164,6 +167,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
 
 struct Attendant<'a> {
     pid: u32,
+    traces: bool,
     to_evcxr: File,
     errors: File,
     lines: Lines,
@@ -239,7 +243,7 @@ impl Attendant<'_> {
                     self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Error => {
-                    let (other, failure) = error_value(&self.take_errors()?);
+                    let (other, failure) = error_value(&self.take_errors()?, self.traces);
                     self.text("stderr", other)?;
                     self.broken = Some(Broken::Error(failure, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_ERROR_OCCURRED")?;
@@ -440,6 +444,7 @@ mod tests {
             output: output.into(),
             errors: errors.into(),
             program: other,
+            traces: false,
         };
         let (sender, inputs) = channel(16);
         let thread = std::thread::spawn(move || attend(streams, PID, &sender));

@@ -30,7 +30,7 @@ use crate::message::{Key, Message};
 use crate::program::{Broken, Event};
 use crate::progress::{Progress, notice};
 use crate::stand_in::Work;
-use crate::{completion, connection, folder, greeter, names, progress, stand_in};
+use crate::{completion, connection, folder, greeter, habits, names, progress, stand_in};
 
 /// All that the relay acts upon.
 pub enum Input {
@@ -187,6 +187,8 @@ pub struct Cell {
     pub progress: Progress,
     /// The error that its reader was shown.
     error: Option<Value>,
+    /// Whether a hint says what all of the compiler's errors come of.
+    explained: bool,
 }
 
 /// What a reader was told who has pressed the stop button.
@@ -486,6 +488,7 @@ impl Relay {
             ended_because: None,
             progress: Progress::new(),
             error: None,
+            explained: false,
         });
     }
 
@@ -631,14 +634,7 @@ impl Relay {
         let words = content["evalue"].as_str().unwrap_or_default();
         let ended = words.contains("Subprocess terminated");
         if !ended && !cell.asked_to_stop {
-            // What the compiler says goes through as it is.
-            let mut message = message;
-            if evcxr::is_offline() && words.contains("offline mode is on") {
-                let failure = Failure::new("Error", format!("{words}\n  {OFFLINE}"));
-                message.set_content(&failure.content());
-            }
-            cell.error.get_or_insert_with(|| message.content());
-            return self.publish(message);
+            return self.show_compilers(message, content);
         }
         if cell.error.is_none() {
             let failure = match (ended, cell.ended_because.take()) {
@@ -648,6 +644,24 @@ impl Relay {
             };
             self.show_error(&failure);
         }
+    }
+
+    /// What the compiler says goes through as it is, with a hint where we know one.
+    fn show_compilers(&mut self, mut message: Message, mut content: Value) {
+        let Some(cell) = self.cell.as_mut().filter(|cell| !cell.explained) else { return };
+        let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
+        if let Some(hint) = habits::hint(&content, &code) {
+            habits::add(&mut content, &hint.text);
+            message.set_content(&content);
+            cell.explained = hint.is_all;
+        }
+        let words = content["evalue"].as_str().unwrap_or_default();
+        if evcxr::is_offline() && words.contains("offline mode is on") {
+            content = Failure::new("Error", format!("{words}\n  {OFFLINE}")).content();
+            message.set_content(&content);
+        }
+        cell.error.get_or_insert(content);
+        self.publish(message);
     }
 
     fn show_error(&mut self, failure: &Failure) {

@@ -29,7 +29,9 @@ pub fn install(alone: Alone) {
         }
     }
     let Some(socket) = std::env::var_os(names::SOCKET) else { return };
-    let relay = UnixStream::connect(socket).context("no relay").and_then(hand_over);
+    let kind = if asked { names::TRACING } else { "program" };
+    let relay = UnixStream::connect(socket).context("no relay");
+    let relay = relay.and_then(|relay| hand_over(relay, kind));
     if let Err(error) = &relay {
         // Display lines would be shown as text.
         alone.remove(names::WIRE);
@@ -40,7 +42,7 @@ pub fn install(alone: Alone) {
     }
 }
 
-fn hand_over(mut relay: UnixStream) -> Result<UnixStream> {
+fn hand_over(mut relay: UnixStream, kind: &str) -> Result<UnixStream> {
     let (stdin, relay_stdin) = pipe()?;
     let (relay_stdout, stdout) = pipe()?;
     let (relay_stderr, stderr) = pipe()?;
@@ -56,7 +58,7 @@ fn hand_over(mut relay: UnixStream) -> Result<UnixStream> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(6))];
     let mut buffer = SendAncillaryBuffer::new(&mut space);
     buffer.push(SendAncillaryMessage::ScmRights(&handed));
-    let hello = format!("program {}\n", std::process::id());
+    let hello = format!("{kind} {}\n", std::process::id());
     let parts = [std::io::IoSlice::new(hello.as_bytes())];
     sendmsg(&relay, &parts, &mut buffer, SendFlags::empty()).context("cannot hand over")?;
     relay.read_exact(&mut [0]).context("the relay refused")?;

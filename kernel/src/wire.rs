@@ -261,7 +261,7 @@ fn take_line(begun: &mut Option<Block>, line: &str, items: &mut Items) {
             return;
         }
     }
-    let open = OPEN.iter().filter_map(|mark| Some((line.find(mark)?, *mark))).min();
+    let open = OPEN.iter().filter_map(|mark| Some((open_place(line, mark)?, *mark))).min();
     if let Some(place) = line.find(MARK)
         && open.is_none_or(|(open, _)| place < open)
         && let Some(item) = display(&line[place + MARK.len()..])
@@ -285,6 +285,16 @@ fn take_line(begun: &mut Option<Block>, line: &str, items: &mut Items) {
     }
     items.text(line);
     items.text("\n");
+}
+
+/// Where a mark of which more follows is in a line. What a program prints of a block's mark is none.
+fn open_place(line: &str, mark: &str) -> Option<usize> {
+    if mark != BEGIN_CONTENT {
+        return line.find(mark);
+    }
+    let place = line.rfind(mark)?;
+    let mime_type = line[place + mark.len()..].split(' ').next().unwrap_or_default();
+    mime_type.contains('/').then_some(place)
 }
 
 /// What follows the mark: a kind and JSON. Nothing if it is not well formed.
@@ -385,6 +395,10 @@ mod tests {
     fn blocks_hold_whatever_comes() {
         let block = "EVCXR_BEGIN_CONTENT text/html\n<b>\n\nx</b>\nEVCXR_END_CONTENT\n";
         assert_eq!(items(block), [Item::Content("text/html".into(), "<b>\n\nx</b>".into())]);
+        let quoted = "a EVCXR_BEGIN_CONTENT x\nEVCXR_BEGIN_CONTENT EVCXR_EVCXR_BEGIN_CONTENT a/b\n5\nEVCXR_END_CONTENT\n";
+        let printed = "a EVCXR_BEGIN_CONTENT x\nEVCXR_BEGIN_CONTENT EVCXR_";
+        let content = Item::Content("a/b".into(), "5".into());
+        assert_eq!(items(quoted), [text(printed), content]);
         let broken = "EVCXR_BEGIN_CONTENT text/html\nhalf\nEVCXR_PANIC_NOTIFICATION\n";
         let content = Item::Content("text/html".into(), "half".into());
         assert_eq!(items(broken), [content, Item::Panic]);

@@ -318,7 +318,7 @@ class Messages(KernelTest):
         number = self.assert_ok(self.run_cell("struct P { a: i32, b: i32 }")).reply["execution_count"]
         for code in ["p.a", "ps.len()"]:
             [(_, text)] = self.errors(code)
-            self.assertIn(f"had the old type `P`, which cell [{number}] redefined", text)
+            self.assertIn(f"made with the old type `P`, which cell [{number}] redefined", text)
         # Made anew, and a name that never was.
         self.assert_ok(self.run_cell("let lost = 6;"))
         self.assertEqual(self.run_cell("lost").result, [{"text/plain": "6"}])
