@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::settings;
+
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -152,6 +154,9 @@ impl From<tch::TchError> for Error {
             tch::TchError::Torch(text) => text,
             other => other.to_string(),
         };
+        if settings::wants_backtraces() {
+            return Error::Torch(text.trim().to_string());
+        }
         // The C++ stack says nothing to a reader.
         let stack = ["\nException raised from", "\nframe #"].map(|start| text.find(start));
         let end = stack.into_iter().flatten().min().unwrap_or(text.len());

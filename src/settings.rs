@@ -65,6 +65,11 @@ fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
+/// `D2L_BACKTRACE`, as the kernel takes it.
+pub(crate) fn wants_backtraces() -> bool {
+    std::env::var_os(variables::BACKTRACE).is_some_and(|value| value != "0")
+}
+
 /// The version of the display lines that the kernel reads, if it reads any.
 pub(crate) fn display_line_version() -> Option<String> {
     std::env::var(variables::JUPYTER_WIRE).ok()

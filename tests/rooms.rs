@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The crate's rooms in `src`, each a file or a folder, from the ground up.
 const CRATE: [&str; 14] = [
-    "error", "settings", "device", "random", "jupyter", "hub", "images", "nn", "optim", "data",
+    "settings", "error", "device", "random", "jupyter", "hub", "images", "nn", "optim", "data",
     "models", "display", "train", "prelude",
 ];
 

@@ -177,7 +177,8 @@ fn torch_error(message: &str, place: &str, code: &str) -> Option<TorchError> {
 
 /// Cuts libtorch's text into what is wrong and the C++ stack.
 fn split_torch(text: &str) -> (&str, &str) {
-    let cut = text.find("\nException raised from ").unwrap_or(text.len());
+    let starts = ["\nException raised from ", "\nframe #"];
+    let cut = starts.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
     (text[..cut].trim_end(), text[cut..].trim_start())
 }
 
@@ -314,6 +315,14 @@ mod tests {
                 "Torch(\"size 3\\nof 4\")",
                 "view: size 3\nof 4",
                 "line 6 of the cell: a.view(3)",
+            ),
+            (
+                2,
+                "2",
+                // An allocator's
+                "Torch(\"no memory\\nframe #0: c10::alloc\")",
+                "add: no memory",
+                "line 2 of the cell: for i in 0..3 {",
             ),
             (4, "1", "Shape(\"bad \\\"x\\\"\")", "bad \"x\"", "line 1 of the cell: let a = f();"),
             (9, "1", "Torch(\"who knows\")", "who knows", "line 1 of the cell: let a = f();"),

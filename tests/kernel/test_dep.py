@@ -151,7 +151,7 @@ class Dependencies(KernelTest):
         self.assert_ok(self.run_cell(":restart"))
         missing = self.run_cell("a").error
         self.assertIn("cannot find value `a`", missing["evalue"])
-        self.assertIn("`a` was lost by `:restart`", "\n".join(missing["traceback"]))
+        self.assertIn("`a` was lost when the process", "\n".join(missing["traceback"]))
         self.assertEqual(self.value("2"), [{"text/plain": "2"}])
 
     def test_nothing_is_compiled_for_an_error_alone(self):
