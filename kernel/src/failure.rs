@@ -169,7 +169,7 @@ fn torch_error(message: &str, place: &str, code: &str) -> Option<TorchError> {
     let operation = operation(place).map(|name| as_called(name, code));
     let name = operation.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     Some(TorchError {
-        message: format!("{name}{message}"),
+        message: format!("{name}{}", with_advice(message)),
         operation,
         trace: trace.lines().map(str::to_string).collect(),
     })
@@ -180,6 +180,18 @@ fn split_torch(text: &str) -> (&str, &str) {
     let starts = ["\nException raised from ", "\nframe #"];
     let cut = starts.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
     (text[..cut].trim_end(), text[cut..].trim_start())
+}
+
+/// Layers compute in bfloat16 where the processor does, and what comes of them has that kind, which not all
+/// of libtorch's operations take.
+fn with_advice(message: &str) -> String {
+    let is_kind = |kind: &str| message.contains(&format!("not implemented for '{kind}'"));
+    let advice = if is_kind("BFloat16") || is_kind("Half") {
+        "\n  what to do: `.to_kind(Kind::Float)` before it"
+    } else {
+        ""
+    };
+    format!("{message}{advice}")
 }
 
 /// The name as the cell has it: `view` is called `view_` within tch.
@@ -210,7 +222,7 @@ pub fn error_value(text: &str, with_trace: bool) -> (String, Failure) {
     let (message, trace) = split_torch(text.trim());
     let message = match message {
         "" => "the cell returned an error; its text is above".to_string(),
-        message => message.to_string(),
+        message => with_advice(message),
     };
     let warnings: String = warnings.iter().map(|line| format!("{line}\n")).collect();
     let mut failure = Failure::new("Error", message);
@@ -323,6 +335,13 @@ mod tests {
                 "Torch(\"no memory\\nframe #0: c10::alloc\")",
                 "add: no memory",
                 "line 2 of the cell: for i in 0..3 {",
+            ),
+            (
+                3,
+                "6",
+                "Torch(\"\\\"svd\\\" not implemented for \\'BFloat16\\'\")",
+                "view: \"svd\" not implemented for 'BFloat16'\n  what to do: `.to_kind(Kind::Float)` before it",
+                "line 6 of the cell: a.view(3)",
             ),
             (4, "1", "Shape(\"bad \\\"x\\\"\")", "bad \"x\"", "line 1 of the cell: let a = f();"),
             (9, "1", "Torch(\"who knows\")", "who knows", "line 1 of the cell: let a = f();"),

@@ -134,8 +134,8 @@ const HABITS: &[Row] = &[
     ("E0(609|599) .*`ndim`.*TENSOR", r"RECV\.‸ndim", "it is `$1.dim()`"),
     (
         "E0615 .*`requires_grad`.*TENSOR",
-        r"RECV\.‸requires_grad\s*=",
-        "it is `let $1 = $1.set_requires_grad(true);`",
+        r"RECV\.‸requires_grad\s*=\s*(true|false|True|False)?",
+        "it is `let _ = $1.set_requires_grad(false);` (or `true`); for a whole network `net.requires_grad_(false)`",
     ),
     (
         "E0599 .*`item`.*TENSOR",
@@ -257,7 +257,17 @@ const HABITS: &[Row] = &[
         "",
         "the number in a tensor is `f64::try_from(&t)?` (or `i64`)",
     ),
+    (
+        "E0277 .*`Vec<.*From<TENSOR2",
+        r"RECV\.‸into\(\)",
+        "it can fail: `Vec::<i64>::try_from(&$1)?` (or `f32`), of a tensor with one dimension",
+    ),
     // Tensors: operators.
+    (
+        "E0308 [^§]*because this is TENSOR",
+        r"(==|!=)",
+        "of tensors it is `.eq(0)`, `.ne(0)`, or `.eq_tensor(&u)`: a tensor of `true` and `false`",
+    ),
     (
         "E0369 .*`>` .*TENSOR",
         "",
@@ -312,6 +322,16 @@ const HABITS: &[Row] = &[
     ),
     (
         "E04(25|33) cannot find [\\w ]+ `torch`",
+        r"torch(?:\.|::)optim",
+        "optimizers are `SGD::new(net.parameters(), 0.01, 0.)?` and `Adam::new(net.parameters(), 0.001)?`",
+    ),
+    (
+        "E04(25|33) cannot find [\\w ]+ `torch`",
+        r"torch(?:\.|::)nn",
+        "layers are functions that can fail: `linear(3, 2)?`; all are in `d2l::nn`",
+    ),
+    (
+        "E04(25|33) cannot find [\\w ]+ `torch`",
         "",
         "what is in `torch` is in `Tensor`: `Tensor::ones([2, 3], (Kind::Float, Device::Cpu))`, `t.exp()`",
     ),
@@ -340,7 +360,18 @@ const HABITS: &[Row] = &[
         r"[(,]\s*‸(\w+)\s*=[^=]",
         "arguments have no names: leave out `$1 =`, and keep the order",
     ),
+    // Given away.
+    (
+        "E0382 [^§]*value: `\\w+`",
+        r"‸(\w+)",
+        "`$1` was given away before: to keep it, lend it there, `&$1`, or give a clone away",
+    ),
     // Python's functions.
+    (
+        "E0425 cannot find \\w+ `(iter|next)`",
+        r"next\(‸?iter\(([\w.]+)\)",
+        "it is `$1.iter().next()`, which gives an `Option`; of a loader `$1.iter().next().unwrap()?`",
+    ),
     ("E0425 cannot find \\w+ `range`", r"‸range\(([^(),]+)\)", "it is `0..$1`"),
     ("E0425 cannot find \\w+ `range`", r"‸range\(([^(),]+),\s*([^(),]+)\)", "it is `$1..$2`"),
     (

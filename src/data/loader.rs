@@ -232,7 +232,7 @@ impl Shared {
         for (&index, sample) in indices.iter().zip(samples) {
             let (image, label) = sample?;
             let Image::Float(numbers) = image else {
-                let todo = "put ToTensor at the end of the transform given to the data set";
+                let todo = "put ToTensor at the end of the transform that the data set's transform() returns";
                 let name = self.name(index);
                 return Err(Error::invalid(name, "still pixels", "numbers for the network", todo));
             };

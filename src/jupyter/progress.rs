@@ -80,6 +80,13 @@ impl Progress {
         }
     }
 
+    /// Shows the bar at once: for work whose first part takes long.
+    pub(crate) fn begin(&mut self) {
+        if !matches!(self.output, Output::Lines) {
+            self.draw();
+        }
+    }
+
     /// A word about the present state, shown behind the numbers.
     pub fn note(&mut self, note: impl Into<String>) {
         self.note = note.into();

@@ -242,6 +242,7 @@ pub fn train_ch13(
     let (learned, tested) = (examples(train_iter), examples(test_iter));
     let all = learned.saturating_mul(LEARNING).saturating_add(tested);
     let mut progress = Progress::new("training", all as u64);
+    progress.begin();
     let mut replicas = Replicas::default();
     let mut test_acc = 0.;
     let mut metric = Accumulator::new(3);

@@ -64,7 +64,7 @@ pub fn mistake(what: &str, named: &str, error: &impl std::fmt::Display) {
 fn helpful(what: &str, named: &str, error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     assert!(text.contains(named), "{what}: {text:?} does not name {named}");
-    assert!(text.contains("what to do") || text.contains("nothing is lost"), "{what}: {text:?}");
+    assert!(text.contains("what to do") || text.contains("are kept"), "{what}: {text:?}");
     text
 }
 

@@ -156,6 +156,11 @@ class Messages(MessagesTest):
             self.assertIn(message, shown)
             self.assertEqual(text.count(part), 1)
 
+    def test_help_of_several_lines_is_said_once(self):
+        message, text = self.error("trait Shape { fn area(&self) -> f64; }\nstruct Square;\nimpl Shape for Square {}")
+        self.assertIn("not all trait items implemented", message)
+        self.assertEqual(text.count("fn area(&self) -> f64 { todo!() }"), 1, text)
+
     def test_a_bare_return_after_a_question_mark(self):
         self.assert_ok(self.run_cell('let n: i32 = "5".parse()?;'))
         run = self.assert_ok(self.run_cell('if n == 5 { return; } println!("not here");'))
@@ -300,6 +305,12 @@ class Torch(MessagesTest):
             ("torch.ones(2)", "`Tensor::ones([2, 3], (Kind::Float, Device::Cpu))`"),
             ("t.cross_entropy_loss(&u, None, d2l::tch::Reduction::Mean, -100, 0.0)", "`None::<&Tensor>`"),
             ("Tensor::ones(2, 3)", "`Tensor::ones([2, 3], (Kind::Float, Device::Cpu))`"),
+            ("for p in net.parameters() { p.requires_grad = false; }", "`let _ = p.set_requires_grad(false);`"),
+            ("let v: Vec<i64> = t.into();", "`Vec::<i64>::try_from(&t)?`"),
+            ("t == 0", "`.eq(0)`"),
+            ("torch::optim::AdamW(net.parameters())", "`Adam::new(net.parameters(), 0.001)?`"),
+            ("torch::nn::Linear(2, 3)", "`linear(3, 2)?`"),
+            ("let c = u - u.mean(Kind::Float);", "`&u`"),
         ]:
             with self.subTest(code):
                 _, text = self.error(code)

@@ -50,6 +50,20 @@ class NothingIsLost(KernelTest):
                 self.assert_fails('let q = String::from("nine"); ' + failure)
                 self.assert_shows("q", "[1]")
 
+    def test_the_cell_says_what_it_has_not_made(self):
+        self.assert_ok(self.run_cell("let q = vec![1];"))
+        for failure in FAILURES:
+            with self.subTest(failure):
+                run = self.assert_fails("let q = vec![9]; let first = 1; let second = 2; " + failure)
+                self.assertRegex(run.text("stderr"), "not made: `first`.*, `second`; as before: .*`q`\n")
+        # Nothing was to be made.
+        self.assertNotIn("not made", self.assert_fails('panic!("again");').text("stderr"))
+        # A cell that does not compile has made nothing, either: the next one says so, once.
+        run = self.assert_fails("let never = 1; let text: String = 5;")
+        text = str(self.assert_fails("never + 1").error["traceback"])
+        number = run.reply["execution_count"]
+        self.assertEqual(text.count(f"cell [{number}] was to make `never`, but does not compile"), 1, text)
+
     def test_a_shadowed_variable_of_a_cell_that_is_stopped(self):
         self.assert_ok(self.run_cell("let q = vec![1]; let other = 5;"))
         run = self.run_cell("let q = vec![9]; " + LOOKS, on_message=self.interrupt_at("begun"))
@@ -259,7 +273,8 @@ class Messages(KernelTest):
                 run = self.run_cell(code)
                 self.assertEqual(run.error["ename"], "Error")
                 self.assertIn(line, run.error["traceback"][-1])
-                self.assertEqual((run.text(), run.text("stderr")), ("", ""))
+                told = [line for line in run.text("stderr").splitlines() if not line.startswith("note: cell [")]
+                self.assertEqual((run.text(), told), ("", []))
 
     def test_a_panic_in_a_library_names_the_line_of_the_cell(self):
         for code, line in [
@@ -323,7 +338,7 @@ class Messages(KernelTest):
         self.assert_ok(self.run_cell("let lost = 6;"))
         self.assertEqual(self.run_cell("lost").result, [{"text/plain": "6"}])
         [(_, text)] = self.errors("never_was")
-        self.assertNotIn("cell [", text)
+        self.assertNotIn("was to make", text)
 
     def test_a_result_that_nobody_looks_at_is_told_of(self):
         for code, *lines in [

@@ -424,7 +424,7 @@ class Training(KernelTest):
         train = "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 500, &try_all_gpus())?;"
         run = self.run_cell(train, on_message=self.interrupt_at("image/svg+xml"))
         self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
-        self.assertIn("nothing is lost", run.error["evalue"])
+        self.assertIn("variables of earlier cells are kept", run.error["evalue"])
         figures = [m for m in run.of("display_data", "update_display_data") if "image/svg+xml" in m["content"]["data"]]
         self.assertGreaterEqual(len(figures), 1)
         last = run.of("display_data", "update_display_data")[-1]["content"]["data"]
