@@ -9,30 +9,13 @@
 //! * by evcxr, as a stand-in for cargo, rustup or the shell;
 //! * by Cargo, in rustc's place.
 
-mod clients;
-mod completion;
-mod connection;
+mod engine;
 mod environment;
-mod evcxr;
-mod failure;
-mod folder;
-mod greeter;
-mod habits;
-mod inputs;
-mod lock;
-mod message;
+mod jupyter;
 mod names;
-mod outbox;
-mod outline;
 mod program;
-mod progress;
+mod queue;
 mod relay;
-mod shortcut;
-mod stand_in;
-mod stop;
-mod tap;
-mod wire;
-mod zmtp;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,20 +35,20 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     // SAFETY: this is the first thread, and no other one is started before the last use of `alone`.
     let alone = unsafe { environment::Alone::assume() };
-    stand_in::run_if_called(&alone)?;
+    engine::shims::run_if_called(&alone)?;
     let is_set = |name| std::env::var_os(name).is_some();
     if let Some(place) = std::env::var_os(names::CALL) {
-        match shortcut::note(&place)? {}
+        match engine::rustc_cache::note(&place)? {}
     }
     if is_set(names::IS_RUSTC) || is_set(names::STOCK) {
         return evcxr_jupyter::main();
     }
     if is_set(names::IS_RUNTIME) {
-        tap::install(alone);
+        program::inside::install(alone);
         return evcxr_jupyter::main();
     }
     if is_set(names::SOCKET) {
-        evcxr::end_with_relay();
+        engine::process::end_with_relay();
         return evcxr_jupyter::main();
     }
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -73,7 +56,7 @@ fn run() -> Result<()> {
     if flag != "--control_file" {
         return evcxr_jupyter::main();
     }
-    let info = connection::read(Path::new(file))?;
+    let info = jupyter::connection::read(Path::new(file))?;
     let base = std::env::var_os(names::KERNEL_DIR).map(PathBuf::from);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(relay::run(&info, base));

@@ -21,10 +21,12 @@ use zeromq::{
     ZmqMessage,
 };
 
-use crate::inputs::Inputs;
-use crate::message::{Key, Message};
+use crate::engine::rust_analyzer;
+use crate::jupyter::connection;
+use crate::jupyter::message::{Key, Message};
+use crate::names;
+use crate::queue::Inputs;
 use crate::relay::{Input, pass_on};
-use crate::{connection, names, outline};
 
 /// How evcxr is started.
 #[derive(Clone)]
@@ -126,8 +128,8 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
         command.env(names::CARGO_HOME, home);
     }
     command.env("CARGO_HOME", &settings.scratch);
-    if let Some(library) = outline::library(&settings.scratch) {
-        command.env(outline::LIBRARY, library);
+    if let Some(library) = rust_analyzer::library(&settings.scratch) {
+        command.env(rust_analyzer::LIBRARY, library);
     }
     command.env(names::SOCKET, settings.socket());
     command.env(names::INTERRUPT, settings.interrupt_file());

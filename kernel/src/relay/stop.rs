@@ -10,8 +10,8 @@ use rustix::process::{Signal, kill_process_group};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::failure::Failure;
-use crate::message::Message;
+use crate::jupyter::message::Message;
+use crate::program::failure::Failure;
 use crate::relay::{Input, Relay, Told};
 
 /// When the reader is told that the cell has not stopped yet.
@@ -134,17 +134,17 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::evcxr::Settings;
-    use crate::inputs;
-    use crate::message::Key;
-    use crate::program::Event;
-    use crate::stand_in::Work;
+    use crate::engine::process::Settings;
+    use crate::engine::shims::Work;
+    use crate::jupyter::message::Key;
+    use crate::program::streams::Event;
+    use crate::queue;
 
     /// A relay whose evcxr has not started, and the folder that it works in.
     fn relay() -> (Relay, Arc<tempfile::TempDir>) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let settings = Settings { folder: None, base: None, scratch: folder.path().to_path_buf() };
-        let (inputs, _) = inputs::queue();
+        let (inputs, _) = queue::queue();
         (Relay::new(Key::new("key").unwrap(), inputs, settings), folder)
     }
 

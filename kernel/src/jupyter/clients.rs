@@ -16,9 +16,9 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 use zeromq::ZmqMessage;
 
-use crate::outbox::Outbox;
+use crate::jupyter::outbox::Outbox;
+use crate::jupyter::zmtp;
 use crate::relay::Input;
-use crate::zmtp;
 
 /// How long a peer may take to introduce itself.
 const GREETING: Duration = Duration::from_secs(10);

@@ -11,11 +11,11 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::sync::oneshot;
 
-use crate::inputs::Inputs;
+use crate::engine::shims::Work;
 use crate::names;
-use crate::program::{Streams, attend};
+use crate::program::streams::{Streams, attend};
+use crate::queue::Inputs;
 use crate::relay::Input;
-use crate::stand_in::Work;
 
 /// Opens the socket. It is served by threads, as they wait for files and pipes.
 pub fn listen(path: &Path, inputs: &Inputs) -> Result<()> {
@@ -110,7 +110,7 @@ mod tests {
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
     use super::*;
-    use crate::inputs;
+    use crate::queue;
 
     #[test]
     fn pipes_that_are_handed_over_are_closed_in_what_is_started() {
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn greetings_that_are_none_are_errors() {
-        let (inputs, _queue) = inputs::queue();
+        let (inputs, _queue) = queue::queue();
         for (words, expected) in [
             (&b""[..], "one word"),
             (b"hello\n", "one word"),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn work_waits_for_the_answer_and_its_end_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let (inputs, mut queue) = inputs::queue();
+        let (inputs, mut queue) = queue::queue();
         let socket = folder.path().join("socket");
         listen(&socket, &inputs).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

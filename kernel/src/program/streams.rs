@@ -16,9 +16,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::failure::{Failure, Place, error_value, split_panic};
+use crate::program::failure::{Failure, Place, error_value, split_panic};
 use crate::relay::Input;
-use crate::wire::{self, DisplayKind, Item, Lines};
+use d2l_common::display_line::Kind;
+use d2l_common::program_output::{self, Item, Lines};
 
 /// What the relay hears of a program.
 pub enum Event {
@@ -28,7 +29,7 @@ pub enum Event {
     Running,
     /// Text on `stdout` or `stderr`.
     Text(&'static str, String),
-    Display(DisplayKind, Value),
+    Display(Kind, Value),
     /// It looks for the stop button.
     Listening,
     /// The cell is over. The program waits for the answer.
@@ -309,7 +310,7 @@ impl Attendant<'_> {
             }
         }
         let content = json!({"data": data, "metadata": {}, "transient": {}});
-        self.send(Event::Display(DisplayKind::Display, content))
+        self.send(Event::Display(Kind::DisplayData, content))
     }
 
     /// Reads what is there on standard error, without waiting, until there are so many bytes. Returns
@@ -350,7 +351,7 @@ impl Attendant<'_> {
     fn error_timeout(&self) -> Option<Duration> {
         match self.error_text.len() {
             // The rest of a letter may come.
-            _ if wire::whole(&self.error_text) == 0 => None,
+            _ if program_output::whole(&self.error_text) == 0 => None,
             MUCH.. => Some(Duration::ZERO),
             _ => {
                 let (pause, all) = match self.error_is_report {
@@ -367,7 +368,7 @@ impl Attendant<'_> {
         if self.error_timeout() != Some(Duration::ZERO) {
             return Ok(());
         }
-        let rest = self.error_text.split_off(wire::whole(&self.error_text));
+        let rest = self.error_text.split_off(program_output::whole(&self.error_text));
         let text = std::mem::replace(&mut self.error_text, rest);
         self.error_since = Instant::now();
         self.error_is_report = false;
@@ -529,7 +530,7 @@ mod tests {
         );
         assert_eq!(tap.text("stdout", 5).0, "text\n");
         assert!(matches!(tap.next(), Event::Listening));
-        assert!(matches!(tap.next(), Event::Display(DisplayKind::Clear, _)));
+        assert!(matches!(tap.next(), Event::Display(Kind::ClearOutput, _)));
         tap.print(
             "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n",
         );

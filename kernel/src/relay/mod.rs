@@ -6,6 +6,11 @@
 //! * the stop button asks the program first (`stop.rs`);
 //! * Jupyter has an answer at once, while evcxr is still starting.
 
+mod completion;
+mod hints;
+mod progress;
+mod stop;
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -21,16 +26,19 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use zeromq::{RepSocket, SocketRecv, SocketSend, ZmqMessage};
 
-use crate::clients::{Clients, Role};
-use crate::evcxr::{self, Evcxr, Settings};
-use crate::failure::{self, Failure};
-use crate::folder::Folder;
-use crate::inputs::{self, Inputs, Queue};
-use crate::message::{Key, Message};
-use crate::program::{Broken, Event};
-use crate::progress::{Progress, notice};
-use crate::stand_in::Work;
-use crate::{completion, connection, folder, greeter, habits, names, progress, stand_in};
+use crate::engine::build_folder::Folder;
+use crate::engine::process::{self, Evcxr, Settings};
+use crate::engine::shims::Work;
+use crate::engine::{build_folder, shims};
+use crate::jupyter::clients::{Clients, Role};
+use crate::jupyter::connection;
+use crate::jupyter::message::{Key, Message};
+use crate::names;
+use crate::program::failure::{self, Failure};
+use crate::program::handshake;
+use crate::program::streams::{Broken, Event};
+use crate::queue::{self, Inputs, Queue};
+use crate::relay::progress::{Progress, notice};
 
 /// All that the relay acts upon.
 pub enum Input {
@@ -87,12 +95,12 @@ pub async fn run(info: &ConnectionInfo, base: Option<PathBuf>) -> Result<()> {
     let heartbeat: RepSocket = connection::bind(info, info.hb_port).await?;
     tokio::spawn(beat(heartbeat));
 
-    let scratch = tempfile::Builder::new().prefix(folder::SCRATCH).tempdir();
+    let scratch = tempfile::Builder::new().prefix(build_folder::SCRATCH).tempdir();
     let scratch = scratch.context("cannot make a folder among the temporary files")?;
     let settings = Settings { folder: None, base, scratch: scratch.path().to_path_buf() };
-    stand_in::make(&settings.stand_ins())?;
-    let (inputs, mut queue) = inputs::queue();
-    greeter::listen(&settings.socket(), &inputs)?;
+    shims::make(&settings.stand_ins())?;
+    let (inputs, mut queue) = queue::queue();
+    handshake::listen(&settings.socket(), &inputs)?;
 
     let requests = &inputs.requests;
     tokio::spawn(watch_parent(requests.clone()));
@@ -650,13 +658,13 @@ impl Relay {
     fn show_compilers(&mut self, mut message: Message, mut content: Value) {
         let Some(cell) = self.cell.as_mut().filter(|cell| !cell.explained) else { return };
         let code = cell.request.content()["code"].as_str().unwrap_or_default().to_string();
-        if let Some(hint) = habits::hint(&content, &code) {
-            habits::add(&mut content, &hint.text);
+        if let Some(hint) = hints::hint(&content, &code) {
+            hints::add(&mut content, &hint.text);
             message.set_content(&content);
             cell.explained = hint.is_all;
         }
         let words = content["evalue"].as_str().unwrap_or_default();
-        if evcxr::is_offline() && words.contains("offline mode is on") {
+        if process::is_offline() && words.contains("offline mode is on") {
             content = Failure::new("Error", format!("{words}\n  {OFFLINE}")).content();
             message.set_content(&content);
         }
@@ -705,7 +713,7 @@ impl Relay {
                 self.publish_for(&request, "stream", &content);
             }
             (Event::Display(kind, content), _, Some(request)) => {
-                self.publish_for(&request, kind.message_type(), &content);
+                self.publish_for(&request, kind.name(), &content);
             }
             (Event::Done(broken, answer), cell, _) => {
                 if let Some(cell) = cell {
@@ -808,8 +816,8 @@ async fn prepare(
     if let Some(base) = settings.base.clone().filter(|_| !has_folder) {
         let (say, scratch) = (inputs.requests.clone(), settings.scratch.clone());
         let take = move || match std::env::var_os(names::TEMPLATE) {
-            Some(_) => folder::template(&base),
-            None => folder::take_free(&base, &scratch, |what| {
+            Some(_) => build_folder::template(&base),
+            None => build_folder::take_free(&base, &scratch, |what| {
                 let _ = say.blocking_send(Input::Starting(what.to_string()));
             }),
         };
@@ -818,7 +826,7 @@ async fn prepare(
         taken = Some(folder);
         let _ = inputs.requests.send(Input::Starting(STARTING.into())).await;
     }
-    Ok((evcxr::start(&settings, inputs).await?, taken))
+    Ok((process::start(&settings, inputs).await?, taken))
 }
 
 fn failure_of(cell: &Cell, broken: Broken, folder: Option<&Path>) -> Failure {

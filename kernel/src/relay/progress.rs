@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::message::Message;
+use crate::engine::shims::Work;
+use crate::jupyter::message::Message;
 use crate::relay::{Input, Relay};
-use crate::stand_in::Work;
 
 /// What takes no longer is done without a word.
 pub const SHORT: Duration = Duration::from_secs(2);

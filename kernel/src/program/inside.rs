@@ -13,15 +13,16 @@ use anyhow::{Context, Result};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use crate::engine::shims;
 use crate::environment::Alone;
-use crate::{names, stand_in};
+use crate::names;
 
 /// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
 pub fn install(alone: Alone) {
     let asked = std::env::var_os(names::BACKTRACE).is_some_and(|value| value != "0");
     // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
     alone.set("RUST_BACKTRACE", if asked { "1" } else { "0" });
-    if let Some(path) = stand_in::path_without() {
+    if let Some(path) = shims::path_without() {
         alone.set("PATH", path);
         match std::env::var_os(names::CARGO_HOME) {
             Some(home) => alone.set("CARGO_HOME", home),

@@ -16,8 +16,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use crate::engine::{pins, rust_analyzer, rustc_cache};
 use crate::environment::Alone;
-use crate::{lock, names, outline, shortcut};
+use crate::names;
 
 /// Makes the stand-ins in a folder, to be put in front of `PATH`.
 pub fn make(folder: &Path) -> Result<()> {
@@ -41,15 +42,17 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
     let (Some(path), own) = (path_without(), std::env::args_os().next()) else { return Ok(()) };
     let own = PathBuf::from(own.unwrap_or_default());
     match own.file_name().and_then(OsStr::to_str) {
-        Some("cargo") if outline::is_asked_for() => outline::metadata(real("cargo", &path)?),
+        Some("cargo") if rust_analyzer::is_asked_for() => {
+            rust_analyzer::metadata(real("cargo", &path)?)
+        }
         Some("cargo") => {
             begin_work(Work::of_cargo())?;
             if let Some(base) = std::env::var_os(names::KERNEL_DIR) {
                 // Without the pinned versions a later `:dep` is slow, no more.
                 let pinned = Path::new(&base).join("pinned.lock");
-                let _ = lock::restore(Path::new("Cargo.lock"), &pinned);
+                let _ = pins::restore(Path::new("Cargo.lock"), &pinned);
             }
-            shortcut::take(alone)?;
+            rustc_cache::take(alone)?;
             match become_real("cargo", &path)? {}
         }
         Some("sh") => {

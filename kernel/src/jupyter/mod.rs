@@ -1,0 +1,5 @@
+pub mod clients;
+pub mod connection;
+pub mod message;
+pub mod outbox;
+pub mod zmtp;

@@ -1,0 +1,4 @@
+pub mod failure;
+pub mod handshake;
+pub mod inside;
+pub mod streams;
