@@ -6,13 +6,20 @@
 //! * by Jupyter, as the relay;
 //! * by the relay, as evcxr_jupyter;
 //! * by evcxr, as the program that runs the cells;
-//! * by evcxr, as a stand-in for cargo, rustup or the shell;
+//! * by evcxr, as a shim for cargo, rustup or the shell;
 //! * by Cargo, in rustc's place.
+//!
+//! From the ground up, each of these uses only those before it (tests/rooms.rs of the crate `d2l`):
+//!
+//! * `environment`, `queue`: what all others use;
+//! * `jupyter`: the kernel's sockets and their clients;
+//! * `engine`: evcxr's process, and what cargo, rustc and rust-analyzer see;
+//! * `program`: what runs the cells, what it prints, and how it fails;
+//! * `relay`: what follows from what all of these say.
 
 mod engine;
 mod environment;
 mod jupyter;
-mod names;
 mod program;
 mod queue;
 mod relay;
@@ -21,6 +28,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use d2l_common::variables::{KERNEL_CALL, KERNEL_DIR, KERNEL_SOCKET, KERNEL_STOCK};
+
+use crate::engine::{process, rustc_cache, shims};
+use crate::environment::{Alone, IS_RUNTIME, IS_RUSTC, is_set};
+use crate::jupyter::connection;
+use crate::program::inside;
 
 fn main() -> ExitCode {
     match run() {
@@ -34,21 +47,20 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     // SAFETY: this is the first thread, and no other one is started before the last use of `alone`.
-    let alone = unsafe { environment::Alone::assume() };
-    engine::shims::run_if_called(&alone)?;
-    let is_set = |name| std::env::var_os(name).is_some();
-    if let Some(place) = std::env::var_os(names::CALL) {
-        match engine::rustc_cache::note(&place)? {}
+    let alone = unsafe { Alone::assume() };
+    shims::run_if_called(&alone)?;
+    if let Some(file) = std::env::var_os(KERNEL_CALL) {
+        match rustc_cache::record(&file)? {}
     }
-    if is_set(names::IS_RUSTC) || is_set(names::STOCK) {
+    if is_set(IS_RUSTC) || is_set(KERNEL_STOCK) {
         return evcxr_jupyter::main();
     }
-    if is_set(names::IS_RUNTIME) {
-        program::inside::install(alone);
+    if is_set(IS_RUNTIME) {
+        inside::install(alone);
         return evcxr_jupyter::main();
     }
-    if is_set(names::SOCKET) {
-        engine::process::end_with_relay();
+    if is_set(KERNEL_SOCKET) {
+        process::end_with_relay();
         return evcxr_jupyter::main();
     }
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -56,8 +68,8 @@ fn run() -> Result<()> {
     if flag != "--control_file" {
         return evcxr_jupyter::main();
     }
-    let info = jupyter::connection::read(Path::new(file))?;
-    let base = std::env::var_os(names::KERNEL_DIR).map(PathBuf::from);
+    let info = connection::read(Path::new(file))?;
+    let base = std::env::var_os(KERNEL_DIR).map(PathBuf::from);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(relay::run(&info, base));
     // Threads that wait for a program or a build are not waited for.

@@ -16,14 +16,14 @@ const STAMP: &str = "d2l-stamp";
 pub const SCRATCH: &str = "d2l-kernel-";
 
 /// A folder that this kernel has to itself, until it and all that it has started have ended.
-pub struct Folder {
+pub struct BuildFolder {
     pub path: PathBuf,
     /// There while a kernel uses the folder, and after one that crashed; names its scratch folder.
     in_use: PathBuf,
     _lock: File,
 }
 
-impl Folder {
+impl BuildFolder {
     /// Says that the folder was left in order.
     pub fn leave(&self) {
         let _ = fs::remove_file(&self.in_use);
@@ -31,7 +31,7 @@ impl Folder {
 }
 
 /// The template itself, for the set-up to warm.
-pub fn template(base: &Path) -> Result<Folder> {
+pub fn template(base: &Path) -> Result<BuildFolder> {
     match take(base, TEMPLATE)? {
         Some(folder) => Ok(folder),
         None => bail!("{}: another set-up is at work here; wait for it", base.display()),
@@ -42,7 +42,7 @@ pub fn template(base: &Path) -> Result<Folder> {
 ///
 /// `scratch` is the kernel's folder among the temporary files, `say` is told what is being done that
 /// may take a while.
-pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<Folder> {
+pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<BuildFolder> {
     for i in 0..1000 {
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
@@ -71,7 +71,7 @@ fn is_scratch(path: &Path, own: &Path) -> bool {
     is_beside && path.is_absolute() && name.is_some_and(|name| name.starts_with(SCRATCH.as_bytes()))
 }
 
-fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
+fn take(base: &Path, name: &str) -> Result<Option<BuildFolder>> {
     let path = base.join(name);
     fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
     let lock_path = base.join(format!("{name}.lock"));
@@ -82,7 +82,7 @@ fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
             // evcxr, cargo and the program hold it too, so that nobody takes the folder from a
             // build that has outlived its kernel.
             fcntl_setfd(&lock, FdFlags::empty())?;
-            Ok(Some(Folder { path, in_use: base.join(format!("{name}.in-use")), _lock: lock }))
+            Ok(Some(BuildFolder { path, in_use: base.join(format!("{name}.in-use")), _lock: lock }))
         }
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {

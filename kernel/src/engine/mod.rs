@@ -1,6 +1,8 @@
+//! evcxr's side: its process, the folder it compiles cells in, and shims for the programs that it calls.
+
 pub mod build_folder;
-pub mod pins;
+mod pins;
 pub mod process;
-pub mod rust_analyzer;
+mod rust_analyzer;
 pub mod rustc_cache;
 pub mod shims;

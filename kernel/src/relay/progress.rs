@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::engine::shims::Work;
 use crate::jupyter::message::Message;
-use crate::relay::{Input, Relay};
+use crate::relay::Relay;
+use crate::relay::input::Input;
 
 /// What takes no longer is done without a word.
 pub const SHORT: Duration = Duration::from_secs(2);
@@ -77,8 +78,8 @@ impl Relay {
                 true => "update_display_data",
                 false => "display_data",
             };
-            let request = cell.request.clone();
-            self.publish_for(&request, kind, &notice("progress", &request, &words));
+            let content = notice("progress", &cell.request, &words);
+            self.jupyter.publish_for(&cell.request, kind, &content);
         }
         self.watch_progress(id, STEP);
     }
@@ -96,8 +97,7 @@ impl Relay {
         let Some(cell) = &mut self.cell else { return };
         cell.progress.has_output = true;
         if std::mem::take(&mut cell.progress.is_shown) {
-            let request = cell.request.clone();
-            self.publish_for(&request, "clear_output", &json!({"wait": false}));
+            self.jupyter.publish_for(&cell.request, "clear_output", &json!({"wait": false}));
         }
     }
 }
