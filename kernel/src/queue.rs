@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 pub struct Inputs<T> {
     /// Requests, and what passes within the kernel.
     pub requests: Sender<T>,
-    /// What the program and evcxr say, in order.
+    /// What the program prints and evcxr sends, in order.
     pub output: Sender<T>,
 }
 

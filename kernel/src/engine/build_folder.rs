@@ -40,9 +40,9 @@ pub fn template(base: &Path) -> Result<BuildFolder> {
 
 /// The first folder that no other kernel has, as warm as the template.
 ///
-/// `scratch` is the kernel's folder among the temporary files, `say` is told what is being done that
-/// may take a while.
-pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<BuildFolder> {
+/// `scratch` is the kernel's folder among the temporary files, `report` is called with what is being
+/// done that may take a while.
+pub fn take_free(base: &Path, scratch: &Path, report: impl Fn(&str)) -> Result<BuildFolder> {
     for i in 0..1000 {
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
@@ -54,7 +54,7 @@ pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<Buil
                     let _ = fs::remove_dir_all(left);
                 }
             }
-            refresh(&base.join(TEMPLATE), &folder.path, say)?;
+            refresh(&base.join(TEMPLATE), &folder.path, report)?;
             fs::write(&folder.in_use, scratch.as_os_str().as_bytes())
                 .with_context(|| format!("cannot write {}", folder.in_use.display()))?;
             return Ok(folder);
@@ -92,15 +92,15 @@ fn take(base: &Path, name: &str) -> Result<Option<BuildFolder>> {
 }
 
 /// Fills the folder from the template unless it was filled from the same one.
-fn refresh(template: &Path, folder: &Path, say: impl Fn(&str)) -> Result<()> {
+fn refresh(template: &Path, folder: &Path, report: impl Fn(&str)) -> Result<()> {
     let Ok(stamp) = fs::read(template.join(STAMP)) else {
-        say("The build is not warm: run `cargo d2l setup`, or the first cell takes minutes.");
+        report("The build is not warm: run `cargo d2l setup`, or the first cell takes minutes.");
         return Ok(());
     };
     if fs::read(folder.join(STAMP)).is_ok_and(|own| own == stamp) {
         return Ok(());
     }
-    say("Filling a build folder with what the set-up has compiled ...");
+    report("Filling a build folder with what the set-up has compiled ...");
     let filled = fs::remove_dir_all(folder).and_then(|()| copy(template, folder));
     filled.with_context(|| format!("cannot fill {}; is the disk full?", folder.display()))?;
     fs::write(folder.join(STAMP), stamp)

@@ -123,18 +123,18 @@ where
         // evcxr binds the ports at once; should another program be faster, there is another try.
         drop(listeners);
         let mut child = spawn(settings, &file)?;
-        let said = last_words(&mut child, inputs.requests.clone());
+        let lines = read_log(&mut child, inputs.requests.clone());
         // Waiting for the child would close it.
         let input = child.stdin.take().context("evcxr has no standard input")?;
         match connect(&info, &mut child, inputs).await {
             Ok((to, mut tasks)) => {
-                tasks.spawn(watch(child, said, inputs.output.clone()));
+                tasks.spawn(watch(child, lines, inputs.output.clone()));
                 let key = Key::new(&info.key)?;
                 return Ok(Evcxr { key, to, _tasks: tasks, _input: input });
             }
             Err(error) => {
                 let _ = child.kill().await;
-                reason = format!("{error:#}{}", words(&said));
+                reason = format!("{error:#}{}", indented(&lines));
             }
         }
     }
@@ -197,22 +197,27 @@ pub fn end_with_relay() {
     });
 }
 
-type Words = Arc<Mutex<VecDeque<String>>>;
+/// The last lines of evcxr's log.
+type LastLines = Arc<Mutex<VecDeque<String>>>;
 
 /// Passes evcxr's log on and keeps its end.
-fn last_words<T>(child: &mut Child, inputs: Sender<T>) -> Words
+fn read_log<T>(child: &mut Child, inputs: Sender<T>) -> LastLines
 where
     T: From<Event> + Send + 'static,
 {
-    let words = Words::default();
+    let lines = LastLines::default();
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(listen(stderr, words.clone(), inputs));
+        tokio::spawn(read_lines(stderr, lines.clone(), inputs));
     }
-    words
+    lines
 }
 
 /// Reads to the end, whatever comes: evcxr would not survive that nobody reads.
-async fn listen<T: From<Event>>(log: impl AsyncRead + Unpin, words: Words, inputs: Sender<T>) {
+async fn read_lines<T: From<Event>>(
+    log: impl AsyncRead + Unpin,
+    lines: LastLines,
+    inputs: Sender<T>,
+) {
     const KEPT: usize = 12;
     const LONGEST: u64 = 1 << 16;
     let mut log = BufReader::new(log);
@@ -228,18 +233,18 @@ async fn listen<T: From<Event>>(log: impl AsyncRead + Unpin, words: Words, input
             let package = package.split(' ').next().unwrap_or_default().to_string();
             let _ = inputs.send(Event::Compiling(package).into()).await;
         }
-        if let Ok(mut words) = words.lock() {
-            words.push_back(text);
-            if words.len() > KEPT {
-                words.pop_front();
+        if let Ok(mut lines) = lines.lock() {
+            lines.push_back(text);
+            if lines.len() > KEPT {
+                lines.pop_front();
             }
         }
     }
 }
 
-fn words(said: &Words) -> String {
-    let said = said.lock().map(|words| words.iter().map(|word| format!("\n  {word}")).collect());
-    said.unwrap_or_default()
+fn indented(lines: &LastLines) -> String {
+    let text = lines.lock().map(|lines| lines.iter().map(|line| format!("\n  {line}")).collect());
+    text.unwrap_or_default()
 }
 
 async fn connect<T>(
@@ -271,7 +276,7 @@ where
     let stdin = dealer(&address(info.stdin_port)).await?;
 
     let key = Key::new(&info.key)?;
-    let greeting = async {
+    let first_reply = async {
         // Until a request's status comes, too: evcxr takes a moment to see that we are subscribed.
         loop {
             shell.send(Message::new("kernel_info_request", &json!({})).seal(&key)).await?;
@@ -282,7 +287,7 @@ where
         }
     };
     tokio::select! {
-        greeting = timeout(LIMIT, greeting) => greeting.context("it does not reply")??,
+        reply = timeout(LIMIT, first_reply) => reply.context("it does not reply")??,
         status = child.wait() => bail!("it ended with {}", status?),
     }
     let mut tasks = JoinSet::new();
@@ -344,12 +349,12 @@ async fn idle(iopub: &mut SubSocket, key: &Key) -> Result<()> {
 }
 
 /// Waits for evcxr's end.
-async fn watch<T: From<Event>>(mut child: Child, said: Words, inputs: Sender<T>) {
+async fn watch<T: From<Event>>(mut child: Child, lines: LastLines, inputs: Sender<T>) {
     let status = child.wait().await;
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    // Its last words may still be on their way.
+    // Its last lines may still be on their way.
     sleep(Duration::from_millis(50)).await;
-    let _ = inputs.send(Event::Ended(format!("{status}{}", words(&said))).into()).await;
+    let _ = inputs.send(Event::Ended(format!("{status}{}", indented(&lines))).into()).await;
 }
 
 #[cfg(test)]
@@ -371,18 +376,18 @@ mod tests {
             (b"cut \xe3\x83\nlast\n", vec!["cut \u{fffd}", "last"]),
             (b"\x93\xfa\x96{\r\n\nlast\n", vec!["\u{fffd}\u{fffd}\u{fffd}{\r", "", "last"]),
         ] {
-            let words = Words::default();
-            listen(log, words.clone(), tokio::sync::mpsc::channel::<Event>(1).0).await;
-            let words: Vec<String> = words.lock().unwrap().iter().cloned().collect();
+            let lines = LastLines::default();
+            read_lines(log, lines.clone(), tokio::sync::mpsc::channel::<Event>(1).0).await;
+            let lines: Vec<String> = lines.lock().unwrap().iter().cloned().collect();
             assert_eq!(
-                words.last().unwrap().trim_start_matches('\0'),
+                lines.last().unwrap().trim_start_matches('\0'),
                 kept.last().unwrap().trim_start_matches('\0')
             );
-            assert_eq!(words.len(), kept.len(), "{words:?}");
-            assert_eq!(words, kept);
+            assert_eq!(lines.len(), kept.len(), "{lines:?}");
+            assert_eq!(lines, kept);
         }
-        let words = Words::default();
-        listen(&long[..], words.clone(), tokio::sync::mpsc::channel::<Event>(1).0).await;
-        assert_eq!(words.lock().unwrap().iter().map(String::len).collect::<Vec<_>>(), [1 << 16; 3]);
+        let lines = LastLines::default();
+        read_lines(&long[..], lines.clone(), tokio::sync::mpsc::channel::<Event>(1).0).await;
+        assert_eq!(lines.lock().unwrap().iter().map(String::len).collect::<Vec<_>>(), [1 << 16; 3]);
     }
 }

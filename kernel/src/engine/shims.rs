@@ -1,7 +1,7 @@
 //! Shims for the programs that evcxr calls: cargo, rustup, and the shell of a `!` line.
 //!
-//! cargo's and the shell's tell the relay that work begins, so that the stop button can end it; cargo's
-//! puts the pinned versions into the cells' `Cargo.lock`, too, and shortens what rust-analyzer is told.
+//! cargo's and the shell's notify the relay that work begins, so that the stop button can end it; cargo's
+//! puts the pinned versions into the cells' `Cargo.lock`, too, and hides packages from rust-analyzer.
 //! rustup's says where cargo is. They become the real programs, which see the user's
 //! own `PATH` and `CARGO_HOME`.
 
@@ -70,7 +70,7 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
     }
 }
 
-/// What the relay is told of.
+/// What the relay is notified of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Work {
     /// A line that begins with `!`.

@@ -233,7 +233,7 @@ mod tests {
         socket
     }
 
-    /// A client that says all that is needed, and reads nothing from then on.
+    /// A client that does its part of the handshake, and reads nothing from then on.
     async fn stopped(port: u16, own: &str, other: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         zmtp::shake_hands(&mut stream, own, &[other]).await.unwrap();
@@ -328,7 +328,7 @@ mod tests {
         socket
     }
 
-    async fn asked(received: &mut Receiver<Event>) -> ZmqMessage {
+    async fn requested(received: &mut Receiver<Event>) -> ZmqMessage {
         match timeout(Duration::from_secs(5), received.recv()).await.unwrap() {
             Some(Event::Shell(message)) => message,
             _ => panic!("another event"),
@@ -342,16 +342,16 @@ mod tests {
         let (mut one, mut other) = (dealer(port).await, dealer(port).await);
         let mut stopped = stopped(port, "DEALER", "ROUTER").await;
         stopped.write_all(&zmtp::encode(&["never".into()])).await.unwrap();
-        let never = asked(&mut received).await;
+        let never = requested(&mut received).await;
         for _ in 0..1000 {
             let mut reply = ZmqMessage::from(never.get(0).unwrap().clone());
             reply.push_back(vec![0; 1 << 16].into());
             clients.send(reply);
         }
         one.send("one".into()).await.unwrap();
-        let first = asked(&mut received).await;
+        let first = requested(&mut received).await;
         other.send("other".into()).await.unwrap();
-        let second = asked(&mut received).await;
+        let second = requested(&mut received).await;
         assert_ne!(first.get(0), second.get(0));
         for message in [second, first] {
             assert_eq!(message.len(), 2);
@@ -376,6 +376,6 @@ mod tests {
         assert!(clients.lock().is_empty());
         let mut good = dealer(port).await;
         good.send("good".into()).await.unwrap();
-        assert_eq!(asked(&mut received).await.get(1).unwrap(), "good");
+        assert_eq!(requested(&mut received).await.get(1).unwrap(), "good");
     }
 }

@@ -20,9 +20,9 @@ use crate::program::handshake::{PROGRAM, PROGRAM_WITH_TRACES};
 
 /// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
 pub fn install(alone: Alone) {
-    let asked = std::env::var_os(BACKTRACE).is_some_and(|value| value != "0");
+    let with_traces = std::env::var_os(BACKTRACE).is_some_and(|value| value != "0");
     // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
-    alone.set("RUST_BACKTRACE", if asked { "1" } else { "0" });
+    alone.set("RUST_BACKTRACE", if with_traces { "1" } else { "0" });
     if let Some(path) = shims::path_without() {
         alone.set("PATH", path);
         match std::env::var_os(KERNEL_CARGO_HOME) {
@@ -31,7 +31,7 @@ pub fn install(alone: Alone) {
         }
     }
     let Some(socket) = std::env::var_os(KERNEL_SOCKET) else { return };
-    let kind = if asked { PROGRAM_WITH_TRACES } else { PROGRAM };
+    let kind = if with_traces { PROGRAM_WITH_TRACES } else { PROGRAM };
     let relay = UnixStream::connect(socket).context("no relay");
     let relay = relay.and_then(|relay| hand_over(relay, kind));
     if let Err(error) = &relay {

@@ -75,7 +75,7 @@ const REPORT: Duration = Duration::from_secs(2);
 /// A report that still goes on then is followed by other text.
 const WHOLE_REPORT: Duration = Duration::from_secs(10);
 
-/// Passes on what the program and evcxr say until the program ends.
+/// Forwards what the program and evcxr write until the program ends.
 pub fn forward<T: From<Event>>(streams: Streams, pid: u32, inputs: &Sender<T>) -> Result<()> {
     let Streams { from_evcxr, to_evcxr, evcxr_errors, to_program, output, errors, program, traces } =
         streams;
@@ -161,7 +161,7 @@ pub fn forward<T: From<Event>>(streams: Streams, pid: u32, inputs: &Sender<T>) -
     forwarder.flush_blocks()?;
     let rest = forwarder.lines.end();
     forwarder.text("stdout", rest)?;
-    forwarder.ask(Event::Ended)?;
+    forwarder.send_and_wait(Event::Ended)?;
     drop(evcxr_errors);
     Ok(())
 }
@@ -196,7 +196,7 @@ impl<T: From<Event>> Forwarder<'_, T> {
     }
 
     /// Sends an event and waits until the relay has done what follows from it.
-    fn ask(&self, event: impl FnOnce(oneshot::Sender<()>) -> Event) -> Result<()> {
+    fn send_and_wait(&self, event: impl FnOnce(oneshot::Sender<()>) -> Event) -> Result<()> {
         let (reply, replied) = oneshot::channel();
         self.send(event(reply))?;
         replied.blocking_recv().context("the relay has ended")
@@ -267,7 +267,7 @@ impl<T: From<Event>> Forwarder<'_, T> {
             self.flush_blocks()?;
         }
         let cause = self.cause.take();
-        self.ask(|reply| Event::Done(cause, reply))?;
+        self.send_and_wait(|reply| Event::Done(cause, reply))?;
         for (mime_type, content) in std::mem::take(&mut self.blocks) {
             let content = content.as_str().unwrap_or_default();
             self.tell_evcxr(&format!(
