@@ -3,16 +3,13 @@
 
 #![allow(dead_code)] // each target uses one function
 
-#[path = "../kernel/src/wire.rs"]
-mod wire;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use d2l::prelude::*;
-use wire::{Item, Lines};
+use d2l_common::program_output::{Item, Lines};
 
 /// In memory where there is such a place.
 fn folder() -> tempfile::TempDir {

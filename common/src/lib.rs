@@ -7,4 +7,5 @@ pub mod display_line;
 pub mod files;
 pub mod folders;
 pub mod hardware;
+pub mod program_output;
 pub mod variables;

@@ -30,7 +30,7 @@ pub const KERNEL_STOCK: &str = "D2L_KERNEL_STOCK";
 /// Set for evcxr and what it starts: the relay's socket.
 pub const KERNEL_SOCKET: &str = "D2L_KERNEL_SOCKET";
 /// Set for evcxr and what it starts: the folder of the shims for cargo, rustup and the shell.
-pub const KERNEL_STAND_INS: &str = "D2L_KERNEL_STAND_INS";
+pub const KERNEL_SHIMS: &str = "D2L_KERNEL_SHIMS";
 /// Set for evcxr and what it starts: the user's own `CARGO_HOME`, if there is one.
 pub const KERNEL_CARGO_HOME: &str = "D2L_KERNEL_CARGO_HOME";
 /// Set for Cargo and what it starts: the file for the call of rustc for a cell.

@@ -6,38 +6,34 @@
 //! * by Jupyter, as the relay;
 //! * by the relay, as evcxr_jupyter;
 //! * by evcxr, as the program that runs the cells;
-//! * by evcxr, as a stand-in for cargo, rustup or the shell;
+//! * by evcxr, as a shim for cargo, rustup or the shell;
 //! * by Cargo, in rustc's place.
+//!
+//! From the ground up, each of these uses only those before it (tests/rooms.rs of the crate `d2l`):
+//!
+//! * `environment`, `queue`: what all others use;
+//! * `jupyter`: the kernel's sockets and their clients;
+//! * `engine`: evcxr's process, and what cargo, rustc and rust-analyzer see;
+//! * `program`: what runs the cells, what it prints, and how it fails;
+//! * `relay`: what follows from what all of these say.
 
-mod clients;
-mod completion;
-mod connection;
+mod engine;
 mod environment;
-mod evcxr;
-mod failure;
-mod folder;
-mod greeter;
-mod habits;
-mod inputs;
-mod lock;
-mod message;
-mod names;
-mod outbox;
-mod outline;
+mod jupyter;
 mod program;
-mod progress;
+mod queue;
 mod relay;
-mod shortcut;
-mod stand_in;
-mod stop;
-mod tap;
-mod wire;
-mod zmtp;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use d2l_common::variables::{KERNEL_CALL, KERNEL_DIR, KERNEL_SOCKET, KERNEL_STOCK};
+
+use crate::engine::{process, rustc_cache, shims};
+use crate::environment::{Alone, IS_RUNTIME, IS_RUSTC, is_set};
+use crate::jupyter::connection;
+use crate::program::inside;
 
 fn main() -> ExitCode {
     match run() {
@@ -51,21 +47,20 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     // SAFETY: this is the first thread, and no other one is started before the last use of `alone`.
-    let alone = unsafe { environment::Alone::assume() };
-    stand_in::run_if_called(&alone)?;
-    let is_set = |name| std::env::var_os(name).is_some();
-    if let Some(place) = std::env::var_os(names::CALL) {
-        match shortcut::note(&place)? {}
+    let alone = unsafe { Alone::assume() };
+    shims::run_if_called(&alone)?;
+    if let Some(file) = std::env::var_os(KERNEL_CALL) {
+        match rustc_cache::record(&file)? {}
     }
-    if is_set(names::IS_RUSTC) || is_set(names::STOCK) {
+    if is_set(IS_RUSTC) || is_set(KERNEL_STOCK) {
         return evcxr_jupyter::main();
     }
-    if is_set(names::IS_RUNTIME) {
-        tap::install(alone);
+    if is_set(IS_RUNTIME) {
+        inside::install(alone);
         return evcxr_jupyter::main();
     }
-    if is_set(names::SOCKET) {
-        evcxr::end_with_relay();
+    if is_set(KERNEL_SOCKET) {
+        process::end_with_relay();
         return evcxr_jupyter::main();
     }
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -74,7 +69,7 @@ fn run() -> Result<()> {
         return evcxr_jupyter::main();
     }
     let info = connection::read(Path::new(file))?;
-    let base = std::env::var_os(names::KERNEL_DIR).map(PathBuf::from);
+    let base = std::env::var_os(KERNEL_DIR).map(PathBuf::from);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(relay::run(&info, base));
     // Threads that wait for a program or a build are not waited for.

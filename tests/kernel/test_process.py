@@ -75,7 +75,7 @@ class PassedOn(KernelTest):
         self.assertNotIn("d2l-kernel-", run.text())
         run = self.assert_ok(self.run_cell('!command -v cargo; echo $PATH'))
         self.assertNotIn("d2l-kernel-", str(run.result))
-        # rust-analyzer finds the stand-in for cargo through it; cells see the reader's own.
+        # rust-analyzer finds the shim for cargo through it; cells see the reader's own.
         run = self.assert_ok(self.run_cell('println!("{:?}", std::env::var_os("CARGO_HOME"));'))
         self.assertNotIn("d2l-kernel-", run.text())
         run = self.assert_ok(self.run_cell("!echo $CARGO_HOME"))

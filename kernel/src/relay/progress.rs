@@ -1,4 +1,4 @@
-//! What a cell waits for that does not run yet, in words for its reader.
+//! What a cell waits for that does not run yet, as its reader sees it.
 //!
 //! A cell that was given to evcxr a moment ago shows a line with what is being done, until it runs or
 //! something else is shown.
@@ -8,13 +8,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::message::Message;
-use crate::relay::{Input, Relay};
-use crate::stand_in::Work;
+use crate::engine::shims::Work;
+use crate::jupyter::message::Message;
+use crate::relay::Relay;
+use crate::relay::input::Input;
 
 /// What takes no longer is done without a word.
 pub const SHORT: Duration = Duration::from_secs(2);
-/// How often the words change.
+/// How often the line changes.
 const STEP: Duration = Duration::from_secs(1);
 
 pub struct Progress {
@@ -41,7 +42,7 @@ impl Progress {
         }
     }
 
-    fn words(&self) -> Option<String> {
+    fn text(&self) -> Option<String> {
         let what = match (self.work, &self.package) {
             // It may take as long as its user likes.
             (Some(Work::Shell), _) => return None,
@@ -72,13 +73,13 @@ impl Relay {
         else {
             return;
         };
-        if let Some(words) = cell.progress.words() {
+        if let Some(text) = cell.progress.text() {
             let kind = match std::mem::replace(&mut cell.progress.is_shown, true) {
                 true => "update_display_data",
                 false => "display_data",
             };
-            let request = cell.request.clone();
-            self.publish_for(&request, kind, &notice("progress", &request, &words));
+            let content = notice("progress", &cell.request, &text);
+            self.jupyter.publish_for(&cell.request, kind, &content);
         }
         self.watch_progress(id, STEP);
     }
@@ -96,8 +97,7 @@ impl Relay {
         let Some(cell) = &mut self.cell else { return };
         cell.progress.has_output = true;
         if std::mem::take(&mut cell.progress.is_shown) {
-            let request = cell.request.clone();
-            self.publish_for(&request, "clear_output", &json!({"wait": false}));
+            self.jupyter.publish_for(&cell.request, "clear_output", &json!({"wait": false}));
         }
     }
 }
@@ -113,10 +113,10 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "current_thread", start_paused = true)]
-    async fn words_say_what_is_done_and_for_how_long() {
+    async fn a_text_says_what_is_done_and_for_how_long() {
         let mut progress = Progress::new();
         tokio::time::advance(Duration::from_millis(3500)).await;
-        for (work, package, words) in [
+        for (work, package, text) in [
             (None, None, Some("rust-analyzer reads the packages (3 s) ...")),
             (Some(Work::Packages), None, Some("Cargo looks for packages (3 s) ...")),
             (Some(Work::Build), None, Some("Compiling the cell (3 s) ...")),
@@ -126,7 +126,7 @@ mod tests {
             progress.work = work;
             progress.package = package.map(str::to_string);
             progress.packages = 4;
-            assert_eq!(progress.words().as_deref(), words);
+            assert_eq!(progress.text().as_deref(), text);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The relay's side of the tap: a thread for each program that runs cells.
+//! The relay's side of the tap: a thread for each program that runs cells. The program's side is
+//! `inside.rs`.
 //!
 //! It stands between evcxr and the program: lines for evcxr go on to it, the rest becomes events for
 //! the relay. The mark of a cell's end is held back until the relay has sent on all that the cell
@@ -16,11 +17,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::failure::{Failure, Place, error_value, split_panic};
-use crate::relay::Input;
-use crate::wire::{self, DisplayKind, Item, Lines};
+use crate::program::failure::{Failure, Place, error_value, split_panic};
+use d2l_common::display_line::Kind;
+use d2l_common::program_output::{self, Item, Lines};
 
-/// What the relay hears of a program.
+/// What a program does.
 pub enum Event {
     /// It is there; this is its process.
     Started(u32),
@@ -28,17 +29,17 @@ pub enum Event {
     Running,
     /// Text on `stdout` or `stderr`.
     Text(&'static str, String),
-    Display(DisplayKind, Value),
+    Display(Kind, Value),
     /// It looks for the stop button.
     Listening,
-    /// The cell is over. The program waits for the answer.
-    Done(Option<Broken>, oneshot::Sender<()>),
-    /// It has ended. evcxr is told after the answer.
+    /// The cell is over. The program waits for the reply.
+    Done(Option<Cause>, oneshot::Sender<()>),
+    /// It has ended. evcxr is told after the reply.
     Ended(oneshot::Sender<()>),
 }
 
 /// How a cell failed, in the program's own words.
-pub enum Broken {
+pub enum Cause {
     /// The report of a panic.
     Panic(String, Place),
     /// An error value.
@@ -74,11 +75,11 @@ const REPORT: Duration = Duration::from_secs(2);
 /// A report that still goes on then is followed by other text.
 const WHOLE_REPORT: Duration = Duration::from_secs(10);
 
-/// Passes on what the program and evcxr say until the program ends.
-pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> {
+/// Forwards what the program and evcxr write until the program ends.
+pub fn forward<T: From<Event>>(streams: Streams, pid: u32, inputs: &Sender<T>) -> Result<()> {
     let Streams { from_evcxr, to_evcxr, evcxr_errors, to_program, output, errors, program, traces } =
         streams;
-    let mut attendant = Attendant {
+    let mut forwarder = Forwarder {
         pid,
         traces,
         to_evcxr: to_evcxr.into(),
@@ -92,20 +93,20 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
         blocks: Map::new(),
         place: Place::default(),
         interrupted: false,
-        broken: None,
+        cause: None,
         inputs,
     };
     let (mut output, mut from_evcxr) = (File::from(output), File::from(from_evcxr));
     let mut to_program = Some(File::from(to_program));
     let mut buffer = vec![0; PIECE];
-    attendant.send(Event::Started(pid))?;
+    forwarder.send(Event::Started(pid))?;
     loop {
         let readable =
             |flags: PollFlags| flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-        let timeout = attendant.timeout();
+        let timeout = forwarder.timeout();
         let mut fds = vec![
             PollFd::new(&output, PollFlags::IN),
-            PollFd::new(&attendant.errors, PollFlags::IN),
+            PollFd::new(&forwarder.errors, PollFlags::IN),
             PollFd::new(&program, PollFlags::IN),
         ];
         if to_program.is_some() {
@@ -121,7 +122,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
                 0 => to_program = None,
                 length => {
                     if buffer[..length].starts_with(b"LOAD_AND_RUN ") {
-                        attendant.send(Event::Running)?;
+                        forwarder.send(Event::Running)?;
                     }
                     if let Some(program) = &mut to_program
                         && program.write_all(&buffer[..length]).is_err()
@@ -131,7 +132,7 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
                 }
             }
         }
-        if ready[1] && !attendant.read_errors(MUCH)? && !ready[2] {
+        if ready[1] && !forwarder.read_errors(MUCH)? && !ready[2] {
             // Closed by the program.
             std::thread::sleep(TOGETHER);
         }
@@ -141,9 +142,9 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
                 // Closed by the program, or by all of its kind: its end is still to come.
                 0 => std::thread::sleep(TOGETHER),
                 length => {
-                    attendant.take_output(&buffer[..length])?;
-                    if attendant.fresh.is_some_and(|since| since.elapsed() >= AT_LAST) {
-                        attendant.flush_output(false)?;
+                    forwarder.take_output(&buffer[..length])?;
+                    if forwarder.fresh.is_some_and(|since| since.elapsed() >= AT_LAST) {
+                        forwarder.flush_output(false)?;
                     }
                 }
             }
@@ -151,21 +152,21 @@ pub fn attend(streams: Streams, pid: u32, inputs: &Sender<Input>) -> Result<()> 
             // It has ended, and all that it printed was read; another process may have its output.
             break;
         } else {
-            attendant.flush_output(true)?;
+            forwarder.flush_output(true)?;
         }
-        attendant.publish_old_errors()?;
+        forwarder.publish_old_errors()?;
     }
-    let errors = attendant.take_errors()?;
-    attendant.text("stderr", errors)?;
-    attendant.flush_blocks()?;
-    let rest = attendant.lines.end();
-    attendant.text("stdout", rest)?;
-    attendant.ask(Event::Ended)?;
+    let errors = forwarder.take_errors()?;
+    forwarder.text("stderr", errors)?;
+    forwarder.flush_blocks()?;
+    let rest = forwarder.lines.end();
+    forwarder.text("stdout", rest)?;
+    forwarder.send_and_wait(Event::Ended)?;
     drop(evcxr_errors);
     Ok(())
 }
 
-struct Attendant<'a> {
+struct Forwarder<'a, T> {
     pid: u32,
     traces: bool,
     to_evcxr: File,
@@ -185,20 +186,20 @@ struct Attendant<'a> {
     place: Place,
     /// Whether the mark for a panic that comes next is the stop button's.
     interrupted: bool,
-    broken: Option<Broken>,
-    inputs: &'a Sender<Input>,
+    cause: Option<Cause>,
+    inputs: &'a Sender<T>,
 }
 
-impl Attendant<'_> {
+impl<T: From<Event>> Forwarder<'_, T> {
     fn send(&self, event: Event) -> Result<()> {
-        self.inputs.blocking_send(Input::Program(event)).context("the relay has ended")
+        self.inputs.blocking_send(event.into()).ok().context("the relay has ended")
     }
 
     /// Sends an event and waits until the relay has done what follows from it.
-    fn ask(&self, event: impl FnOnce(oneshot::Sender<()>) -> Event) -> Result<()> {
-        let (answer, answered) = oneshot::channel();
-        self.send(event(answer))?;
-        answered.blocking_recv().context("the relay has ended")
+    fn send_and_wait(&self, event: impl FnOnce(oneshot::Sender<()>) -> Event) -> Result<()> {
+        let (reply, replied) = oneshot::channel();
+        self.send(event(reply))?;
+        replied.blocking_recv().context("the relay has ended")
     }
 
     fn text(&self, stream: &'static str, text: String) -> Result<()> {
@@ -231,7 +232,7 @@ impl Attendant<'_> {
                 }
                 Item::Interrupted => self.interrupted = true,
                 Item::Panic if std::mem::take(&mut self.interrupted) => {
-                    self.broken = Some(Broken::Interrupted(std::mem::take(&mut self.place)));
+                    self.cause = Some(Cause::Interrupted(std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Panic => {
@@ -239,13 +240,13 @@ impl Attendant<'_> {
                     let (before, report) = split_panic(&text, self.pid);
                     self.text("stderr", before.to_string())?;
                     let report = report.unwrap_or_default().to_string();
-                    self.broken = Some(Broken::Panic(report, std::mem::take(&mut self.place)));
+                    self.cause = Some(Cause::Panic(report, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_PANIC_NOTIFICATION")?;
                 }
                 Item::Error => {
                     let (other, failure) = error_value(&self.take_errors()?, self.traces);
                     self.text("stderr", other)?;
-                    self.broken = Some(Broken::Error(failure, std::mem::take(&mut self.place)));
+                    self.cause = Some(Cause::Error(failure, std::mem::take(&mut self.place)));
                     self.tell_evcxr("EVCXR_ERROR_OCCURRED")?;
                 }
                 Item::FailedAt(place) => self.place = Place::read(&place),
@@ -262,11 +263,11 @@ impl Attendant<'_> {
     fn complete(&mut self) -> Result<()> {
         let text = self.take_errors()?;
         self.text("stderr", text)?;
-        if self.broken.is_some() {
+        if self.cause.is_some() {
             self.flush_blocks()?;
         }
-        let broken = self.broken.take();
-        self.ask(|answer| Event::Done(broken, answer))?;
+        let cause = self.cause.take();
+        self.send_and_wait(|reply| Event::Done(cause, reply))?;
         for (mime_type, content) in std::mem::take(&mut self.blocks) {
             let content = content.as_str().unwrap_or_default();
             self.tell_evcxr(&format!(
@@ -309,7 +310,7 @@ impl Attendant<'_> {
             }
         }
         let content = json!({"data": data, "metadata": {}, "transient": {}});
-        self.send(Event::Display(DisplayKind::Display, content))
+        self.send(Event::Display(Kind::DisplayData, content))
     }
 
     /// Reads what is there on standard error, without waiting, until there are so many bytes. Returns
@@ -350,7 +351,7 @@ impl Attendant<'_> {
     fn error_timeout(&self) -> Option<Duration> {
         match self.error_text.len() {
             // The rest of a letter may come.
-            _ if wire::whole(&self.error_text) == 0 => None,
+            _ if program_output::whole(&self.error_text) == 0 => None,
             MUCH.. => Some(Duration::ZERO),
             _ => {
                 let (pause, all) = match self.error_is_report {
@@ -367,7 +368,7 @@ impl Attendant<'_> {
         if self.error_timeout() != Some(Duration::ZERO) {
             return Ok(());
         }
-        let rest = self.error_text.split_off(wire::whole(&self.error_text));
+        let rest = self.error_text.split_off(program_output::whole(&self.error_text));
         let text = std::mem::replace(&mut self.error_text, rest);
         self.error_since = Instant::now();
         self.error_is_report = false;
@@ -414,7 +415,7 @@ mod tests {
 
     const PID: u32 = 77;
 
-    /// The program's and evcxr's ends of the tap, and what the relay hears.
+    /// The program's and evcxr's ends of the tap, and what the relay receives.
     struct Tap {
         output: PipeWriter,
         errors: PipeWriter,
@@ -424,7 +425,7 @@ mod tests {
         tell: PipeWriter,
         told: BufReader<PipeReader>,
         program: UnixStream,
-        inputs: Receiver<Input>,
+        inputs: Receiver<Event>,
         thread: JoinHandle<Result<()>>,
     }
 
@@ -447,7 +448,7 @@ mod tests {
             traces: false,
         };
         let (sender, inputs) = channel(16);
-        let thread = std::thread::spawn(move || attend(streams, PID, &sender));
+        let thread = std::thread::spawn(move || forward(streams, PID, &sender));
         let mut tap = Tap {
             output: from_output,
             errors: from_errors,
@@ -464,10 +465,7 @@ mod tests {
 
     impl Tap {
         fn next(&mut self) -> Event {
-            match self.inputs.blocking_recv() {
-                Some(Input::Program(event)) => event,
-                _ => panic!("no event"),
-            }
+            self.inputs.blocking_recv().expect("an event")
         }
 
         fn print(&mut self, bytes: impl AsRef<[u8]>) {
@@ -495,11 +493,11 @@ mod tests {
         }
 
         /// The cell's end: how it failed.
-        fn done(&mut self) -> Option<Broken> {
+        fn done(&mut self) -> Option<Cause> {
             match self.next() {
-                Event::Done(broken, answer) => {
-                    answer.send(()).unwrap();
-                    broken
+                Event::Done(cause, reply) => {
+                    reply.send(()).unwrap();
+                    cause
                 }
                 Event::Text(name, text) => panic!("{text:?} on {name}"),
                 _ => panic!("not done"),
@@ -509,7 +507,7 @@ mod tests {
         fn end(mut self) {
             drop((self.output, self.errors, self.program));
             match self.inputs.blocking_recv() {
-                Some(Input::Program(Event::Ended(answer))) => answer.send(()).unwrap(),
+                Some(Event::Ended(reply)) => reply.send(()).unwrap(),
                 _ => panic!("not ended"),
             }
             self.thread.join().unwrap().unwrap();
@@ -529,7 +527,7 @@ mod tests {
         );
         assert_eq!(tap.text("stdout", 5).0, "text\n");
         assert!(matches!(tap.next(), Event::Listening));
-        assert!(matches!(tap.next(), Event::Display(DisplayKind::Clear, _)));
+        assert!(matches!(tap.next(), Event::Display(Kind::ClearOutput, _)));
         tap.print(
             "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n",
         );
@@ -624,7 +622,7 @@ mod tests {
         assert_eq!(tap.text("stderr", 7).0, "before\n");
         let done = tap.done();
         assert!(
-            matches!(done, Some(Broken::Panic(text, at)) if text == report && at == Place::read("3"))
+            matches!(done, Some(Cause::Panic(text, at)) if text == report && at == Place::read("3"))
         );
         assert_eq!(
             tap.told() + &tap.told() + &tap.told(),
@@ -637,7 +635,7 @@ mod tests {
              EVCXR_EXECUTION_COMPLETE\n",
         );
         assert_eq!(tap.text("stderr", 10).0, "a warning\n");
-        assert!(matches!(tap.done(), Some(Broken::Interrupted(at)) if at == Place::read("2")));
+        assert!(matches!(tap.done(), Some(Cause::Interrupted(at)) if at == Place::read("2")));
         assert_eq!(
             tap.told() + &tap.told(),
             "EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\n"
@@ -647,7 +645,7 @@ mod tests {
         // The place of an earlier failure is not that of this one.
         let done = tap.done();
         assert!(
-            matches!(done, Some(Broken::Error(failure, at)) if failure.message == "no luck" && at == Place::default())
+            matches!(done, Some(Cause::Error(failure, at)) if failure.message == "no luck" && at == Place::default())
         );
         tap.end();
     }

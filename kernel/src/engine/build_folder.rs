@@ -16,14 +16,14 @@ const STAMP: &str = "d2l-stamp";
 pub const SCRATCH: &str = "d2l-kernel-";
 
 /// A folder that this kernel has to itself, until it and all that it has started have ended.
-pub struct Folder {
+pub struct BuildFolder {
     pub path: PathBuf,
     /// There while a kernel uses the folder, and after one that crashed; names its scratch folder.
     in_use: PathBuf,
     _lock: File,
 }
 
-impl Folder {
+impl BuildFolder {
     /// Says that the folder was left in order.
     pub fn leave(&self) {
         let _ = fs::remove_file(&self.in_use);
@@ -31,7 +31,7 @@ impl Folder {
 }
 
 /// The template itself, for the set-up to warm.
-pub fn template(base: &Path) -> Result<Folder> {
+pub fn template(base: &Path) -> Result<BuildFolder> {
     match take(base, TEMPLATE)? {
         Some(folder) => Ok(folder),
         None => bail!("{}: another set-up is at work here; wait for it", base.display()),
@@ -40,9 +40,9 @@ pub fn template(base: &Path) -> Result<Folder> {
 
 /// The first folder that no other kernel has, as warm as the template.
 ///
-/// `scratch` is the kernel's folder among the temporary files, `say` is told what is being done that
-/// may take a while.
-pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<Folder> {
+/// `scratch` is the kernel's folder among the temporary files, `report` is called with what is being
+/// done that may take a while.
+pub fn take_free(base: &Path, scratch: &Path, report: impl Fn(&str)) -> Result<BuildFolder> {
     for i in 0..1000 {
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
@@ -54,7 +54,7 @@ pub fn take_free(base: &Path, scratch: &Path, say: impl Fn(&str)) -> Result<Fold
                     let _ = fs::remove_dir_all(left);
                 }
             }
-            refresh(&base.join(TEMPLATE), &folder.path, say)?;
+            refresh(&base.join(TEMPLATE), &folder.path, report)?;
             fs::write(&folder.in_use, scratch.as_os_str().as_bytes())
                 .with_context(|| format!("cannot write {}", folder.in_use.display()))?;
             return Ok(folder);
@@ -71,7 +71,7 @@ fn is_scratch(path: &Path, own: &Path) -> bool {
     is_beside && path.is_absolute() && name.is_some_and(|name| name.starts_with(SCRATCH.as_bytes()))
 }
 
-fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
+fn take(base: &Path, name: &str) -> Result<Option<BuildFolder>> {
     let path = base.join(name);
     fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
     let lock_path = base.join(format!("{name}.lock"));
@@ -82,7 +82,7 @@ fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
             // evcxr, cargo and the program hold it too, so that nobody takes the folder from a
             // build that has outlived its kernel.
             fcntl_setfd(&lock, FdFlags::empty())?;
-            Ok(Some(Folder { path, in_use: base.join(format!("{name}.in-use")), _lock: lock }))
+            Ok(Some(BuildFolder { path, in_use: base.join(format!("{name}.in-use")), _lock: lock }))
         }
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => {
@@ -92,15 +92,15 @@ fn take(base: &Path, name: &str) -> Result<Option<Folder>> {
 }
 
 /// Fills the folder from the template unless it was filled from the same one.
-fn refresh(template: &Path, folder: &Path, say: impl Fn(&str)) -> Result<()> {
+fn refresh(template: &Path, folder: &Path, report: impl Fn(&str)) -> Result<()> {
     let Ok(stamp) = fs::read(template.join(STAMP)) else {
-        say("The build is not warm: run `cargo d2l setup`, or the first cell takes minutes.");
+        report("The build is not warm: run `cargo d2l setup`, or the first cell takes minutes.");
         return Ok(());
     };
     if fs::read(folder.join(STAMP)).is_ok_and(|own| own == stamp) {
         return Ok(());
     }
-    say("Filling a build folder with what the set-up has compiled ...");
+    report("Filling a build folder with what the set-up has compiled ...");
     let filled = fs::remove_dir_all(folder).and_then(|()| copy(template, folder));
     filled.with_context(|| format!("cannot fill {}; is the disk full?", folder.display()))?;
     fs::write(folder.join(STAMP), stamp)

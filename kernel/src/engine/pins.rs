@@ -1,4 +1,4 @@
-//! Pinned versions for the cells.
+//! Pinned versions for cells.
 //!
 //! Cargo drops from a `Cargo.lock` what the package does not need, and the cells' package needs
 //! nothing before the reader's first `:dep`. That would then take the newest version of each crate

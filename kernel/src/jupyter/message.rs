@@ -1,4 +1,4 @@
-//! Jupyter's messages on ZeroMQ: frames, signatures, and messages that answer others.
+//! Jupyter's messages on ZeroMQ: frames, signatures, and replies.
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -91,7 +91,7 @@ impl Message {
         &self.parsed.msg_id
     }
 
-    /// Whether this one answers the other.
+    /// Whether this one goes with the other, as its reply or as what is published for it.
     pub fn is_child_of(&self, other: &Message) -> bool {
         let parent: Option<Header> = serde_json::from_slice(&self.parent_header).ok();
         parent.is_some_and(|parent| parent.msg_id == other.parsed.msg_id)
@@ -117,7 +117,7 @@ impl Message {
         self.content = content.to_string().into();
     }
 
-    /// A message of ours that answers no other.
+    /// A message of ours that goes with no request.
     pub fn new(message_type: &str, content: &Value) -> Message {
         let kind = UnknownMessage { msg_type: message_type.into(), ..Default::default() };
         let parsed = Header { username: "kernel".into(), ..JupyterMessage::new(kind, None).header };
@@ -151,10 +151,17 @@ impl Message {
         Message { identities: vec![client], ..self }
     }
 
-    /// The answer to this request, for the client that asked.
+    /// The reply to this request, for the client that sent it.
     pub fn reply(&self, content: &Value) -> Message {
         let message_type = self.message_type().replace("_request", "_reply");
         Message { identities: self.identities.clone(), ..self.child(&message_type, content) }
+    }
+}
+
+/// Adds the content of an `error` message to that of a reply.
+pub fn add_error(reply: &mut Value, error: &Value) {
+    for name in ["ename", "evalue", "traceback"] {
+        reply[name] = error[name].clone();
     }
 }
 
@@ -208,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_name_what_they_answer() {
+    fn replies_name_their_request() {
         let request = request();
         let reply = request.reply(&json!({"status": "ok"}));
         assert_eq!(reply.message_type(), "execute_reply");

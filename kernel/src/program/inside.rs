@@ -1,4 +1,4 @@
-//! The program's side of the tap: its streams go through the relay.
+//! The program's side of the tap: its streams go through the relay, whose side is `streams.rs`.
 //!
 //! evcxr starts this executable again to run the cells, and talks to it through its standard streams.
 //! Before that begins, the streams are handed to the relay: it then sees all that the program prints
@@ -10,31 +10,33 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
+use d2l_common::variables::{BACKTRACE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SOCKET};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use crate::engine::shims;
 use crate::environment::Alone;
-use crate::{names, stand_in};
+use crate::program::handshake::{PROGRAM, PROGRAM_WITH_TRACES};
 
 /// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
 pub fn install(alone: Alone) {
-    let asked = std::env::var_os(names::BACKTRACE).is_some_and(|value| value != "0");
+    let with_traces = std::env::var_os(BACKTRACE).is_some_and(|value| value != "0");
     // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
-    alone.set("RUST_BACKTRACE", if asked { "1" } else { "0" });
-    if let Some(path) = stand_in::path_without() {
+    alone.set("RUST_BACKTRACE", if with_traces { "1" } else { "0" });
+    if let Some(path) = shims::path_without() {
         alone.set("PATH", path);
-        match std::env::var_os(names::CARGO_HOME) {
+        match std::env::var_os(KERNEL_CARGO_HOME) {
             Some(home) => alone.set("CARGO_HOME", home),
             None => alone.remove("CARGO_HOME"),
         }
     }
-    let Some(socket) = std::env::var_os(names::SOCKET) else { return };
-    let kind = if asked { names::TRACING } else { "program" };
+    let Some(socket) = std::env::var_os(KERNEL_SOCKET) else { return };
+    let kind = if with_traces { PROGRAM_WITH_TRACES } else { PROGRAM };
     let relay = UnixStream::connect(socket).context("no relay");
     let relay = relay.and_then(|relay| hand_over(relay, kind));
     if let Err(error) = &relay {
         // Display lines would be shown as text.
-        alone.remove(names::WIRE);
+        alone.remove(JUPYTER_WIRE);
         eprintln!("Figures cannot be shown while a cell runs: {error:#}");
     }
     if let Ok(relay) = relay {

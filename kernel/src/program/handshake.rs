@@ -1,4 +1,5 @@
-//! The relay's socket, on which programs and other work of evcxr's present themselves.
+//! The relay's socket, on which programs and other work of evcxr's present themselves: each begins with a
+//! line of its kind and its process, and waits for a byte.
 
 use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -11,14 +12,30 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::sync::oneshot;
 
-use crate::inputs::Inputs;
-use crate::names;
-use crate::program::{Streams, attend};
-use crate::relay::Input;
-use crate::stand_in::Work;
+use crate::engine::shims::Work;
+use crate::program::streams::{self, Streams, forward};
+use crate::queue::Inputs;
+
+/// How a program introduces itself.
+pub const PROGRAM: &str = "program";
+/// The same for one whose reader has asked for backtraces.
+pub const PROGRAM_WITH_TRACES: &str = "program+traces";
+
+const RELAY_ENDED: &str = "the relay has ended";
+
+/// What happens to work of evcxr's.
+pub enum Event {
+    /// This process begins a build or a shell's command; the reply is whether it may.
+    Begins(Work, u32, oneshot::Sender<bool>),
+    /// It has ended, and all that it has started.
+    Ends(u32),
+}
 
 /// Opens the socket. It is served by threads, as they wait for files and pipes.
-pub fn listen(path: &Path, inputs: &Inputs) -> Result<()> {
+pub fn listen<T>(path: &Path, inputs: &Inputs<T>) -> Result<()>
+where
+    T: From<Event> + From<streams::Event> + Send + 'static,
+{
     let listener = UnixListener::bind(path).with_context(|| {
         format!(
             "cannot open the socket {}\n  what to do: name a folder with a short path in TMPDIR",
@@ -30,7 +47,7 @@ pub fn listen(path: &Path, inputs: &Inputs) -> Result<()> {
         for stream in listener.incoming().map_while(Result::ok) {
             let inputs = inputs.clone();
             std::thread::spawn(move || {
-                if let Err(error) = greet(stream, &inputs)
+                if let Err(error) = serve(stream, &inputs)
                     && !inputs.requests.is_closed()
                 {
                     eprintln!("d2l-kernel: {error:#}");
@@ -41,12 +58,15 @@ pub fn listen(path: &Path, inputs: &Inputs) -> Result<()> {
     Ok(())
 }
 
-fn greet(mut stream: UnixStream, inputs: &Inputs) -> Result<()> {
+fn serve<T>(mut stream: UnixStream, inputs: &Inputs<T>) -> Result<()>
+where
+    T: From<Event> + From<streams::Event>,
+{
     let (hello, files) = receive(&stream)?;
-    let (kind, pid) = hello.trim().split_once(' ').context("a greeting of one word")?;
-    let pid: u32 = pid.parse().context("a greeting without a process")?;
+    let (kind, pid) = hello.trim().split_once(' ').context("a handshake of one word")?;
+    let pid: u32 = pid.parse().context("a handshake without a process")?;
     match kind {
-        "program" | names::TRACING => {
+        PROGRAM | PROGRAM_WITH_TRACES => {
             let files: [OwnedFd; 6] =
                 files.try_into().ok().context("a program hands over six files")?;
             let [from_evcxr, to_evcxr, evcxr_errors, to_program, output, errors] = files;
@@ -59,21 +79,22 @@ fn greet(mut stream: UnixStream, inputs: &Inputs) -> Result<()> {
                 output,
                 errors,
                 program: stream,
-                traces: kind == names::TRACING,
+                traces: kind == PROGRAM_WITH_TRACES,
             };
-            attend(streams, pid, &inputs.output)
+            forward(streams, pid, &inputs.output)
         }
         other => {
             let Some(work) = Work::read(other) else {
-                bail!("a greeting of an unknown kind: {other}")
+                bail!("a handshake of an unknown kind: {other}")
             };
-            let (answer, answered) = oneshot::channel();
-            inputs.requests.blocking_send(Input::WorkBegins(work, pid, answer))?;
-            let may_begin = answered.blocking_recv().unwrap_or(false);
+            let (reply, replied) = oneshot::channel();
+            let send = |event: Event| inputs.requests.blocking_send(event.into()).ok();
+            send(Event::Begins(work, pid, reply)).context(RELAY_ENDED)?;
+            let may_begin = replied.blocking_recv().unwrap_or(false);
             stream.write_all(if may_begin { b"1" } else { b"0" })?;
             // Open until the work and all that it has started have ended.
             let _ = stream.read(&mut [0]);
-            Ok(inputs.requests.blocking_send(Input::WorkEnds(pid))?)
+            send(Event::Ends(pid)).context(RELAY_ENDED)
         }
     }
 }
@@ -110,7 +131,24 @@ mod tests {
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
     use super::*;
-    use crate::inputs;
+    use crate::queue::queue;
+
+    enum Input {
+        Work(Event),
+        Program,
+    }
+
+    impl From<Event> for Input {
+        fn from(event: Event) -> Input {
+            Input::Work(event)
+        }
+    }
+
+    impl From<streams::Event> for Input {
+        fn from(_: streams::Event) -> Input {
+            Input::Program
+        }
+    }
 
     #[test]
     fn pipes_that_are_handed_over_are_closed_in_what_is_started() {
@@ -130,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn greetings_that_are_none_are_errors() {
-        let (inputs, _queue) = inputs::queue();
+    fn handshakes_that_are_none_are_errors() {
+        let (inputs, _queue) = queue::<Input>();
         for (words, expected) in [
             (&b""[..], "one word"),
             (b"hello\n", "one word"),
@@ -143,15 +181,15 @@ mod tests {
             let (mut one, other) = UnixStream::pair().unwrap();
             one.write_all(words).unwrap();
             drop(one);
-            let error = greet(other, &inputs).unwrap_err();
+            let error = serve(other, &inputs).unwrap_err();
             assert!(error.to_string().contains(expected), "{error:#}");
         }
     }
 
     #[test]
-    fn work_waits_for_the_answer_and_its_end_is_told() {
+    fn work_waits_for_the_reply_and_its_end_is_an_event() {
         let folder = tempfile::tempdir().unwrap();
-        let (inputs, mut queue) = inputs::queue();
+        let (inputs, mut queue) = queue();
         let socket = folder.path().join("socket");
         listen(&socket, &inputs).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -159,13 +197,15 @@ mod tests {
         for may_begin in [true, false] {
             let mut work = UnixStream::connect(&socket).unwrap();
             work.write_all(b"build 7\n").unwrap();
-            let Input::WorkBegins(Work::Build, 7, answer) = next() else { panic!("no work") };
-            answer.send(may_begin).unwrap();
-            let mut answer = [0];
-            work.read_exact(&mut answer).unwrap();
-            assert_eq!(answer == *b"1", may_begin);
+            let Input::Work(Event::Begins(Work::Build, 7, reply)) = next() else {
+                panic!("no work")
+            };
+            reply.send(may_begin).unwrap();
+            let mut reply = [0];
+            work.read_exact(&mut reply).unwrap();
+            assert_eq!(reply == *b"1", may_begin);
             drop(work);
-            assert!(matches!(next(), Input::WorkEnds(7)));
+            assert!(matches!(next(), Input::Work(Event::Ends(7))));
         }
     }
 }

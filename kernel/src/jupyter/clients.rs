@@ -2,8 +2,7 @@
 //! beside it, a program.
 //!
 //! zeromq's own sockets wait, when they send, until each client has read: one that does not read stops
-//! the kernel for all. Here each client has an outbox. zeromq's sockets are what the relay talks to
-//! evcxr with.
+//! the kernel for all. Here each client has an outbox. To evcxr the relay talks with zeromq's sockets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,19 +15,30 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 use zeromq::ZmqMessage;
 
-use crate::outbox::Outbox;
-use crate::relay::Input;
-use crate::zmtp;
+use crate::jupyter::outbox::Outbox;
+use crate::jupyter::zmtp;
 
 /// How long a peer may take to introduce itself.
 const GREETING: Duration = Duration::from_secs(10);
 
+/// What comes from clients.
+pub enum Event {
+    /// A message on the shell socket.
+    Shell(ZmqMessage),
+    /// A message on the control socket.
+    Control(ZmqMessage),
+    /// A message on the socket for input.
+    Stdin(ZmqMessage),
+    /// This client is subscribed to what is published, under this topic, from now on.
+    Subscribed(Bytes, Bytes),
+}
+
 /// What a socket is for.
 #[derive(Clone, Copy)]
 pub enum Role {
-    /// Clients ask, and each gets its own answers.
-    Router(fn(ZmqMessage) -> Input),
-    /// Clients listen to what is said to all.
+    /// Clients send requests, and each gets its own replies.
+    Router(fn(ZmqMessage) -> Event),
+    /// Clients subscribe to what is published.
     Publisher,
 }
 
@@ -40,15 +50,18 @@ pub struct Clients {
 
 struct Client {
     outbox: Outbox,
-    /// Beginnings of the messages that it listens to.
+    /// Beginnings of the messages that it is subscribed to.
     subscriptions: Vec<Bytes>,
     /// Tells it from one with the same identity that has come back.
     connection: u64,
 }
 
 impl Clients {
-    /// Serves all who connect. What they say goes to `inputs`.
-    pub fn serve(listener: TcpListener, role: Role, inputs: Sender<Input>) -> Clients {
+    /// Serves all who connect. What they send goes to `inputs`.
+    pub fn serve<T>(listener: TcpListener, role: Role, inputs: Sender<T>) -> Clients
+    where
+        T: From<Event> + Send + 'static,
+    {
         let clients = Clients::default();
         let known = clients.clone();
         tokio::spawn(async move {
@@ -56,7 +69,7 @@ impl Clients {
                 match listener.accept().await {
                     Ok((stream, _)) => {
                         let (known, inputs) = (known.clone(), inputs.clone());
-                        tokio::spawn(known.attend(stream, connection, role, inputs));
+                        tokio::spawn(known.serve_one(stream, connection, role, inputs));
                     }
                     // Too many files are open, perhaps. The client waits.
                     Err(_) => sleep(Duration::from_millis(100)).await,
@@ -66,12 +79,12 @@ impl Clients {
         clients
     }
 
-    async fn attend(
+    async fn serve_one<T: From<Event>>(
         self,
         mut stream: TcpStream,
         connection: u64,
         role: Role,
-        inputs: Sender<Input>,
+        inputs: Sender<T>,
     ) {
         let (own, others) = match role {
             Role::Router(_) => ("ROUTER", &["DEALER", "REQ", "ROUTER"][..]),
@@ -89,21 +102,21 @@ impl Clients {
         self.lock().insert(identity.clone(), client);
         let mut reader = BufReader::new(reader);
         while let Ok(frames) = zmtp::read_message(&mut reader).await {
-            let input = match role {
-                Role::Router(input) => {
+            let event = match role {
+                Role::Router(event) => {
                     let mut message = ZmqMessage::from(identity.clone());
                     frames.into_iter().for_each(|frame| message.push_back(frame));
-                    Some(input(message))
+                    Some(event(message))
                 }
                 Role::Publisher => {
                     self.subscribe(&identity, &frames);
                     subscription(&frames)
                         .filter(|(begins, _)| *begins)
-                        .map(|(_, topic)| Input::Subscribed(identity.clone(), topic))
+                        .map(|(_, topic)| Event::Subscribed(identity.clone(), topic))
                 }
             };
-            if let Some(input) = input
-                && inputs.send(input).await.is_err()
+            if let Some(event) = event
+                && inputs.send(event.into()).await.is_err()
             {
                 return;
             }
@@ -142,18 +155,18 @@ impl Clients {
         }
     }
 
-    /// Sends a message that clients wait for to all that listen.
+    /// Sends a message that clients wait for to all that are subscribed.
     pub fn publish(&self, message: ZmqMessage) {
-        self.to_listeners(message, |outbox, message| outbox.push(message));
+        self.to_subscribers(message, |outbox, message| outbox.push(message));
     }
 
-    /// Sends output to all that listen; to one that does not read, `notice` once.
+    /// Sends output to all that are subscribed; to one that does not read, `notice` once.
     pub fn publish_output(&self, message: ZmqMessage, notice: impl Fn() -> ZmqMessage) {
         let notice = || zmtp::encode(&notice().into_vec());
-        self.to_listeners(message, |outbox, message| outbox.push_output(message, notice));
+        self.to_subscribers(message, |outbox, message| outbox.push_output(message, notice));
     }
 
-    fn to_listeners(&self, message: ZmqMessage, send: impl Fn(&mut Outbox, Bytes)) {
+    fn to_subscribers(&self, message: ZmqMessage, send: impl Fn(&mut Outbox, Bytes)) {
         let frames = message.into_vec();
         let topic = frames.first().cloned().unwrap_or_default();
         let message = zmtp::encode(&frames);
@@ -199,17 +212,17 @@ mod tests {
 
     use super::*;
 
-    async fn serve(role: Role) -> (Clients, u16, Receiver<Input>) {
+    async fn serve(role: Role) -> (Clients, u16, Receiver<Event>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (inputs, received) = channel(64);
         (Clients::serve(listener, role, inputs), port, received)
     }
 
-    async fn subscribed(received: &mut Receiver<Input>) -> (Bytes, Bytes) {
+    async fn subscribed(received: &mut Receiver<Event>) -> (Bytes, Bytes) {
         match timeout(Duration::from_secs(5), received.recv()).await.unwrap() {
-            Some(Input::Subscribed(client, topic)) => (client, topic),
-            _ => panic!("another input"),
+            Some(Event::Subscribed(client, topic)) => (client, topic),
+            _ => panic!("another event"),
         }
     }
 
@@ -220,7 +233,7 @@ mod tests {
         socket
     }
 
-    /// A client that says all that is needed, and reads nothing from then on.
+    /// A client that does its part of the handshake, and reads nothing from then on.
     async fn stopped(port: u16, own: &str, other: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         zmtp::shake_hands(&mut stream, own, &[other]).await.unwrap();
@@ -278,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn subscribers_get_what_they_listen_to() {
+    async fn subscribers_get_what_they_are_subscribed_to() {
         let (clients, port, mut received) = serve(Role::Publisher).await;
         let mut some = subscriber(port, "st").await;
         let (client, topic) = subscribed(&mut received).await;
@@ -295,7 +308,7 @@ mod tests {
         for expected in ["error", "status", "stream"] {
             assert_eq!(all.recv().await.unwrap().get(0).unwrap(), expected);
         }
-        // To one client alone, whatever it listens to.
+        // To one client alone, whatever it is subscribed to.
         let mut message = ZmqMessage::from(client);
         message.push_back("welcome".into());
         clients.send(message);
@@ -303,7 +316,7 @@ mod tests {
         some.unsubscribe("st").await.unwrap();
         let end = Instant::now() + Duration::from_secs(5);
         while clients.lock().values().any(|client| client.subscriptions == ["st"]) {
-            assert!(Instant::now() < end, "it still listens");
+            assert!(Instant::now() < end, "it is still subscribed");
             sleep(Duration::from_millis(5)).await;
         }
         assert!(received.try_recv().is_err());
@@ -315,30 +328,30 @@ mod tests {
         socket
     }
 
-    async fn asked(received: &mut Receiver<Input>) -> ZmqMessage {
+    async fn requested(received: &mut Receiver<Event>) -> ZmqMessage {
         match timeout(Duration::from_secs(5), received.recv()).await.unwrap() {
-            Some(Input::Shell(message)) => message,
-            _ => panic!("another input"),
+            Some(Event::Shell(message)) => message,
+            _ => panic!("another event"),
         }
     }
 
-    /// C7: answers that a client does not read keep no other client waiting, nor whoever answers.
+    /// C7: replies that a client does not read keep no other client waiting, nor whoever replies.
     #[tokio::test(flavor = "current_thread")]
-    async fn answers_go_to_who_has_asked() {
-        let (clients, port, mut received) = serve(Role::Router(Input::Shell)).await;
+    async fn replies_go_to_who_has_asked() {
+        let (clients, port, mut received) = serve(Role::Router(Event::Shell)).await;
         let (mut one, mut other) = (dealer(port).await, dealer(port).await);
         let mut stopped = stopped(port, "DEALER", "ROUTER").await;
         stopped.write_all(&zmtp::encode(&["never".into()])).await.unwrap();
-        let never = asked(&mut received).await;
+        let never = requested(&mut received).await;
         for _ in 0..1000 {
-            let mut answer = ZmqMessage::from(never.get(0).unwrap().clone());
-            answer.push_back(vec![0; 1 << 16].into());
-            clients.send(answer);
+            let mut reply = ZmqMessage::from(never.get(0).unwrap().clone());
+            reply.push_back(vec![0; 1 << 16].into());
+            clients.send(reply);
         }
         one.send("one".into()).await.unwrap();
-        let first = asked(&mut received).await;
+        let first = requested(&mut received).await;
         other.send("other".into()).await.unwrap();
-        let second = asked(&mut received).await;
+        let second = requested(&mut received).await;
         assert_ne!(first.get(0), second.get(0));
         for message in [second, first] {
             assert_eq!(message.len(), 2);
@@ -346,23 +359,23 @@ mod tests {
         }
         assert_eq!(one.recv().await.unwrap().get(0).unwrap(), "one");
         assert_eq!(other.recv().await.unwrap().get(0).unwrap(), "other");
-        // Nobody is there of this name.
+        // No client has this identity.
         clients.send(ZmqMessage::from("nobody"));
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn who_speaks_something_else_is_sent_away() {
-        let (clients, port, mut received) = serve(Role::Router(Input::Shell)).await;
+        let (clients, port, mut received) = serve(Role::Router(Event::Shell)).await;
         for words in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0xff; 200], &[0; 200]] {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
             let _ = stream.write_all(&words.repeat(4)).await;
-            let mut answer = vec![];
-            let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap();
-            assert!(answer.len() <= 128, "{answer:?}");
+            let mut reply = vec![];
+            let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut reply)).await.unwrap();
+            assert!(reply.len() <= 128, "{reply:?}");
         }
         assert!(clients.lock().is_empty());
         let mut good = dealer(port).await;
         good.send("good".into()).await.unwrap();
-        assert_eq!(asked(&mut received).await.get(1).unwrap(), "good");
+        assert_eq!(requested(&mut received).await.get(1).unwrap(), "good");
     }
 }

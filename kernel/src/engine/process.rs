@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use d2l_common::display_line;
+use d2l_common::variables::{
+    JUPYTER_INTERRUPT_FILE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SHIMS, KERNEL_SOCKET, OFFLINE,
+};
 use jupyter_protocol::connection_info::ConnectionInfo;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -21,10 +25,26 @@ use zeromq::{
     ZmqMessage,
 };
 
-use crate::inputs::Inputs;
-use crate::message::{Key, Message};
-use crate::relay::{Input, pass_on};
-use crate::{connection, names, outline};
+use crate::engine::rust_analyzer;
+use crate::jupyter::connection;
+use crate::jupyter::message::{Key, Message};
+use crate::queue::Inputs;
+
+/// What comes from evcxr.
+pub enum Event {
+    /// A reply on the shell socket.
+    Shell(ZmqMessage),
+    /// A reply on the control socket.
+    Control(ZmqMessage),
+    /// A request for input.
+    Stdin(ZmqMessage),
+    /// What it publishes.
+    Iopub(ZmqMessage),
+    /// Cargo compiles this package for it.
+    Compiling(String),
+    /// It has ended, with this status and these last lines of its log.
+    Ended(String),
+}
 
 /// How evcxr is started.
 #[derive(Clone)]
@@ -46,14 +66,14 @@ impl Settings {
         self.scratch.join("interrupt")
     }
 
-    pub fn stand_ins(&self) -> PathBuf {
+    pub fn shims(&self) -> PathBuf {
         self.scratch.join("bin")
     }
 }
 
 /// A running evcxr. Dropping it ends it.
 pub struct Evcxr {
-    pub key: Key,
+    key: Key,
     to: Outgoing,
     /// They hold the process, too.
     _tasks: JoinSet<()>,
@@ -68,8 +88,13 @@ struct Outgoing {
     stdin: UnboundedSender<ZmqMessage>,
 }
 
-/// Messages go on as evcxr reads them; it may be busy. One that has ended is told of elsewhere.
+/// Messages go on as evcxr reads them; it may be busy. Its end is an event.
 impl Evcxr {
+    /// Reads a message of evcxr's.
+    pub fn read(&self, frames: ZmqMessage) -> Result<Message> {
+        Message::open(frames, &self.key).context("from evcxr")
+    }
+
     pub fn shell(&self, message: &Message) {
         let _ = self.to.shell.send(message.seal(&self.key));
     }
@@ -83,8 +108,11 @@ impl Evcxr {
     }
 }
 
-/// Starts evcxr and waits until it answers. What comes from it goes to `inputs`.
-pub async fn start(settings: &Settings, inputs: &Inputs) -> Result<Evcxr> {
+/// Starts evcxr and waits until it replies. What comes from it goes to `inputs`.
+pub async fn start<T>(settings: &Settings, inputs: &Inputs<T>) -> Result<Evcxr>
+where
+    T: From<Event> + Send + 'static,
+{
     const TRIES: usize = 3;
     let mut reason = String::new();
     for _ in 0..TRIES {
@@ -95,18 +123,18 @@ pub async fn start(settings: &Settings, inputs: &Inputs) -> Result<Evcxr> {
         // evcxr binds the ports at once; should another program be faster, there is another try.
         drop(listeners);
         let mut child = spawn(settings, &file)?;
-        let said = last_words(&mut child, inputs.requests.clone());
+        let lines = read_log(&mut child, inputs.requests.clone());
         // Waiting for the child would close it.
         let input = child.stdin.take().context("evcxr has no standard input")?;
         match connect(&info, &mut child, inputs).await {
             Ok((to, mut tasks)) => {
-                tasks.spawn(watch(child, said, inputs.output.clone()));
+                tasks.spawn(watch(child, lines, inputs.output.clone()));
                 let key = Key::new(&info.key)?;
                 return Ok(Evcxr { key, to, _tasks: tasks, _input: input });
             }
             Err(error) => {
                 let _ = child.kill().await;
-                reason = format!("{error:#}{}", words(&said));
+                reason = format!("{error:#}{}", indented(&lines));
             }
         }
     }
@@ -116,22 +144,22 @@ pub async fn start(settings: &Settings, inputs: &Inputs) -> Result<Evcxr> {
 fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--control_file").arg(file);
-    let stand_ins = settings.stand_ins();
+    let shims = settings.shims();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = [stand_ins.clone()].into_iter().chain(std::env::split_paths(&path));
+    let path = [shims.clone()].into_iter().chain(std::env::split_paths(&path));
     command.env("PATH", std::env::join_paths(path)?);
-    command.env(names::STAND_INS, stand_ins);
+    command.env(KERNEL_SHIMS, shims);
     // rust-analyzer looks for cargo there, whatever the PATH.
     if let Some(home) = std::env::var_os("CARGO_HOME") {
-        command.env(names::CARGO_HOME, home);
+        command.env(KERNEL_CARGO_HOME, home);
     }
     command.env("CARGO_HOME", &settings.scratch);
-    if let Some(library) = outline::library(&settings.scratch) {
-        command.env(outline::LIBRARY, library);
+    if let Some(library) = rust_analyzer::library(&settings.scratch) {
+        command.env(rust_analyzer::LIBRARY, library);
     }
-    command.env(names::SOCKET, settings.socket());
-    command.env(names::INTERRUPT, settings.interrupt_file());
-    command.env(names::WIRE, "1");
+    command.env(KERNEL_SOCKET, settings.socket());
+    command.env(JUPYTER_INTERRUPT_FILE, settings.interrupt_file());
+    command.env(JUPYTER_WIRE, display_line::VERSION);
     if let Some(folder) = &settings.folder {
         command.env("EVCXR_TMPDIR", folder);
     }
@@ -158,7 +186,7 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
 
 /// Whether nothing is to be downloaded, as the crate reads it.
 pub fn is_offline() -> bool {
-    std::env::var_os(names::OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
+    std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// evcxr's side: ends with the relay, which holds the other end of standard input.
@@ -169,19 +197,27 @@ pub fn end_with_relay() {
     });
 }
 
-type Words = Arc<Mutex<VecDeque<String>>>;
+/// The last lines of evcxr's log.
+type LastLines = Arc<Mutex<VecDeque<String>>>;
 
 /// Passes evcxr's log on and keeps its end.
-fn last_words(child: &mut Child, inputs: Sender<Input>) -> Words {
-    let words = Words::default();
+fn read_log<T>(child: &mut Child, inputs: Sender<T>) -> LastLines
+where
+    T: From<Event> + Send + 'static,
+{
+    let lines = LastLines::default();
     if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(listen(stderr, words.clone(), inputs));
+        tokio::spawn(read_lines(stderr, lines.clone(), inputs));
     }
-    words
+    lines
 }
 
 /// Reads to the end, whatever comes: evcxr would not survive that nobody reads.
-async fn listen(log: impl AsyncRead + Unpin, words: Words, inputs: Sender<Input>) {
+async fn read_lines<T: From<Event>>(
+    log: impl AsyncRead + Unpin,
+    lines: LastLines,
+    inputs: Sender<T>,
+) {
     const KEPT: usize = 12;
     const LONGEST: u64 = 1 << 16;
     let mut log = BufReader::new(log);
@@ -195,27 +231,30 @@ async fn listen(log: impl AsyncRead + Unpin, words: Words, inputs: Sender<Input>
         if let Some(package) = text.trim_start().strip_prefix("Compiling ") {
             // Its name is followed by the version.
             let package = package.split(' ').next().unwrap_or_default().to_string();
-            let _ = inputs.send(Input::Compiling(package)).await;
+            let _ = inputs.send(Event::Compiling(package).into()).await;
         }
-        if let Ok(mut words) = words.lock() {
-            words.push_back(text);
-            if words.len() > KEPT {
-                words.pop_front();
+        if let Ok(mut lines) = lines.lock() {
+            lines.push_back(text);
+            if lines.len() > KEPT {
+                lines.pop_front();
             }
         }
     }
 }
 
-fn words(said: &Words) -> String {
-    let said = said.lock().map(|words| words.iter().map(|word| format!("\n  {word}")).collect());
-    said.unwrap_or_default()
+fn indented(lines: &LastLines) -> String {
+    let text = lines.lock().map(|lines| lines.iter().map(|line| format!("\n  {line}")).collect());
+    text.unwrap_or_default()
 }
 
-async fn connect(
+async fn connect<T>(
     info: &ConnectionInfo,
     child: &mut Child,
-    inputs: &Inputs,
-) -> Result<(Outgoing, JoinSet<()>)> {
+    inputs: &Inputs<T>,
+) -> Result<(Outgoing, JoinSet<()>)>
+where
+    T: From<Event> + Send + 'static,
+{
     const LIMIT: Duration = Duration::from_secs(120);
     let begin = Instant::now();
     // ZeroMQ would wait for seconds between its tries.
@@ -237,8 +276,8 @@ async fn connect(
     let stdin = dealer(&address(info.stdin_port)).await?;
 
     let key = Key::new(&info.key)?;
-    let greeting = async {
-        // Until a question's status comes, too: evcxr takes a moment to see that we listen.
+    let first_reply = async {
+        // Until a request's status comes, too: evcxr takes a moment to see that we are subscribed.
         loop {
             shell.send(Message::new("kernel_info_request", &json!({})).seal(&key)).await?;
             Message::open(shell.recv().await?, &key)?;
@@ -248,22 +287,35 @@ async fn connect(
         }
     };
     tokio::select! {
-        greeting = timeout(LIMIT, greeting) => greeting.context("it does not answer")??,
+        reply = timeout(LIMIT, first_reply) => reply.context("it does not reply")??,
         status = child.wait() => bail!("it ended with {}", status?),
     }
     let mut tasks = JoinSet::new();
     let ((shell, from_shell), (control, from_control), (stdin, from_stdin)) =
         (shell.split(), control.split(), stdin.split());
-    tasks.spawn(pass_on(from_shell, Input::EvcxrShell, inputs.output.clone()));
-    tasks.spawn(pass_on(from_control, Input::EvcxrControl, inputs.output.clone()));
-    tasks.spawn(pass_on(from_stdin, Input::EvcxrStdin, inputs.output.clone()));
-    tasks.spawn(pass_on(iopub, Input::EvcxrIopub, inputs.output.clone()));
+    tasks.spawn(pass_on(from_shell, Event::Shell, inputs.output.clone()));
+    tasks.spawn(pass_on(from_control, Event::Control, inputs.output.clone()));
+    tasks.spawn(pass_on(from_stdin, Event::Stdin, inputs.output.clone()));
+    tasks.spawn(pass_on(iopub, Event::Iopub, inputs.output.clone()));
     let to = Outgoing {
         shell: sender(shell, &mut tasks),
         control: sender(control, &mut tasks),
         stdin: sender(stdin, &mut tasks),
     };
     Ok((to, tasks))
+}
+
+/// Takes messages from a socket of evcxr's to the relay's queue, until either ends.
+async fn pass_on<S: SocketRecv, T: From<Event>>(
+    mut socket: S,
+    event: fn(ZmqMessage) -> Event,
+    inputs: Sender<T>,
+) {
+    while let Ok(message) = socket.recv().await {
+        if inputs.send(event(message).into()).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// A queue before a socket.
@@ -280,7 +332,7 @@ fn sender(mut socket: DealerSendHalf, tasks: &mut JoinSet<()>) -> UnboundedSende
 }
 
 /// evcxr asks for input on another socket than the one on which it was asked to run the cell, so
-/// ours have the same name on all of them, as a client of Jupyter's does.
+/// ours have the same identity on all of them, as a client of Jupyter's does.
 async fn dealer(address: &str) -> Result<DealerSocket> {
     let mut options = SocketOptions::default();
     let name = PeerIdentity::try_from(b"d2l-relay".to_vec())
@@ -297,12 +349,12 @@ async fn idle(iopub: &mut SubSocket, key: &Key) -> Result<()> {
 }
 
 /// Waits for evcxr's end.
-async fn watch(mut child: Child, said: Words, inputs: Sender<Input>) {
+async fn watch<T: From<Event>>(mut child: Child, lines: LastLines, inputs: Sender<T>) {
     let status = child.wait().await;
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    // Its last words may still be on their way.
+    // Its last lines may still be on their way.
     sleep(Duration::from_millis(50)).await;
-    let _ = inputs.send(Input::EvcxrEnded(format!("{status}{}", words(&said)))).await;
+    let _ = inputs.send(Event::Ended(format!("{status}{}", indented(&lines))).into()).await;
 }
 
 #[cfg(test)]
@@ -324,18 +376,18 @@ mod tests {
             (b"cut \xe3\x83\nlast\n", vec!["cut \u{fffd}", "last"]),
             (b"\x93\xfa\x96{\r\n\nlast\n", vec!["\u{fffd}\u{fffd}\u{fffd}{\r", "", "last"]),
         ] {
-            let words = Words::default();
-            listen(log, words.clone(), tokio::sync::mpsc::channel(1).0).await;
-            let words: Vec<String> = words.lock().unwrap().iter().cloned().collect();
+            let lines = LastLines::default();
+            read_lines(log, lines.clone(), tokio::sync::mpsc::channel::<Event>(1).0).await;
+            let lines: Vec<String> = lines.lock().unwrap().iter().cloned().collect();
             assert_eq!(
-                words.last().unwrap().trim_start_matches('\0'),
+                lines.last().unwrap().trim_start_matches('\0'),
                 kept.last().unwrap().trim_start_matches('\0')
             );
-            assert_eq!(words.len(), kept.len(), "{words:?}");
-            assert_eq!(words, kept);
+            assert_eq!(lines.len(), kept.len(), "{lines:?}");
+            assert_eq!(lines, kept);
         }
-        let words = Words::default();
-        listen(&long[..], words.clone(), tokio::sync::mpsc::channel(1).0).await;
-        assert_eq!(words.lock().unwrap().iter().map(String::len).collect::<Vec<_>>(), [1 << 16; 3]);
+        let lines = LastLines::default();
+        read_lines(&long[..], lines.clone(), tokio::sync::mpsc::channel::<Event>(1).0).await;
+        assert_eq!(lines.lock().unwrap().iter().map(String::len).collect::<Vec<_>>(), [1 << 16; 3]);
     }
 }

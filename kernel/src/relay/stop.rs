@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use rustix::process::{Signal, kill_process_group};
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::failure::Failure;
-use crate::message::Message;
-use crate::relay::{Input, Relay, Told};
+use crate::jupyter::message::Message;
+use crate::program::failure::Failure;
+use crate::relay::Relay;
+use crate::relay::input::Input;
 
 /// When the reader is told that the cell has not stopped yet.
 const NOTICE: Duration = Duration::from_secs(2);
@@ -20,6 +21,16 @@ const NOTICE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one may take that is known to look for the stop button: a batch can be long.
 const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a reader was told who has pressed the stop button.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub enum Told {
+    Nothing,
+    /// That the cell has not stopped yet.
+    NotYet,
+    /// That only ending the program would stop it.
+    Offer,
+}
 
 impl Relay {
     /// The stop button was pressed. Nothing is lost where no cell is executed.
@@ -93,33 +104,26 @@ impl Relay {
         ));
     }
 
-    fn tell(&mut self, text: &str) {
+    fn tell(&self, text: &str) {
         let Some(cell) = &self.cell else { return };
-        let request = cell.request.clone();
         let content = json!({"name": "stderr", "text": format!("{text}\n")});
-        self.publish_for(&request, "stream", &content);
+        self.jupyter.publish_for(&cell.request, "stream", &content);
     }
 
     /// What evcxr does when it is interrupted: the program ends, with all variables.
     fn end_program(&mut self) {
         let Some(cell) = &mut self.cell else { return };
         cell.ended_because = Some("stop was pressed again, so Rust's process was ended".into());
-        if let Some(evcxr) = &self.evcxr {
+        if let Some(evcxr) = self.engine.up() {
             let request = Message::new("interrupt_request", &json!({}));
             evcxr.control(&request);
-        }
-    }
-
-    pub fn signal_work(&self, signal: Signal) {
-        for &work in &self.work {
-            let _ = kill_process_group(work, signal);
         }
     }
 
     /// evcxr does not notice the end of a program that waits for input, so the input comes: nothing.
     fn end_input(&mut self) {
         if std::mem::take(&mut self.asks_for_input)
-            && let Some(evcxr) = &self.evcxr
+            && let Some(evcxr) = self.engine.up()
         {
             let nothing = Message::new("input_reply", &json!({"status": "ok", "value": ""}));
             evcxr.stdin(&nothing);
@@ -134,18 +138,22 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::evcxr::Settings;
-    use crate::inputs;
-    use crate::message::Key;
-    use crate::program::Event;
-    use crate::stand_in::Work;
+    use crate::engine::process::Settings;
+    use crate::engine::shims::Work;
+    use crate::jupyter::clients;
+    use crate::jupyter::message::Key;
+    use crate::jupyter::sockets::Sockets;
+    use crate::program::handshake;
+    use crate::program::streams::Event;
+    use crate::queue;
 
     /// A relay whose evcxr has not started, and the folder that it works in.
     fn relay() -> (Relay, Arc<tempfile::TempDir>) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let settings = Settings { folder: None, base: None, scratch: folder.path().to_path_buf() };
-        let (inputs, _) = inputs::queue();
-        (Relay::new(Key::new("key").unwrap(), inputs, settings), folder)
+        let (inputs, _) = queue::queue();
+        let jupyter = Sockets::unconnected(Key::new("key").unwrap());
+        (Relay::new(jupyter, inputs, settings), folder)
     }
 
     fn request(kind: &str) -> Message {
@@ -163,7 +171,7 @@ mod tests {
 
     fn press(relay: &mut Relay) {
         let message = request("interrupt_request").seal(&Key::new("key").unwrap());
-        assert!(relay.on_input(Input::Control(message)).unwrap().is_continue());
+        assert!(relay.on_input(clients::Event::Control(message).into()).unwrap().is_continue());
     }
 
     fn says(relay: &mut Relay, event: Event) {
@@ -199,7 +207,7 @@ mod tests {
                 false => asked(&mut relay, &id, PATIENCE),
             }
             assert!(is_offered(&relay));
-            // However long the reader takes to answer.
+            // However long the reader takes to decide.
             asked(&mut relay, &id, LISTENING_PATIENCE);
             assert_eq!(reason(&relay), None);
             press(&mut relay);
@@ -231,11 +239,14 @@ mod tests {
     async fn what_is_compiled_or_not_begun_yet_does_not_begin() {
         let (mut relay, _folder, id) = busy();
         let begins = |relay: &mut Relay, pid| {
-            let (answer, mut answered) = oneshot::channel();
+            let (reply, mut replied) = oneshot::channel();
             assert!(
-                relay.on_input(Input::WorkBegins(Work::Build, pid, answer)).unwrap().is_continue()
+                relay
+                    .on_input(handshake::Event::Begins(Work::Build, pid, reply).into())
+                    .unwrap()
+                    .is_continue()
             );
-            answered.try_recv().unwrap()
+            replied.try_recv().unwrap()
         };
         // No process has this number.
         let nobody = i32::MAX as u32;
@@ -247,7 +258,7 @@ mod tests {
         asked(&mut relay, &id, LISTENING_PATIENCE);
         press(&mut relay);
         assert!(!is_offered(&relay) && reason(&relay).is_none());
-        assert!(relay.on_input(Input::WorkEnds(nobody)).unwrap().is_continue());
+        assert!(relay.on_input(handshake::Event::Ends(nobody).into()).unwrap().is_continue());
         assert!(relay.work.is_empty());
     }
 
@@ -260,10 +271,10 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_request_to_end_is_answered_after_the_end() {
+    async fn the_reply_to_a_request_to_end_comes_after_the_end() {
         let (mut relay, _folder, _) = busy();
         let message = request("shutdown_request").seal(&Key::new("key").unwrap());
-        let flow = relay.on_input(Input::Control(message)).unwrap();
+        let flow = relay.on_input(clients::Event::Control(message).into()).unwrap();
         let farewell = flow.break_value().unwrap().unwrap();
         assert_eq!(farewell.message_type(), "shutdown_reply");
         assert!(relay.on_input(Input::Orphaned).unwrap().break_value().unwrap().is_none());
@@ -272,9 +283,9 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn one_message_that_cannot_be_read_is_an_error_and_no_end() {
         let (mut relay, _folder) = relay();
-        for input in [Input::Shell, Input::Control, Input::Stdin] {
+        for event in [clients::Event::Shell, clients::Event::Control, clients::Event::Stdin] {
             let message = request("execute_request").seal(&Key::new("another").unwrap());
-            let error = relay.on_input(input(message)).err().unwrap();
+            let error = relay.on_input(event(message).into()).err().unwrap();
             assert!(format!("{error:#}").contains("the signature is wrong"), "{error:#}");
         }
     }

@@ -3,7 +3,7 @@
 //! evcxr asks rust-analyzer for the types of a cell's variables, and rust-analyzer reads each package
 //! that Cargo names, and the standard library's sources, at every start. Most of that no cell can
 //! name. So a package may list, under `package.metadata.evcxr.visible`, those of its dependencies
-//! that its users see through it; of the others, and of what lies below, rust-analyzer hears nothing.
+//! that its users see through it; the others, and what lies below, are hidden from rust-analyzer.
 //! The standard library is shown without the processors' instructions, which are half of it.
 
 use std::collections::{HashMap, HashSet};
@@ -15,14 +15,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Whether cargo was called by rust-analyzer and for the packages: evcxr asks without this option.
-pub fn is_asked_for() -> bool {
+/// Whether cargo was called by rust-analyzer and for the packages: evcxr calls it without this option.
+pub fn is_calling() -> bool {
     let mut arguments = std::env::args_os().skip(1);
     arguments.next().is_some_and(|first| first == "metadata")
         && arguments.any(|other| other == "--filter-platform")
 }
 
-/// Answers `cargo metadata` with what rust-analyzer should see. Does not return but with an error.
+/// Prints what rust-analyzer should see of what `cargo metadata` prints. Returns only errors.
 pub fn metadata(mut cargo: Command) -> Result<()> {
     let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     let shown = serde_json::from_slice(&output.stdout).ok().and_then(|mut metadata| {

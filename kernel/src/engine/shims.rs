@@ -1,8 +1,8 @@
-//! Stand-ins for the programs that evcxr calls: cargo, rustup, and the shell of a `!` line.
+//! Shims for the programs that evcxr calls: cargo, rustup, and the shell of a `!` line.
 //!
-//! cargo's and the shell's tell the relay that work begins, so that the stop button can end it; cargo's
-//! puts the pinned versions into the cells' `Cargo.lock`, too, and shortens what rust-analyzer is told.
-//! rustup's answers evcxr's question for cargo. They become the real programs, which see the user's
+//! cargo's and the shell's notify the relay that work begins, so that the stop button can end it; cargo's
+//! puts the pinned versions into the cells' `Cargo.lock`, too, and hides packages from rust-analyzer.
+//! rustup's says where cargo is. They become the real programs, which see the user's
 //! own `PATH` and `CARGO_HOME`.
 
 use std::convert::Infallible;
@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use d2l_common::variables::{KERNEL_CARGO_HOME, KERNEL_DIR, KERNEL_SHIMS, KERNEL_SOCKET};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use crate::engine::{pins, rust_analyzer, rustc_cache};
 use crate::environment::Alone;
-use crate::{lock, names, outline, shortcut};
 
-/// Makes the stand-ins in a folder, to be put in front of `PATH`.
+/// Makes the shims in a folder, to be put in front of `PATH`.
 pub fn make(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let own = std::env::current_exe()?;
@@ -29,27 +30,29 @@ pub fn make(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The `PATH` without the stand-ins.
+/// The `PATH` without the shims.
 pub fn path_without() -> Option<OsString> {
-    let folder = PathBuf::from(std::env::var_os(names::STAND_INS)?);
+    let folder = PathBuf::from(std::env::var_os(KERNEL_SHIMS)?);
     let path = std::env::var_os("PATH")?;
     std::env::join_paths(std::env::split_paths(&path).filter(|other| *other != folder)).ok()
 }
 
-/// If this process was called by a stand-in's name, does its work and becomes the real program.
+/// If this process was called by a shim's name, does its work and becomes the real program.
 pub fn run_if_called(alone: &Alone) -> Result<()> {
     let (Some(path), own) = (path_without(), std::env::args_os().next()) else { return Ok(()) };
     let own = PathBuf::from(own.unwrap_or_default());
     match own.file_name().and_then(OsStr::to_str) {
-        Some("cargo") if outline::is_asked_for() => outline::metadata(real("cargo", &path)?),
+        Some("cargo") if rust_analyzer::is_calling() => {
+            rust_analyzer::metadata(real("cargo", &path)?)
+        }
         Some("cargo") => {
             begin_work(Work::of_cargo())?;
-            if let Some(base) = std::env::var_os(names::KERNEL_DIR) {
+            if let Some(base) = std::env::var_os(KERNEL_DIR) {
                 // Without the pinned versions a later `:dep` is slow, no more.
                 let pinned = Path::new(&base).join("pinned.lock");
-                let _ = lock::restore(Path::new("Cargo.lock"), &pinned);
+                let _ = pins::restore(Path::new("Cargo.lock"), &pinned);
             }
-            shortcut::take(alone)?;
+            rustc_cache::call_or_record(alone)?;
             match become_real("cargo", &path)? {}
         }
         Some("sh") => {
@@ -67,13 +70,13 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
     }
 }
 
-/// What the relay is told of.
+/// What the relay is notified of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Work {
     /// A line that begins with `!`.
     Shell,
     Build,
-    /// A question to Cargo about packages, which it may have to fetch.
+    /// Any other command of Cargo's, which may have to fetch packages.
     Packages,
 }
 
@@ -82,8 +85,8 @@ impl Work {
         [(Work::Shell, "shell"), (Work::Build, "build"), (Work::Packages, "packages")];
 
     fn of_cargo() -> Work {
-        let asked = std::env::args_os().nth(1);
-        if asked.is_some_and(|asked| asked == "build") { Work::Build } else { Work::Packages }
+        let command = std::env::args_os().nth(1);
+        if command.is_some_and(|command| command == "build") { Work::Build } else { Work::Packages }
     }
 
     fn word(self) -> &'static str {
@@ -98,14 +101,14 @@ impl Work {
 fn begin_work(work: Work) -> Result<()> {
     // A process group of its own can be stopped with all that it starts.
     let _ = rustix::process::setpgid(None, None);
-    if let Some(socket) = std::env::var_os(names::SOCKET)
+    if let Some(socket) = std::env::var_os(KERNEL_SOCKET)
         && let Ok(mut relay) = UnixStream::connect(socket)
     {
-        let mut answer = [0];
+        let mut reply = [0];
         // In one piece, as the relay reads it.
         let hello = format!("{} {}\n", work.word(), std::process::id());
         relay.write_all(hello.as_bytes())?;
-        if relay.read_exact(&mut answer).is_ok() && answer != *b"1" {
+        if relay.read_exact(&mut reply).is_ok() && reply != *b"1" {
             bail!("stopped before it began");
         }
         // Stays open in all that is started: its end is the end of the work.
@@ -127,7 +130,7 @@ fn real(program: &str, path: &OsStr) -> Result<Command> {
     let real = real.with_context(|| format!("there is no {program} on the PATH"))?;
     let mut command = Command::new(real);
     command.args(std::env::args_os().skip(1)).env("PATH", path);
-    match std::env::var_os(names::CARGO_HOME) {
+    match std::env::var_os(KERNEL_CARGO_HOME) {
         Some(home) => command.env("CARGO_HOME", home),
         None => command.env_remove("CARGO_HOME"),
     };

@@ -1,9 +1,9 @@
-//! From the second cell on, rustc without Cargo.
+//! The cache of Cargo's calls of rustc: from the second cell on, rustc without Cargo.
 //!
 //! Cargo looks at all packages below the cells' before it finds that only the cell is new, which takes
-//! as long as compiling the cell. So when Cargo has rustc called for the cell's own package, the call
-//! is written down in the kernel's private folder, under what Cargo was asked for. Asked for the same
-//! again, with the same dependencies, rustc is called as Cargo would call it. What is in a registry
+//! as long as compiling the cell. So when Cargo calls rustc for the cell's own package, the call
+//! is recorded in the kernel's private folder, under what Cargo was called with. When Cargo is called with
+//! the same again, with the same dependencies, rustc is called as Cargo would call it. What is in a registry
 //! does not change; the sources of packages by path are looked at each time.
 
 use std::collections::BTreeMap;
@@ -16,11 +16,11 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use d2l_common::variables::{KERNEL_CALL, KERNEL_SOCKET};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::environment::Alone;
-use crate::names;
+use crate::environment::{Alone, IS_RUSTC, LIBRARY_PATH, is_set};
 
 /// evcxr's name for the package of a cell.
 const CELL: &str = "ctx";
@@ -46,18 +46,17 @@ struct Call {
     built: String,
 }
 
-/// As the stand-in for cargo: calls rustc, and ends, if Cargo was asked for the same before. If it was
-/// not, Cargo's call is going to be written down.
-pub fn take(alone: &Alone) -> Result<()> {
-    let is_set = |name| std::env::var_os(name).is_some();
-    let (Some(place), Some(answer)) = (place(), std::env::var_os(names::BUILT)) else {
+/// As the shim for cargo: calls rustc, and ends, if Cargo was called with the same before. If it was
+/// not, its call of rustc is going to be recorded.
+pub fn call_or_record(alone: &Alone) -> Result<()> {
+    let (Some(file), Some(library_path)) = (file(), std::env::var_os(LIBRARY_PATH)) else {
         return Ok(());
     };
-    if is_set(names::IS_RUSTC) || is_set(WRAPPER) || is_set("RUSTC_WRAPPER") {
-        // Cargo has other programs called in rustc's place.
+    if is_set(IS_RUSTC) || is_set(WRAPPER) || is_set("RUSTC_WRAPPER") {
+        // Cargo calls other programs in rustc's place.
         return Ok(());
     }
-    let call = std::fs::read(&place).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let call = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     if let Some(Call { arguments, environment, sources, built }) = call
         && sources.iter().all(|(path, time)| modified(path) == *time)
         && let Some((rustc, arguments)) = arguments.split_first()
@@ -66,27 +65,27 @@ pub fn take(alone: &Alone) -> Result<()> {
         let status =
             rustc.args(arguments).arg(WITHIN_PARTS).env_clear().envs(environment).status()?;
         if status.success() {
-            std::fs::write(answer, built)?;
+            std::fs::write(library_path, built)?;
         }
         std::process::exit(status.code().unwrap_or(1));
     }
-    alone.set(names::CALL, place);
+    alone.set(KERNEL_CALL, file);
     alone.set(WRAPPER, std::env::current_exe()?);
     Ok(())
 }
 
-/// Where the call is written down that follows from what Cargo is asked for.
-fn place() -> Option<PathBuf> {
-    let mut asked: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if asked.first()? != "build" {
+/// The file for the call of rustc that follows from what Cargo is called with.
+fn file() -> Option<PathBuf> {
+    let mut called_with: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if called_with.first()? != "build" {
         return None;
     }
     let mut variables: Vec<_> = std::env::vars_os().collect();
     variables.sort();
-    asked.extend(variables.into_iter().flat_map(|(name, value)| [name, value]));
+    called_with.extend(variables.into_iter().flat_map(|(name, value)| [name, value]));
     let files = ["Cargo.toml", ".cargo/config.toml"].map(std::fs::read);
     let mut hash = Sha256::new();
-    for part in asked
+    for part in called_with
         .iter()
         .map(|text| Some(text.as_encoded_bytes()))
         .chain(files.iter().map(|file| file.as_deref().ok()))
@@ -95,15 +94,15 @@ fn place() -> Option<PathBuf> {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    let socket = PathBuf::from(std::env::var_os(names::SOCKET)?);
+    let socket = PathBuf::from(std::env::var_os(KERNEL_SOCKET)?);
     Some(socket.with_file_name(format!("rustc-{}", hex::encode(hash.finalize()))))
 }
 
-/// As Cargo's wrapper for rustc: writes the call down and becomes rustc.
-pub fn note(place: &OsStr) -> Result<Infallible> {
+/// As Cargo's wrapper for rustc: records the call and becomes rustc.
+pub fn record(file: &OsStr) -> Result<Infallible> {
     if let Some(call) = call().and_then(|call| serde_json::to_vec(&call).ok()) {
-        // Without it, Cargo is asked again.
-        let _ = std::fs::write(place, call);
+        // Without it, Cargo is called again.
+        let _ = std::fs::write(file, call);
     }
     let mut arguments = std::env::args_os().skip(1);
     let rustc = arguments.next().context("Cargo named no rustc")?;

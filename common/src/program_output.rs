@@ -1,19 +1,12 @@
-//! What comes out of the program that runs the cells, line by line (docs/kernel.md).
+//! What a program that runs cells prints, cut into items (docs/kernel.md).
 //!
 //! Three kinds of lines are mixed on its standard output: what the reader is to see, evcxr's own
-//! marks, and display lines, which are the record separator of JSON text sequences (RFC 7464), the
-//! name and version of this format, a kind, and JSON:
-//!
-//! ```text
-//! <RS>jupyter/1 display_data {"data": {"text/plain": "…"}, "transient": {"display_id": "…"}}
-//! ```
-//!
-//! A line that looks like one but is not well formed is shown as it is.
+//! marks, and [display lines](crate::display_line). A line that looks like one of the last two but is
+//! not well formed is text.
 
 use serde_json::{Map, Value};
 
-/// How a display line begins.
-pub const MARK: &str = "\u{1e}jupyter/1 ";
+use crate::display_line::{Kind, MARK, parse};
 
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
 const PANIC: &str = "EVCXR_PANIC_NOTIFICATION";
@@ -43,8 +36,8 @@ const LONGEST: usize = 1 << 27;
 pub enum Item {
     /// Text for the reader, whole lines or the beginning of one.
     Text(String),
-    /// A message for the reader's page, by its type and content.
-    Display(DisplayKind, Value),
+    /// A message for the reader's page, by its kind, which is not `Listening`, and content.
+    Display(Kind, Value),
     /// The program looks for the stop button.
     Listening,
     /// A block in evcxr's own format: MIME type and content.
@@ -61,24 +54,6 @@ pub enum Item {
     Evcxr(String),
     /// evcxr's mark for the end of a cell.
     Complete,
-}
-
-/// The messages that a display line can ask for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum DisplayKind {
-    Display,
-    Update,
-    Clear,
-}
-
-impl DisplayKind {
-    pub fn message_type(self) -> &'static str {
-        match self {
-            DisplayKind::Display => "display_data",
-            DisplayKind::Update => "update_display_data",
-            DisplayKind::Clear => "clear_output",
-        }
-    }
 }
 
 /// Cuts the program's output into items.
@@ -108,7 +83,7 @@ impl Block {
 }
 
 impl Lines {
-    /// Takes bytes as they come and answers the items that they complete. Text of which much has come
+    /// Takes bytes as they come and returns the items that they complete. Text of which much has come
     /// does not wait for the end of its line.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Item> {
         let mut items = Items::default();
@@ -299,22 +274,19 @@ fn open_place(line: &str, mark: &str) -> Option<usize> {
 
 /// What follows the mark: a kind and JSON. Nothing if it is not well formed.
 fn display(line: &str) -> Option<Item> {
-    let (kind, json) = line.split_once(' ')?;
+    let (kind, json) = parse(line)?;
     let mut content: Map<String, Value> = serde_json::from_str(json).ok()?;
-    let kind = match kind {
-        "display_data" => DisplayKind::Display,
-        "update_display_data" => DisplayKind::Update,
-        "clear_output" => DisplayKind::Clear,
-        "listening" => return Some(Item::Listening),
-        _ => return None,
-    };
-    if kind == DisplayKind::Clear {
-        content.get("wait")?.as_bool()?;
-        return Some(Item::Display(kind, Value::Object(content)));
+    match kind {
+        Kind::Listening => return Some(Item::Listening),
+        Kind::ClearOutput => {
+            content.get("wait")?.as_bool()?;
+            return Some(Item::Display(kind, Value::Object(content)));
+        }
+        Kind::DisplayData | Kind::UpdateDisplayData => {}
     }
     content.get("data")?.as_object()?;
     let id = content.get("transient").and_then(|transient| transient.get("display_id"));
-    if id.is_some_and(|id| !id.is_string()) || (id.is_none() && kind == DisplayKind::Update) {
+    if id.is_some_and(|id| !id.is_string()) || (id.is_none() && kind == Kind::UpdateDisplayData) {
         return None;
     }
     for name in ["metadata", "transient"] {
@@ -346,10 +318,10 @@ mod tests {
     fn display_lines_are_taken_out() {
         let line = format!("a\n{MARK}display_data {{\"data\":{{\"text/plain\":\"x\"}}}}\nb\n");
         let content = json!({"data": {"text/plain": "x"}, "metadata": {}, "transient": {}});
-        let display = Item::Display(DisplayKind::Display, content);
+        let display = Item::Display(Kind::DisplayData, content);
         assert_eq!(items(&line), [text("a\n"), display, text("b\n")]);
         let clear = items(&format!("{MARK}clear_output {{\"wait\":true}}\n"));
-        assert_eq!(clear, [Item::Display(DisplayKind::Clear, json!({"wait": true}))]);
+        assert_eq!(clear, [Item::Display(Kind::ClearOutput, json!({"wait": true}))]);
         assert_eq!(items(&format!("{MARK}listening {{}}\n")), [Item::Listening]);
     }
 
@@ -555,7 +527,7 @@ mod tests {
             ),
             ("EVCXR_LOAD_FAILED:no x\n", Item::Evcxr("EVCXR_LOAD_FAILED:no x".into())),
             ("EVCXR_INPUT_REQUEST:?\n", Item::Evcxr("EVCXR_INPUT_REQUEST:?".into())),
-            (&figure, Item::Display(DisplayKind::Display, content)),
+            (&figure, Item::Display(Kind::DisplayData, content)),
             (
                 "EVCXR_BEGIN_CONTENT text/plain\n5\nEVCXR_END_CONTENT\n",
                 Item::Content("text/plain".into(), "5".into()),
