@@ -45,6 +45,12 @@ class Run:
         return "".join(m["content"]["text"] for m in self.of("stream") if m["content"]["name"] == name)
 
     @property
+    def warnings(self):
+        """What is on standard error but for the note of what a cell that failed has not made."""
+        lines = self.text("stderr").splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("note: cell ["))
+
+    @property
     def result(self):
         return [message["content"]["data"] for message in self.of("execute_result")]
 

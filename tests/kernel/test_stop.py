@@ -159,7 +159,7 @@ class Stop(KernelTest):
                 self.notebook.interrupt()
 
         run = self.run_cell('println!("begun"); loop {' + SLEEP + "}", on_message=on_message)
-        self.assertEqual((run.error["ename"], run.text("stderr")), ("Interrupted", ""))
+        self.assertEqual((run.error["ename"], run.warnings), ("Interrupted", ""))
         self.assertEqual(self.run_cell("kept").result, [{"text/plain": "5"}])
 
     def test_while_it_compiles(self):
@@ -262,7 +262,7 @@ class Loops(KernelTest):
                 self.assertIn("the variables of earlier cells are kept", run.error["evalue"])
                 self.assertRegex(run.error["traceback"][1], r"^  in line [23] of the cell: ")
                 # Neither a panic's report nor a notice: it was quick.
-                self.assertEqual(run.text("stderr"), "")
+                self.assertEqual(run.warnings, "")
                 self.assertEqual(run.text().count("bye"), 3 if "Bye" in code else 0)
         self.assertEqual(self.run_cell("(kept, shadowed)").result, [{"text/plain": "(5, 6)"}])
 
@@ -272,7 +272,7 @@ class Loops(KernelTest):
         self.assertEqual(run.text(), "".join(value + "\n" for _, value in SAME), run.error)
         # Code with checks that does not compile would have been compiled without them.
         run = self.run_cell('println!("begun"); loop {}', on_message=self.interrupt_at("begun"))
-        self.assertEqual((run.error["ename"], run.text("stderr")), ("Interrupted", ""))
+        self.assertEqual((run.error["ename"], run.warnings), ("Interrupted", ""))
 
     def test_other_threads_are_not_stopped(self):
         self.assert_ok(self.run_cell(
@@ -322,7 +322,7 @@ class Failures(KernelTest):
         self.assertEqual(run.error["ename"], "panic")
         self.assertEqual(run.error["evalue"], "index out of bounds: the len is 3 but the index is 7")
         self.assertEqual(run.error["traceback"][1:], ["  at line 4 of the cell: numbers[place]"])
-        self.assertEqual(run.text("stderr"), "")
+        self.assertEqual(run.warnings, "")
         self.assertEqual({k: run.reply[k] for k in ("status", "ename", "evalue")},
                          {"status": "error", "ename": "panic", "evalue": run.error["evalue"]})
         self.assertEqual(self.run_cell("numbers.len()").result, [{"text/plain": "3"}])
@@ -340,7 +340,7 @@ class Failures(KernelTest):
         run = self.run_cell('let number: i32 = "x".parse()?;')
         self.assertEqual((run.error["ename"], run.error["evalue"]), ("Error", "invalid digit found in string"))
         self.assertEqual(run.reply["status"], "error")
-        self.assertEqual(run.text("stderr"), "")
+        self.assertEqual(run.warnings, "")
         self.assertEqual(self.run_cell("before").result, [{"text/plain": "4"}])
 
     def test_stderr_alone_is_no_failure(self):

@@ -100,27 +100,71 @@ fn file() -> Option<PathBuf> {
 
 /// As Cargo's wrapper for rustc: records the call and becomes rustc.
 pub fn record(file: &OsStr) -> Result<Infallible> {
-    if let Some(call) = call().and_then(|call| serde_json::to_vec(&call).ok()) {
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(call) = call(&Path::new(file).with_file_name("identity")) {
+        arguments = call.arguments.iter().map(OsString::from).collect();
         // Without it, Cargo is called again.
-        let _ = std::fs::write(file, call);
+        let _ = serde_json::to_vec(&call).map(|call| std::fs::write(file, call));
     }
-    let mut arguments = std::env::args_os().skip(1);
-    let rustc = arguments.next().context("Cargo named no rustc")?;
-    Err(Command::new(&rustc).args(arguments).arg(WITHIN_PARTS).exec()).context("cannot start rustc")
+    let (rustc, arguments) = arguments.split_first().context("Cargo named no rustc")?;
+    Err(Command::new(rustc).args(arguments).arg(WITHIN_PARTS).exec()).context("cannot start rustc")
 }
 
-fn call() -> Option<Call> {
+/// What tells the types that cells define from others, and what they can be made of: the paths of the
+/// cells' dependencies.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Identity {
+    metadata: String,
+    dependencies: BTreeMap<String, String>,
+}
+
+impl Identity {
+    /// Cargo's follows from all dependencies, so that one more of them would cost all variables of types
+    /// that cells define. They only have to go if one that was there before is another now, of which
+    /// they may have parts.
+    fn after(before: Option<Identity>, now: Identity) -> Identity {
+        let is_same = |before: &Identity| {
+            let mut known = before.dependencies.iter();
+            known.all(|(name, path)| now.dependencies.get(name).is_none_or(|now| now == path))
+        };
+        match before.filter(is_same) {
+            Some(mut before) => {
+                before.dependencies.extend(now.dependencies);
+                before
+            }
+            None => now,
+        }
+    }
+
+    /// Puts the cells' identity into a call of rustc; it is kept in a file.
+    fn keep(arguments: &mut [String], file: &Path) -> Option<()> {
+        let is_extern = |pair: &&[String]| pair[0] == "--extern";
+        let externs = arguments.windows(2).filter(is_extern);
+        let dependencies = externs.filter_map(|pair| pair[1].split_once('='));
+        let dependencies = dependencies.map(|(name, path)| (name.into(), path.into())).collect();
+        let metadata = arguments.iter_mut().find(|value| value.starts_with("metadata="))?;
+        let before = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let now = Identity { metadata: metadata.clone(), dependencies };
+        let identity = Identity::after(before, now);
+        std::fs::write(file, serde_json::to_vec(&identity).ok()?).ok()?;
+        *metadata = identity.metadata;
+        Some(())
+    }
+}
+
+fn call(identity: &Path) -> Option<Call> {
     let text = |text: OsString| text.into_string().ok();
-    let arguments = std::env::args_os().skip(1).map(text).collect::<Option<Vec<_>>>()?;
+    let mut arguments = std::env::args_os().skip(1).map(text).collect::<Option<Vec<_>>>()?;
     let value = |name: &str| {
         let place = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(place + 1).map(String::as_str)
+        arguments.get(place + 1).cloned()
     };
-    if value("--crate-name") != Some(CELL) {
+    if value("--crate-name")? != CELL {
         return None;
     }
-    let folder = Path::new(value("--out-dir")?);
-    let sources = sources(folder)?;
+    let folder = PathBuf::from(value("--out-dir")?);
+    Identity::keep(&mut arguments, identity)?;
+    let sources = sources(&folder)?;
     let built = folder.join(format!("{DLL_PREFIX}{CELL}{DLL_SUFFIX}")).to_str()?.to_string();
     let variables = std::env::vars_os().map(|(name, value)| Some((text(name)?, text(value)?)));
     let mut environment = variables.collect::<Option<Vec<_>>>()?;
@@ -159,4 +203,32 @@ fn listed(rules: &str) -> Vec<PathBuf> {
 
 fn modified(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|data| data.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_more_dependency_leaves_the_identity_of_types() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("identity");
+        let call = |metadata: &str, externs: &[&str]| {
+            let metadata = format!("metadata={metadata}");
+            let mut arguments = vec!["-C".to_string(), metadata, "-C".into(), "opt-level=2".into()];
+            arguments.extend(externs.iter().flat_map(|name| ["--extern".into(), (*name).into()]));
+            Identity::keep(&mut arguments, &file).unwrap();
+            arguments[1].clone()
+        };
+        assert_eq!(call("1", &["d2l=/libd2l-1.so"]), "metadata=1");
+        assert_eq!(call("2", &["d2l=/libd2l-1.so", "tokio=/libtokio-1.rlib"]), "metadata=1");
+        // A dependency can go, and another one come.
+        assert_eq!(call("3", &["tokio=/libtokio-1.rlib", "csv=/libcsv-1.rlib"]), "metadata=1");
+        // One that types may have parts of is another.
+        assert_eq!(call("4", &["d2l=/libd2l-1.so", "csv=/libcsv-2.rlib"]), "metadata=4");
+        assert_eq!(call("5", &["csv=/libcsv-2.rlib"]), "metadata=4");
+        assert_eq!(call("6", &["tokio=/libtokio-1.rlib", "csv=/libcsv-1.rlib"]), "metadata=6");
+        // Without metadata of Cargo's there is nothing to keep.
+        assert_eq!(Identity::keep(&mut ["-C".into(), "opt-level=2".into()], &file), None);
+    }
 }

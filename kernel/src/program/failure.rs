@@ -251,7 +251,10 @@ pub fn program_ended(evcxr: &str) -> Failure {
         s if s.starts_with("signal: 6") => {
             "it aborted; libtorch or another library in C++ gave up, and what it said is above"
         }
-        s if s.starts_with("signal: ") => "it crashed; unsafe code in a library is a likely cause",
+        s if s.starts_with("signal: ") => {
+            "it crashed; likely causes are a function that calls itself without end, and unsafe code in \
+             a library"
+        },
         _ => "the cell, or something that it called, ended it (std::process::exit)",
     };
     let message = format!("Rust's process ended with {status}: {reason}");

@@ -130,6 +130,7 @@ const HABITS: &[Row] = &[
     // Tensors: what has another name. `.shape` and `.shape()` alike.
     ("E0(609|599) .*`shape`.*TENSOR", r"RECV\.‸shape", "it is `$1.size()`"),
     ("E0(609|599) .*`dtype`.*TENSOR", r"RECV\.‸dtype", "it is `$1.kind()`"),
+    ("E0599 .*`t`.*TENSOR", r"RECV\.‸t\(", "it is `$1.tr()`"),
     ("E0(609|599) .*`T`.*TENSOR", r"RECV\.‸T", "it is `$1.tr()`"),
     ("E0(609|599) .*`ndim`.*TENSOR", r"RECV\.‸ndim", "it is `$1.dim()`"),
     (
@@ -293,6 +294,16 @@ const HABITS: &[Row] = &[
         r"\*\s*‸?\*",
         "a power is `x.powi(2)`, of an integer `x.pow(2)`, of a tensor `t.pow_tensor_scalar(2)`",
     ),
+    (
+        "E0308 [^§]*expected `Device`, found `Kind`",
+        r"RECV\.‸?to\(",
+        "of a kind it is `$1.to_kind(Kind::Int64)`",
+    ),
+    (
+        "E0277 .*TENSOR is not an iterator",
+        r"in ‸&?([\w.]+)",
+        "a row is `$1.get(i)`: `for i in 0..$1.size()[0] { let row = $1.get(i); ... }`",
+    ),
     // Data and models.
     (
         "E0277 .*DataLoader` is not an iterator",
@@ -308,6 +319,17 @@ const HABITS: &[Row] = &[
         "E0618 .*found `&?d2l::(nn|models)::",
         r"‸([\w.]+)\(&?([^()]*)\)",
         "a model is called with `$1.forward(&$2)?`",
+    ),
+    // The first cell was not run.
+    (
+        "E043[23] .*`d2l`",
+        "",
+        "run the notebook's first cell before, in which is `:dep d2l = { path = \"..\" }`",
+    ),
+    (
+        "E04(12|25|33) .*`(Tensor|Kind|Device|ImageFolder|DataLoader|train_ch13|linear)`",
+        "",
+        "it comes with `use d2l::prelude::*;`, in the notebook's first cell: run that before",
     ),
     // Crates that come with d2l.
     (
@@ -445,6 +467,11 @@ const HABITS: &[Row] = &[
         "E0369 cannot (add|subtract|multiply|divide) .*Vec<",
         "",
         "a `Vec` has no arithmetic: `v.iter().map(|x| x * 2).collect::<Vec<_>>()`; a tensor has",
+    ),
+    (
+        "E0277 cannot (add|subtract|multiply|divide) `\\{float\\}` (to|from|by) `\\{integer\\}`|E0277 cannot (add|subtract|multiply|divide) `\\{integer\\}` (to|from|by) `\\{float\\}`",
+        "",
+        "numbers are not converted by themselves: write `1.` for `1`, or `x as f64`",
     ),
     (
         "E0277 cannot (add|subtract|multiply|divide) `[iu]\\w+` (to|from|by) `(\\{float\\}|f64)`|E0277 cannot (add|subtract) `(\\{float\\}|f64)` (to|from) `[iu]\\w+`",
