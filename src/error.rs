@@ -50,8 +50,8 @@ pub enum Error {
     },
     /// The stop button was pressed. The loop ended between two batches.
     #[error(
-        "the stop button was pressed; variables of earlier cells are kept, and networks keep what they \
-         have learned so far"
+        "the stop button was pressed; variables of earlier cells are kept, networks among them with what \
+         they have learned so far"
     )]
     Interrupted,
     /// A layer refused its input, or libtorch refused an operation in it.

@@ -36,8 +36,10 @@ fn tests_that_the_documents_name_are_there() {
     };
     let names: Vec<_> = names.filter(is_test).collect();
     assert!(names.len() > 100, "{names:?}");
-    let sources: Vec<String> =
-        ["tests", "src", "cli", "common", "kernel"].iter().flat_map(|folder| sources(folder)).collect();
+    let sources: Vec<String> = ["tests", "src", "cli", "common", "kernel"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .collect();
     for (file, test) in names {
         let is_in = |path: &&String| {
             let path = Path::new(path).with_extension("");

@@ -254,7 +254,7 @@ pub fn program_ended(evcxr: &str) -> Failure {
         s if s.starts_with("signal: ") => {
             "it crashed; likely causes are a function that calls itself without end, and unsafe code in \
              a library"
-        },
+        }
         _ => "the cell, or something that it called, ended it (std::process::exit)",
     };
     let message = format!("Rust's process ended with {status}: {reason}");

@@ -60,6 +60,11 @@ const SYNTAX: &[Row] = &[
     ("", r"^\s*(for|while|if)\s+(.+?)\s*:", "a block is in braces: `$1 $2 { ... }`"),
     (
         "",
+        r"^\s*with\s+(?:torch\.)?no_grad",
+        "it is `d2l::tch::no_grad(|| ...)`, which returns what the closure does",
+    ),
+    (
+        "",
         r"^\s*with\s+",
         "there is no `with`: a file or a guard is closed where its block, `{ ... }`, ends",
     ),
@@ -305,6 +310,16 @@ const HABITS: &[Row] = &[
         "a row is `$1.get(i)`: `for i in 0..$1.size()[0] { let row = $1.get(i); ... }`",
     ),
     // Data and models.
+    (
+        "E0608 .*(ImageFolder|CIFAR10)`",
+        r"RECV‸\[([^\[\]]+)\]",
+        "it is `$1.get($2)?`, an image and its label",
+    ),
+    (
+        "E0308 [^§]*expected `Result<.*, found `\\(_",
+        r"let\s+‸?\([^=]*=\s*([^;]+);",
+        "it can fail: `$1?`",
+    ),
     (
         "E0277 .*DataLoader` is not an iterator",
         r"in ‸&?([\w.]+)",

@@ -136,7 +136,7 @@ impl Differences {
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         /// Of a file of something else, the first tell enough.
-        const MOST: usize = 24;
+        const MOST: usize = 4;
         let Differences { problems, fitting, own, .. } = self;
         let s = if problems.len() == 1 { "key does" } else { "keys do" };
         write!(f, "{} {s} not fit ({fitting} of the model's {own} do): ", problems.len())?;
