@@ -332,6 +332,18 @@ class Messages(KernelTest):
         self.assertEqual(run.text(), "the sum 3\n")
         self.assertIn("note: `sum` is given away in line 1: sum + 2", run.text("stderr"))
 
+    def test_what_is_sure_to_panic_has_a_place(self):
+        for code in ["let few = [1, 2, 3];\nfew[7]", "let none = 0;\n5 / none"]:
+            [(message, text)] = self.errors(code)
+            self.assertIn("will panic", message)
+            self.assertRegex(text, r"cell \[\d+\]:2:1")
+
+    def test_what_a_closure_takes_can_be_cloned(self):
+        self.assert_ok(self.run_cell("let taken = vec![1];"))
+        run = self.assert_ok(self.run_cell("let f: Box<dyn Fn() -> usize> = Box::new(move || taken.len());"))
+        self.assertIn("give the closure a clone of `taken`", run.text("stderr"))
+        self.assertNotIn("&taken", run.text("stderr"))
+
     def test_an_error_in_a_function_of_an_earlier_cell_has_a_place(self):
         self.assert_ok(self.run_cell("struct Point { x: i32 }\nfn at(x: i32) -> Point {\n    Point { x }\n}"))
         [(message, text)] = self.errors("struct Point { x: i32, y: i32 }")

@@ -346,6 +346,8 @@ const HABITS: &[Row] = &[
         "",
         "it comes with `use d2l::prelude::*;`, in the notebook's first cell: run that before",
     ),
+    // The generator of transforms.
+    ("E04(12|25|33|32) .*`(Rng|rand_xoshiro)`", "", "it is `&mut d2l::data::Rng`"),
     // Crates that come with d2l.
     (
         "E043[23] .*`(plotters|rand|image|tch)`",
