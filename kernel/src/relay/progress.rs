@@ -42,10 +42,10 @@ impl Progress {
         }
     }
 
-    fn text(&self) -> Option<String> {
+    fn text(&self) -> String {
         let what = match (self.work, &self.package) {
-            // It may take as long as its user likes.
-            (Some(Work::Shell), _) => return None,
+            // What it prints comes at its end.
+            (Some(Work::Shell), _) => "The command runs".to_string(),
             (Some(Work::Build), None) => "Compiling the cell".to_string(),
             (Some(Work::Build), Some(package)) => {
                 format!("Compiling {package}, package {}", self.packages)
@@ -53,7 +53,7 @@ impl Progress {
             (Some(Work::Packages), _) => "Cargo looks for packages".to_string(),
             (None, _) => "rust-analyzer reads the packages".to_string(),
         };
-        Some(format!("{what} ({} s) ...", self.begin.elapsed().as_secs()))
+        format!("{what} ({} s) ...", self.begin.elapsed().as_secs())
     }
 }
 
@@ -73,14 +73,12 @@ impl Relay {
         else {
             return;
         };
-        if let Some(text) = cell.progress.text() {
-            let kind = match std::mem::replace(&mut cell.progress.is_shown, true) {
-                true => "update_display_data",
-                false => "display_data",
-            };
-            let content = notice("progress", &cell.request, &text);
-            self.jupyter.publish_for(&cell.request, kind, &content);
-        }
+        let kind = match std::mem::replace(&mut cell.progress.is_shown, true) {
+            true => "update_display_data",
+            false => "display_data",
+        };
+        let content = notice("progress", &cell.request, &cell.progress.text());
+        self.jupyter.publish_for(&cell.request, kind, &content);
         self.watch_progress(id, STEP);
     }
 
@@ -117,16 +115,16 @@ mod tests {
         let mut progress = Progress::new();
         tokio::time::advance(Duration::from_millis(3500)).await;
         for (work, package, text) in [
-            (None, None, Some("rust-analyzer reads the packages (3 s) ...")),
-            (Some(Work::Packages), None, Some("Cargo looks for packages (3 s) ...")),
-            (Some(Work::Build), None, Some("Compiling the cell (3 s) ...")),
-            (Some(Work::Build), Some("csv"), Some("Compiling csv, package 4 (3 s) ...")),
-            (Some(Work::Shell), Some("csv"), None),
+            (None, None, "rust-analyzer reads the packages (3 s) ..."),
+            (Some(Work::Packages), None, "Cargo looks for packages (3 s) ..."),
+            (Some(Work::Build), None, "Compiling the cell (3 s) ..."),
+            (Some(Work::Build), Some("csv"), "Compiling csv, package 4 (3 s) ..."),
+            (Some(Work::Shell), Some("csv"), "The command runs (3 s) ..."),
         ] {
             progress.work = work;
             progress.package = package.map(str::to_string);
             progress.packages = 4;
-            assert_eq!(progress.text().as_deref(), text);
+            assert_eq!(progress.text(), text);
         }
     }
 }
