@@ -66,11 +66,12 @@ fn the_books_requirements_name_the_folder_they_are_installed_into() {
 }
 
 /// What the prelude has beside the book: no section teaches it.
-const OF_OUR_OWN: [&str; 11] = [
+const OF_OUR_OWN: [&str; 12] = [
     "Error",
     "Figure",
     "Precision",
     "Progress",
+    "Show",
     "check_interrupt",
     "clear_output",
     "manual_seed",
