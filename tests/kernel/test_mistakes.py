@@ -310,7 +310,7 @@ class Messages(KernelTest):
                 self.assert_ok(self.run_cell(make))
                 run = self.assert_ok(self.run_cell(code))
                 self.assertIn(f"note: `v` is given away in line {line}: {text}", run.text("stderr"))
-                self.assertIn("a clone of `v`" if "move" in code else "`&v`", run.text("stderr"))
+                self.assertIn("a clone of `v`" if "move |" in code else "`&v`", run.text("stderr"))
                 number = run.reply["execution_count"]
                 [(message, text_below)] = self.errors("v.len()")
                 self.assertEqual(message, "cannot find value `v` in this scope")
