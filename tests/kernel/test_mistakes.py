@@ -64,6 +64,18 @@ class NothingIsLost(KernelTest):
         number = run.reply["execution_count"]
         self.assertEqual(text.count(f"cell [{number}] was to make `never`, but does not compile"), 1, text)
 
+    def test_what_is_assigned_again_is_kept(self):
+        self.assert_ok(self.run_cell('let mut v = vec![1, 2]; let mut s = String::from("a");'))
+        run = self.assert_ok(self.run_cell('v = v.into_iter().map(|x| x * 2).collect(); if v.len() == 2 { s = s + "b"; }'))
+        self.assertEqual(run.text("stderr"), "")
+        self.assert_shows("(&v, &s)", '([2, 4], "ab")')
+        # What the cell had taken when it failed is lost, and is said to be.
+        run = self.assert_fails('s = s + "c"; panic!("before its end");')
+        self.assertIn("given away, so lost: `s`", run.text("stderr"))
+        self.assertIn("`s` was given away in cell [", str(self.assert_fails("s.len()").error["traceback"]))
+        run = self.assert_fails('let v = v; panic!("again");')
+        self.assertIn("given away, so lost: `v`", run.text("stderr"))
+
     def test_a_shadowed_variable_of_a_cell_that_is_stopped(self):
         self.assert_ok(self.run_cell("let q = vec![1]; let other = 5;"))
         run = self.run_cell("let q = vec![9]; " + LOOKS, on_message=self.interrupt_at("begun"))
@@ -350,6 +362,11 @@ class Messages(KernelTest):
         [(message, text)] = self.errors("struct Point { x: i32, y: i32 }")
         self.assertIn("missing field `y`", message)
         self.assertIn("in `at`, which earlier code defines: Point { x }", message + text)
+        self.assert_ok(self.run_cell(
+            "enum Shape { Dot, Line }\nfn is_dot(shape: &Shape) -> bool {\n    matches!(shape, Shape::Dot)\n}"
+        ))
+        [(message, text)] = self.errors("enum Shape { Line }")
+        self.assertIn("in `is_dot`, which earlier code defines", message + text)
         self.assert_ok(self.run_cell("struct Point { x: i32, y: i32 }\nfn at(x: i32) -> Point { Point { x, y: 0 } }"))
 
     def test_one_more_dependency_costs_no_variable(self):

@@ -309,7 +309,7 @@ class End(unittest.TestCase):
 
     def test_a_killed_kernel_leaves_nothing_running_and_its_folder_is_cleaned(self):
         # So that both kernels take the first folder.
-        self.assertTrue(wait_until(lambda: all(map(is_free, FOLDERS.glob("kernel-*.lock"))), 60))
+        self.assertTrue(wait_until(lambda: all(map(is_free, FOLDERS.glob("kernel-*.lock"))), LIMIT))
         notebook = self.start()
         [evcxr] = children(notebook.pid)
         processes = [evcxr, *children(evcxr)]

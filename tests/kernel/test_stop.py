@@ -259,7 +259,7 @@ class Loops(KernelTest):
                 code = 'let shadowed = (kept, &shadowed).0 + 1; println!("begun");\n' + code
                 run = self.run_cell(code, on_message=self.interrupt_at("begun"))
                 self.assertEqual((run.error or {}).get("ename"), "Interrupted", run.error)
-                self.assertIn("the variables of earlier cells are kept", run.error["evalue"])
+                self.assertIn("what earlier cells made is kept", run.error["evalue"])
                 self.assertRegex(run.error["traceback"][1], r"^  in line [23] of the cell: ")
                 # Neither a panic's report nor a notice: it was quick.
                 self.assertEqual(run.warnings, "")

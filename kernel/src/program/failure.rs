@@ -235,8 +235,10 @@ pub fn error_value(text: &str, with_trace: bool) -> (String, Failure) {
 /// A loop of the cell's own has seen the stop button.
 pub fn stopped(at: Place, code: &str) -> Failure {
     let place = Place::line(at.statement, code);
-    let mut failure =
-        Failure::new("Interrupted", "stopped; the variables of earlier cells are kept");
+    let mut failure = Failure::new(
+        "Interrupted",
+        "stopped; what earlier cells made is kept, unless this one gave it away",
+    );
     failure.trace.extend(place.map(|place| format!("  in {place}")));
     failure
 }
