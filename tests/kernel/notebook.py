@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "cli" / "python"))
 from stock import FOLDERS, copy_of_template  # noqa: E402, F401 (for the tests)
 from stock import environment as stock_environment  # noqa: E402
+
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 LIMIT = 180  # seconds for one cell: the machine may be busy
 
@@ -136,6 +139,13 @@ class KernelTest(unittest.TestCase):
     def assert_ok(self, run):
         self.assertEqual(run.reply["status"], "ok", run.reply.get("evalue"))
         return run
+
+    def errors(self, code):
+        """The errors that a cell shows, each as its message and its text below."""
+        run = self.run_cell(code)
+        self.assertEqual(run.reply["status"], "error", code)
+        shown = [message["content"] for message in run.of("error")]
+        return [(e["evalue"], COLOR.sub("", "\n".join(e["traceback"]))) for e in shown]
 
     def interrupt_at(self, text):
         """Presses the stop button when a cell shows this text for the first time."""

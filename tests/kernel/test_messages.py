@@ -1,22 +1,12 @@
 """What the compiler's errors look like to a reader: their place, what they suggest, and hints for habits of
 Python's."""
 
-import re
 import unittest
 
-from notebook import DEP, KernelTest
-
-COLOR = re.compile(r"\x1b\[[0-9;]*m")
+from notebook import COLOR, DEP, KernelTest
 
 
 class MessagesTest(KernelTest):
-    def errors(self, code):
-        """The errors that a cell shows, each as its message and its text below."""
-        run = self.run_cell(code)
-        self.assertEqual(run.reply["status"], "error", code)
-        shown = [message["content"] for message in run.of("error")]
-        return [(e["evalue"], COLOR.sub("", "\n".join(e["traceback"]))) for e in shown]
-
     def error(self, code):
         errors = self.errors(code)
         self.assertEqual(len(errors), 1, errors)

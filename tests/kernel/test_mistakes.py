@@ -1,11 +1,8 @@
 """A mistake costs nothing: what becomes of variables when a cell fails, and what the reader is told."""
 
-import re
 import unittest
 
 from notebook import DEP, KernelTest
-
-COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 LOOKS = (
     'let file = std::env::var("JUPYTER_INTERRUPT_FILE").unwrap();'
@@ -196,13 +193,6 @@ class Asynchronous(KernelTest):
 
 class Messages(KernelTest):
     """What the compiler and evcxr say of a cell."""
-
-    def errors(self, code):
-        """The errors that a cell shows, each as its message and its text below."""
-        run = self.run_cell(code)
-        self.assertEqual(run.reply["status"], "error", code)
-        shown = [message["content"] for message in run.of("error")]
-        return [(e["evalue"], COLOR.sub("", "\n".join(e["traceback"]))) for e in shown]
 
     def test_a_warning_in_an_earlier_function_hides_no_error(self):
         for item in [

@@ -1,10 +1,9 @@
 """The stop button, and cells that fail."""
 
-import re
 import time
 import unittest
 
-from notebook import DEP, KernelTest, Notebook
+from notebook import COLOR, DEP, KernelTest, Notebook
 
 SLEEP = "std::thread::sleep(std::time::Duration::from_millis(10));"
 # As the crate's loops do it, written out in a macro, whose loops have no checks.
@@ -15,7 +14,6 @@ LOOKS = (
     "wait!(&file); std::fs::remove_file(&file).unwrap();"
 )
 
-COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # How far behind its first letter the compiler marks what is wrong.
 MARKS = {'"x"': 1, "nothing": 3, "+ true": 0, "i {": 0}
 
