@@ -44,7 +44,7 @@ pub(crate) fn figure_dir() -> Option<PathBuf> {
 
 /// `D2L_OFFLINE`.
 pub(crate) fn is_offline() -> bool {
-    std::env::var_os(variables::OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
+    variables::is_offline()
 }
 
 /// `D2L_MIRROR`.
@@ -67,7 +67,7 @@ fn path(name: &str) -> Option<PathBuf> {
 
 /// `D2L_BACKTRACE`, as the kernel takes it.
 pub(crate) fn wants_backtraces() -> bool {
-    std::env::var_os(variables::BACKTRACE).is_some_and(|value| value != "0")
+    variables::wants_backtraces()
 }
 
 /// The version of the display lines that the kernel reads, if it reads any.

@@ -42,3 +42,13 @@ pub const REPORT_DIR: &str = "D2L_REPORT_DIR";
 pub const JUPYTER_WIRE: &str = "JUPYTER_WIRE";
 /// Set for a program that runs cells: the file that is there when the program is asked to stop.
 pub const JUPYTER_INTERRUPT_FILE: &str = "JUPYTER_INTERRUPT_FILE";
+
+/// Whether [`OFFLINE`] asks for nothing to be fetched.
+pub fn is_offline() -> bool {
+    std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// Whether [`BACKTRACE`] asks for long backtraces.
+pub fn wants_backtraces() -> bool {
+    std::env::var_os(BACKTRACE).is_some_and(|value| value != "0")
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use d2l_common::display_line;
 use d2l_common::variables::{
-    JUPYTER_INTERRUPT_FILE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SHIMS, KERNEL_SOCKET, OFFLINE,
+    JUPYTER_INTERRUPT_FILE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SHIMS, KERNEL_SOCKET,
+    is_offline,
 };
 use jupyter_protocol::connection_info::ConnectionInfo;
 use serde_json::json;
@@ -182,11 +183,6 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
     // evcxr prints at each start that it has no configuration file.
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     command.spawn().context("cannot start evcxr")
-}
-
-/// Whether nothing is to be downloaded, as the crate reads it.
-pub fn is_offline() -> bool {
-    std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// evcxr's side: ends with the relay, which holds the other end of standard input.

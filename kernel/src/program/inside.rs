@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result};
-use d2l_common::variables::{BACKTRACE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SOCKET};
+use d2l_common::variables::{JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SOCKET, wants_backtraces};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
@@ -20,7 +20,7 @@ use crate::program::handshake::{PROGRAM, PROGRAM_WITH_TRACES};
 
 /// Puts the relay between evcxr and this process. Without a relay, evcxr works as it always does.
 pub fn install(alone: Alone) {
-    let with_traces = std::env::var_os(BACKTRACE).is_some_and(|value| value != "0");
+    let with_traces = wants_backtraces();
     // evcxr asks for a backtrace at every panic; with libtorch that takes seconds, and it is long.
     alone.set("RUST_BACKTRACE", if with_traces { "1" } else { "0" });
     if let Some(path) = shims::path_without() {

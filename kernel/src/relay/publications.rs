@@ -1,8 +1,8 @@
 //! What evcxr publishes: which of it goes on to Jupyter, and errors, with what we know about them.
 
+use d2l_common::variables;
 use serde_json::Value;
 
-use crate::engine::process;
 use crate::jupyter::message::Message;
 use crate::program::failure::{self, Failure};
 use crate::relay::{Relay, hints};
@@ -63,7 +63,7 @@ impl Relay {
             cell.explained = hint.is_all;
         }
         let words = content["evalue"].as_str().unwrap_or_default();
-        if process::is_offline() && words.contains("offline mode is on") {
+        if variables::is_offline() && words.contains("offline mode is on") {
             content = Failure::new("Error", format!("{words}\n  {OFFLINE}")).content();
             message.set_content(&content);
         }
