@@ -1,4 +1,4 @@
-//! What the fuzz targets do with an input, and what must hold for every one; tests/fuzz_corpus.rs
+//! What the fuzz targets do with an input, and what must hold for every one; tests/it/fuzz_corpus.rs
 //! does the same with the inputs that are kept.
 
 #![allow(dead_code)] // each target uses one function

@@ -9,7 +9,7 @@
 //! * by evcxr, as a shim for cargo, rustup or the shell;
 //! * by Cargo, in rustc's place.
 //!
-//! From the ground up, each of these uses only those before it (tests/rooms.rs of the crate `d2l`):
+//! From the ground up, each of these uses only those before it (tests/it/rooms.rs of the crate `d2l`):
 //!
 //! * `environment`, `queue`: what all others use;
 //! * `jupyter`: the kernel's sockets and their clients;

@@ -4,7 +4,7 @@
     .venv/bin/python tests/reference/make.py            # writes them
     .venv/bin/python tests/reference/make.py --check    # says whether they are what it makes today
 
-Weights, pictures and inputs come from a formula on whole numbers that tests/common/mod.rs has too,
+Weights, pictures and inputs come from a formula on whole numbers that tests/it/common/mod.rs has too,
 so that only results need to be kept. The book's own functions are those of its package, d2l. Writes
 beside itself.
 """

@@ -1,7 +1,7 @@
 //! `cargo d2l report`: tables in docs/ of what the crate's tests compared and which inputs they refused.
 //!
 //! Tests record each comparison with the reference, each bad input and each skipped test
-//! (tests/common/report.rs) in the folder that [`REPORT_DIR`] names.
+//! (tests/it/common/report.rs) in the folder that [`REPORT_DIR`] names.
 
 use std::collections::BTreeMap;
 use std::fs;

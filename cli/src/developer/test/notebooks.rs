@@ -13,7 +13,7 @@ use crate::notebooks;
 use crate::project::Project;
 
 /// Executes the English notebooks and one of the Japanese ones: the others have the same code, which
-/// tests/documents.rs checks.
+/// tests/it/documents.rs checks.
 pub fn check(project: &Project, log: &Log) -> Result<()> {
     let japanese = project.path("notebooks/ja");
     let is_executed = |path: &PathBuf| {

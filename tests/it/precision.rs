@@ -1,10 +1,8 @@
-//! `Precision::Auto` against `Precision::Full`. A file of its own, as the precision is one for a
-//! whole process.
+//! `Precision::Auto` against `Precision::Full`.
 
-mod common;
-
-use common::report::Comparison;
-use common::{difference, fill, inputs};
+use crate::common;
+use crate::common::report::Comparison;
+use crate::common::{difference, fill, inputs};
 use d2l::device::multiplies_bf16;
 use d2l::prelude::*;
 
@@ -20,7 +18,12 @@ const NETS: [Architecture; 4] = [
 fn automatic_precision_stays_near_full() {
     // Elsewhere both are `f32`, and there is nothing to compare.
     if !multiplies_bf16(Device::Cpu) {
-        println!("skipped: this processor does not multiply bfloat16");
+        common::report::skipped_here("this processor does not multiply bfloat16");
+        return;
+    }
+    const NAME: &str = "precision::automatic_precision_stays_near_full";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
         return;
     }
     let what = "scores in `Precision::Auto`, against `Full`: four nets, no training";

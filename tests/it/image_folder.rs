@@ -1,12 +1,11 @@
 //! `ImageFolder` and the reading of pictures: good folders, and bad ones.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::report::{Comparison, refused};
-use common::{picture, small_set};
+use crate::common;
+use crate::common::report::{Comparison, refused};
+use crate::common::{picture, small_set};
 use d2l::prelude::*;
 
 #[test]
@@ -140,7 +139,7 @@ fn bad_folders_are_errors() {
 fn a_folder_without_permission_is_named() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    const NAME: &str = "a_folder_without_permission_is_named";
+    const NAME: &str = "image_folder::a_folder_without_permission_is_named";
     if common::in_child(NAME) {
         let root = std::env::var("TEST_FOLDER").unwrap();
         println!("<<{}>>", ImageFolder::new(root).unwrap_err());
@@ -192,7 +191,7 @@ fn numbers_out_of_range_are_errors() {
 /// C25: `get` and `call` draw anew each time, as in torchvision; a seed brings the same images back.
 #[test]
 fn chance_differs_from_call_to_call() {
-    const NAME: &str = "chance_differs_from_call_to_call";
+    const NAME: &str = "image_folder::chance_differs_from_call_to_call";
     // The seed is one for the whole process.
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);

@@ -1,9 +1,8 @@
 //! Nets against torchvision's and the package that EfficientNet-Lite0's weights belong to.
 
-mod common;
-
-use common::report::{Comparison, refused};
-use common::{difference, fill, inputs, reference};
+use crate::common;
+use crate::common::report::{Comparison, refused};
+use crate::common::{difference, fill, inputs, reference};
 use d2l::nn::init::{kaiming_normal_fan_out, uniform};
 use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
@@ -87,7 +86,7 @@ fn outputs_agree_in_both_modes() {
 #[test]
 fn initial_values_are_distributed_as_torchvisions() {
     // The seed is one for the whole process, and other tests draw from it, too.
-    const NAME: &str = "initial_values_are_distributed_as_torchvisions";
+    const NAME: &str = "models::initial_values_are_distributed_as_torchvisions";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -136,7 +135,7 @@ fn zeros(size: &[i64]) -> Tensor {
 /// C32: whoever copies a network gets the random numbers that they would get without.
 #[test]
 fn a_copy_draws_no_random_numbers() {
-    const NAME: &str = "a_copy_draws_no_random_numbers";
+    const NAME: &str = "models::a_copy_draws_no_random_numbers";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -593,7 +592,7 @@ fn the_source_model_knows_hot_dogs() {
 /// What the crate draws where there are no photographs is to be taken for what it shows.
 #[test]
 fn the_source_model_knows_drawn_hot_dogs() {
-    const NAME: &str = "the_source_model_knows_drawn_hot_dogs";
+    const NAME: &str = "models::the_source_model_knows_drawn_hot_dogs";
     if !common::in_child(NAME) {
         let cache = tempfile::tempdir().unwrap();
         let offline = std::path::Path::new("1");

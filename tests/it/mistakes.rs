@@ -1,12 +1,11 @@
 //! The commonest mistakes of a beginner: each is an error of one sentence or two that names what is
 //! wrong and what to do, and changes nothing. `cargo d2l report` lists them in docs/robustness.md.
 
-mod common;
-
 use std::path::Path;
 
-use common::report::mistake;
-use common::{small_set, two_classes};
+use crate::common;
+use crate::common::report::mistake;
+use crate::common::{small_set, two_classes};
 use d2l::nn::{Conv2d, ConvConfig};
 use d2l::prelude::*;
 

@@ -1,17 +1,17 @@
 //! The stop button, as the crate's loops see it under a live kernel.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::server::{Server, Step, part};
+use crate::common;
+use crate::common::server::{Server, Step, part};
 use d2l::Error;
 use d2l::prelude::*;
 
 /// Runs the test again as the program of a live kernel, and answers what it printed.
 fn in_live_kernel(name: &str) -> Option<String> {
+    let name = &format!("interrupt::{name}");
     if common::in_child(name) {
         return None;
     }

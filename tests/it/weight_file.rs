@@ -1,13 +1,12 @@
 //! Weights from files: the kinds that are read, and bad ones.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use common::report::{Comparison, refused};
-use common::{difference, fill};
+use crate::common;
+use crate::common::report::{Comparison, refused};
+use crate::common::{difference, fill};
 use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
 
@@ -233,7 +232,7 @@ fn saved_weights_come_back_and_an_older_file_is_whole_until_then() {
 /// C15: torchvision's three files are known by all digits of their SHA-256.
 #[test]
 fn a_damaged_pretrained_file_is_named() {
-    const NAME: &str = "a_damaged_pretrained_file_is_named";
+    const NAME: &str = "weight_file::a_damaged_pretrained_file_is_named";
     if !common::in_child(NAME) {
         let data = tempfile::tempdir().unwrap();
         fs::write(data.path().join("resnet18-f37072fd.pth"), "half a file").unwrap();
@@ -680,7 +679,7 @@ fn files_of_other_kinds_are_named() {
 /// C9, C10: no small file takes much memory.
 #[test]
 fn small_files_take_little_memory() {
-    const NAME: &str = "small_files_take_little_memory";
+    const NAME: &str = "weight_file::small_files_take_little_memory";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;

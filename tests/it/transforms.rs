@@ -1,9 +1,8 @@
 //! Transforms against Pillow and torchvision.
 
-mod common;
-
-use common::report::{Comparison, refused};
-use common::{picture, reference};
+use crate::common;
+use crate::common::report::{Comparison, refused};
+use crate::common::{picture, reference};
 use d2l::data::transforms::Transform;
 use d2l::image::RgbImage;
 use d2l::prelude::*;

@@ -1,15 +1,14 @@
 //! Archives: good ones, damaged ones, and those that mean harm.
 
-mod common;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::names;
-use common::report::{refused, seen};
+use crate::common;
+use crate::common::names;
+use crate::common::report::{refused, seen};
 use d2l::prelude::*;
 use tar::EntryType;
 
@@ -394,7 +393,7 @@ fn what_is_not_read_here_is_no_damage() {
 /// F15: nobody is told to remove an archive of one's own; what was fetched is fetched again.
 #[test]
 fn only_what_was_fetched_is_to_be_removed() {
-    const NAME: &str = "only_what_was_fetched_is_to_be_removed";
+    const NAME: &str = "archive::only_what_was_fetched_is_to_be_removed";
     let damaged = &zip(&["set/a.txt"])[..40];
     if common::in_child(NAME) {
         let fetched = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
@@ -602,7 +601,7 @@ fn damaged_archives_are_refused() {
 /// Killed at any moment, the folder is not there, or whole.
 #[test]
 fn a_killed_extraction_is_finished_by_the_next() {
-    const NAME: &str = "a_killed_extraction_is_finished_by_the_next";
+    const NAME: &str = "archive::a_killed_extraction_is_finished_by_the_next";
     const COUNT: usize = 3000;
     if common::in_child(NAME) {
         extract(Path::new(&std::env::var("TEST_ARCHIVE").unwrap()), None).unwrap();

@@ -1,13 +1,12 @@
 //! Training against PyTorch, and what training must and must not do.
 
-mod common;
-
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::report::{Comparison, refused, seen};
-use common::{difference, fill, inputs, reference, two_classes};
+use crate::common;
+use crate::common::report::{Comparison, refused, seen};
+use crate::common::{difference, fill, inputs, reference, two_classes};
 use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
 
@@ -339,7 +338,7 @@ fn gradients_that_only_one_part_has_are_summed() {
 /// C3: no replica draws from the seeded random numbers, in a step or in a training.
 #[test]
 fn seeded_trainings_on_one_and_two_devices_draw_alike() {
-    const NAME: &str = "seeded_trainings_on_one_and_two_devices_draw_alike";
+    const NAME: &str = "train::seeded_trainings_on_one_and_two_devices_draw_alike";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -424,6 +423,11 @@ fn loaders(folder: &std::path::Path, batch_size: usize) -> (DataLoader, DataLoad
 
 #[test]
 fn a_net_learns_light_from_dark() {
+    const NAME: &str = "train::a_net_learns_light_from_dark";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
     full_precision();
     manual_seed(1);
     let set = common::small_set(10);
@@ -634,7 +638,7 @@ fn augmented(
 #[test]
 fn one_seed_gives_the_same_training_whatever_the_number_of_threads() {
     // libtorch's seed is one for the whole process, and other tests draw from it, too.
-    const NAME: &str = "one_seed_gives_the_same_training_whatever_the_number_of_threads";
+    const NAME: &str = "train::one_seed_gives_the_same_training_whatever_the_number_of_threads";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -1386,7 +1390,7 @@ fn adam_steps_as_libtorchs() {
 /// jupyterlab#5326: no carriage returns and no escapes, which break output that is line by line.
 #[test]
 fn output_is_whole_lines() {
-    const NAME: &str = "output_is_whole_lines";
+    const NAME: &str = "train::output_is_whole_lines";
     if common::in_child(NAME) {
         let set = common::small_set(4);
         let (train_iter, test_iter) = loaders(set.path(), 4);

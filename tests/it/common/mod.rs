@@ -1,7 +1,5 @@
 //! What several tests share: the reference values and the formula they were made from.
 
-#![allow(dead_code)] // each test file uses a part
-
 pub mod report;
 pub mod server;
 
@@ -131,7 +129,7 @@ pub fn photographs() -> Option<PathBuf> {
     found.then_some(folder)
 }
 
-/// The test `name` of this file again, in a process of its own, where `in_child()` is true.
+/// The test `name`, `module::function`, again, in a process of its own, where `in_child()` is true.
 pub fn child(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
@@ -142,11 +140,12 @@ pub fn child(name: &str) -> Command {
     command
 }
 
-/// Runs the test again with these variables and answers what it printed.
+/// Runs the test again with these variables and returns what it printed.
 pub fn run_in_child(name: &str, variables: &[(&str, &Path)]) -> String {
     let output = child(name).envs(variables.iter().copied()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("running 1 test"), "there is no test {name}");
     text
 }
 

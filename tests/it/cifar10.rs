@@ -1,13 +1,12 @@
 //! CIFAR-10: its files, good and bad, where they come from, and the drawings in their place.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::report::{refused, seen};
-use common::server::Server;
-use common::sha1;
+use crate::common;
+use crate::common::report::{refused, seen};
+use crate::common::server::Server;
+use crate::common::sha1;
 use d2l::image::Rgb;
 use d2l::prelude::*;
 
@@ -104,7 +103,7 @@ fn in_empty_folders(name: &str, offline: &str) -> String {
 
 #[test]
 fn the_archive_is_fetched_and_unpacked_once() {
-    const NAME: &str = "the_archive_is_fetched_and_unpacked_once";
+    const NAME: &str = "cifar10::the_archive_is_fetched_and_unpacked_once";
     if !common::in_child(NAME) {
         in_empty_folders(NAME, "0");
         return;
@@ -128,7 +127,7 @@ fn the_archive_is_fetched_and_unpacked_once() {
 
 #[test]
 fn without_a_network_ten_kinds_of_things_are_drawn() {
-    const NAME: &str = "without_a_network_ten_kinds_of_things_are_drawn";
+    const NAME: &str = "cifar10::without_a_network_ten_kinds_of_things_are_drawn";
     if !common::in_child(NAME) {
         let text = in_empty_folders(NAME, "1");
         // Said once, whatever the number of calls

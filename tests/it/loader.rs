@@ -1,7 +1,5 @@
 //! The loader: the same batches however they are made.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,8 +8,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::report::refused;
-use common::{difference, small_set};
+use crate::common;
+use crate::common::report::refused;
+use crate::common::{difference, small_set};
 use d2l::data::FloatImage;
 use d2l::prelude::*;
 
@@ -381,12 +380,14 @@ fn nothing_is_made_for_an_epoch_that_was_left() {
 /// An epoch takes memory for the batches on their way, not for all.
 #[test]
 fn a_large_data_set_takes_little_memory() {
-    const NAME: &str = "a_large_data_set_takes_little_memory";
+    const NAME: &str = "loader::a_large_data_set_takes_little_memory";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
     }
-    let Ok(before) = memory() else { return println!("skipped: no /proc/self/status") };
+    let Ok(before) = memory() else {
+        return common::report::skipped_here("there is no /proc/self/status");
+    };
     let large = own(10_000_000, |index| Ok((pixel(index), 0)));
     let mut batches = DataLoader::new(large, 32).unwrap().shuffle(true).iter();
     assert!(batches.next().unwrap().is_ok());
@@ -405,7 +406,7 @@ fn memory() -> std::io::Result<usize> {
 /// Threads whose stacks no memory holds: the system starts none.
 #[test]
 fn a_system_that_starts_no_thread_is_an_error() {
-    const NAME: &str = "a_system_that_starts_no_thread_is_an_error";
+    const NAME: &str = "loader::a_system_that_starts_no_thread_is_an_error";
     if !common::in_child(NAME) {
         let stack = (1usize << 46).to_string();
         let text = common::run_in_child(NAME, &[("RUST_MIN_STACK", Path::new(&stack))]);
@@ -434,7 +435,7 @@ fn batches_can_be_asked_for_in_pinned_memory_anywhere() {
 /// lie in the set.
 #[test]
 fn the_limit_keeps_all_classes() {
-    const NAME: &str = "the_limit_keeps_all_classes";
+    const NAME: &str = "loader::the_limit_keeps_all_classes";
     if !common::in_child(NAME) {
         for limit in ["1", "6", "32", "64", "200", "100000000000"] {
             common::run_in_child(NAME, &[("D2L_DATASET_LIMIT", Path::new(limit))]);

@@ -87,11 +87,14 @@ pub fn skipped(name: &str, why: &str) {
 
 /// The same of the test that is running.
 pub fn skipped_here(why: &str) {
-    // With one thread for all tests, it does not have the test's name; in a child the variable has.
-    let thread = std::thread::current();
-    let name = thread.name().filter(|&name| name != "main").map(String::from);
-    let name = name.or_else(|| std::env::var("D2L_TEST_CHILD").ok());
-    skipped(&name.unwrap_or("a test".into()), why);
+    skipped(test().split("::").last().unwrap_or_default(), why);
+}
+
+/// The test that is running, `module::function`. With one thread for all tests, the thread does not
+/// have its name; in a child the variable has.
+fn test() -> String {
+    let child = std::env::var("D2L_TEST_CHILD").ok();
+    child.or_else(|| std::thread::current().name().map(String::from)).unwrap_or_default()
 }
 
 /// One line in a file of `D2L_REPORT_DIR`, if it is named; tests run side by side.
@@ -100,16 +103,9 @@ fn note(kind: &str, row: &serde_json::Value) {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(kind).with_extension("jsonl");
     let mut row = row.clone();
-    row["part"] = part().into();
+    row["part"] = test().split("::").next().into();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(format!("{row}\n").as_bytes()).unwrap();
-}
-
-/// The test file, from its program's name: `download-0123456789abcdef`.
-fn part() -> String {
-    let program = std::env::current_exe().unwrap();
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    name.rsplit_once('-').map_or(name.clone(), |(part, _)| part.to_string())
 }
 
 /// Temporary folders have a name of their own in each run, and ports a number.

@@ -1,7 +1,6 @@
 //! Devices, and libtorch as it is found when a program starts.
 
-mod common;
-
+use crate::common;
 use d2l::device::{compute_kind, multiplies_bf16};
 use d2l::prelude::*;
 
@@ -33,7 +32,7 @@ fn every_device_can_be_asked_for_bfloat16() {
 
 #[test]
 fn full_precision_computes_in_f32() {
-    const NAME: &str = "full_precision_computes_in_f32";
+    const NAME: &str = "device::full_precision_computes_in_f32";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -46,7 +45,7 @@ fn full_precision_computes_in_f32() {
 /// tch-rs#806: libtorch is found without LD_LIBRARY_PATH.
 #[test]
 fn libtorch_is_found_without_a_variable() {
-    const NAME: &str = "libtorch_is_found_without_a_variable";
+    const NAME: &str = "device::libtorch_is_found_without_a_variable";
     if !common::in_child(NAME) {
         let status = common::child(NAME).env_remove("LD_LIBRARY_PATH").status().unwrap();
         assert!(status.success());

@@ -1,10 +1,9 @@
 //! The inputs that the fuzzers have kept, each through its target: see fuzz/.
 
-#[path = "../fuzz/targets.rs"]
+#[path = "../../fuzz/targets.rs"]
 mod targets;
 
-mod common;
-
+use crate::common;
 use std::fs;
 use std::path::Path;
 

@@ -1,20 +1,20 @@
 //! Figures: what they hold and how large they are.
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use common::picture;
-use common::report::{Comparison, refused};
+use crate::common;
+use crate::common::picture;
+use crate::common::report::{Comparison, refused};
 use d2l::prelude::*;
 use d2l::tch::no_grad;
 
 /// Runs the test again with a folder for figures and answers the one figure.
 fn figure(name: &str) -> Option<String> {
+    let name = &format!("display::{name}");
     if common::in_child(name) {
         return None;
     }
@@ -498,7 +498,7 @@ fn text_of_every_kind_makes_whole_figures() {
         assert_eq!(animator.curve(name), [(0., 1.)]);
     }
     let folder = tempfile::tempdir().unwrap();
-    const NAME: &str = "text_of_every_kind_makes_whole_figures";
+    const NAME: &str = "display::text_of_every_kind_makes_whole_figures";
     if common::in_child(NAME) {
         let images: Vec<Image> = names.iter().map(|_| picture(8, 8).into()).collect();
         return show_images_with_titles(&images, 3, 3, &names, 1.).unwrap();
@@ -557,7 +557,7 @@ fn odd_images_are_shown() {
 /// Nobody reads any more, as in `program | head`: what is printed is lost, and nothing else.
 #[test]
 fn a_closed_pipe_does_not_end_the_work() {
-    const NAME: &str = "a_closed_pipe_does_not_end_the_work";
+    const NAME: &str = "display::a_closed_pipe_does_not_end_the_work";
     let mut progress = Progress::new("work", 3);
     if common::in_child(NAME) {
         progress.println("ready");

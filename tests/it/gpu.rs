@@ -1,16 +1,10 @@
 //! What a GPU has to get right. Without one each test says that it is skipped.
 
-mod common;
-
-use std::sync::{Mutex, PoisonError};
-
-use common::report::refused;
-use common::{difference, inputs, small_set, two_classes};
+use crate::common;
+use crate::common::report::refused;
+use crate::common::{difference, inputs, small_set, two_classes};
 use d2l::nn::BatchNorm2d;
 use d2l::prelude::*;
-
-/// The precision is one for the whole program.
-static PRECISION: Mutex<()> = Mutex::new(());
 
 fn gpu() -> Option<Device> {
     if num_gpus() == 0 {
@@ -39,7 +33,11 @@ fn off(a: &Tensor, b: &Tensor) -> f64 {
 #[test]
 fn a_gpu_takes_the_steps_of_the_processor() {
     let Some(gpu) = gpu() else { return };
-    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    const NAME: &str = "gpu::a_gpu_takes_the_steps_of_the_processor";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
     for (precision, allowed) in [(Precision::Full, 2e-2), (Precision::Auto, 1e-1)] {
         set_precision(Precision::Full);
         let loss = CrossEntropyLoss::new(Reduction::None);
@@ -123,7 +121,11 @@ fn batches_lie_in_pinned_memory() {
 #[test]
 fn a_net_learns_the_same_on_both_as_batches_come() {
     let Some(gpu) = gpu() else { return };
-    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    const NAME: &str = "gpu::a_net_learns_the_same_on_both_as_batches_come";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
     set_precision(Precision::Full);
     let set = small_set(20);
     let augs = compose![Resize::new([64, 64]), ToTensor];
@@ -184,7 +186,11 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
 #[test]
 fn adam_goes_on_where_the_network_has_moved() {
     let Some(gpu) = gpu() else { return };
-    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    const NAME: &str = "gpu::adam_goes_on_where_the_network_has_moved";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
     set_precision(Precision::Full);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
@@ -244,7 +250,11 @@ fn a_network_on_another_device_than_its_batch_is_an_error() {
 #[test]
 fn replicas_on_a_gpu_take_the_step_of_one_device() {
     let Some(gpu) = gpu() else { return };
-    let _alone = PRECISION.lock().unwrap_or_else(PoisonError::into_inner);
+    const NAME: &str = "gpu::replicas_on_a_gpu_take_the_step_of_one_device";
+    if !common::in_child(NAME) {
+        common::run_in_child(NAME, &[]);
+        return;
+    }
     set_precision(Precision::Full);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1, 0, 1, 1]);

@@ -1,11 +1,10 @@
 //! Picture files of many kinds, against Pillow.
 
-mod common;
-
 use std::fs;
 
-use common::report::{Comparison, refused};
-use common::{picture, reference};
+use crate::common;
+use crate::common::report::{Comparison, refused};
+use crate::common::{picture, reference};
 use d2l::image::RgbImage;
 use d2l::prelude::*;
 
@@ -554,7 +553,7 @@ fn verify_images_lists_all_bad_pictures_with_reasons() {
 /// Threads whose stacks no memory holds: the system starts none, and the images are looked at.
 #[test]
 fn images_are_looked_at_without_other_threads() {
-    const NAME: &str = "images_are_looked_at_without_other_threads";
+    const NAME: &str = "pictures::images_are_looked_at_without_other_threads";
     if !common::in_child(NAME) {
         let stack = (1usize << 46).to_string();
         let stack = std::path::Path::new(&stack);
@@ -575,7 +574,7 @@ fn images_are_looked_at_without_other_threads() {
 /// decoded: an image, or an error. A process of its own, as the limit is one for all.
 #[test]
 fn a_changed_byte_is_an_image_or_an_error() {
-    const NAME: &str = "a_changed_byte_is_an_image_or_an_error";
+    const NAME: &str = "pictures::a_changed_byte_is_an_image_or_an_error";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -602,7 +601,7 @@ fn a_changed_byte_is_an_image_or_an_error() {
 /// The limit can be raised and lowered; a process of its own, as it is one for all.
 #[test]
 fn the_limit_of_pixels_can_be_changed() {
-    const NAME: &str = "the_limit_of_pixels_can_be_changed";
+    const NAME: &str = "pictures::the_limit_of_pixels_can_be_changed";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;

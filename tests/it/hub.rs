@@ -1,14 +1,13 @@
 //! The hub: where data sets are looked for.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use common::report::{refused, seen};
-use common::server::Server;
-use common::{names, sha1};
+use crate::common;
+use crate::common::report::{refused, seen};
+use crate::common::server::Server;
+use crate::common::{names, sha1};
 use d2l::prelude::*;
 
 /// The archive of a set with one picture, `set/train/a/1.png`.
@@ -21,7 +20,7 @@ fn archive() -> Vec<u8> {
 
 #[test]
 fn the_hub_finds_folders_then_archives_then_the_network() {
-    const NAME: &str = "the_hub_finds_folders_then_archives_then_the_network";
+    const NAME: &str = "hub::the_hub_finds_folders_then_archives_then_the_network";
     if !common::in_child(NAME) {
         let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir_all(data.path().join("ready/train")).unwrap();
@@ -51,7 +50,7 @@ fn the_hub_finds_folders_then_archives_then_the_network() {
 /// both checksums; the right one goes into the cache folder. What is damaged there is replaced.
 #[test]
 fn an_archive_of_ones_own_is_not_replaced() {
-    const NAME: &str = "an_archive_of_ones_own_is_not_replaced";
+    const NAME: &str = "hub::an_archive_of_ones_own_is_not_replaced";
     let own = b"a re-packed archive of one's own";
     if common::in_child(NAME) {
         let cache = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
@@ -86,7 +85,7 @@ fn an_archive_of_ones_own_is_not_replaced() {
 /// C13: without a network, too, the notice says what is there.
 #[test]
 fn the_notice_tells_of_an_archive_with_another_checksum() {
-    const NAME: &str = "the_notice_tells_of_an_archive_with_another_checksum";
+    const NAME: &str = "hub::the_notice_tells_of_an_archive_with_another_checksum";
     if common::in_child(NAME) {
         let folder = download_extract("cifar10").unwrap();
         assert!(folder.join("test_batch.bin").is_file());
@@ -106,7 +105,7 @@ fn the_notice_tells_of_an_archive_with_another_checksum() {
 /// made below the folder for temporary files.
 #[test]
 fn a_cache_folder_of_others_is_not_trusted() {
-    const NAME: &str = "a_cache_folder_of_others_is_not_trusted";
+    const NAME: &str = "hub::a_cache_folder_of_others_is_not_trusted";
     const USER: &str = "54321";
     if common::in_child(NAME) {
         let body = archive();
@@ -160,7 +159,7 @@ fn a_cache_folder_of_others_is_not_trusted() {
 
 #[test]
 fn without_photographs_the_set_is_drawn() {
-    const NAME: &str = "without_photographs_the_set_is_drawn";
+    const NAME: &str = "hub::without_photographs_the_set_is_drawn";
     if !common::in_child(NAME) {
         let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let text = common::run_with_data(NAME, "1", data.path(), cache.path());

@@ -1,7 +1,5 @@
 //! Downloads, against a real HTTP server on loopback that misbehaves.
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -11,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use common::report::{refused, seen};
-use common::server::{Request, Server, Step, answer, part, part_with, with_head};
-use common::{names, noise, sha1};
+use crate::common;
+use crate::common::report::{refused, seen};
+use crate::common::server::{Request, Server, Step, answer, part, part_with, with_head};
+use crate::common::{names, noise, sha1};
 use d2l::prelude::*;
 
 /// Bytes without a pattern.
@@ -143,7 +142,7 @@ fn redirects_are_followed() {
 /// vision#1938: of several mirrors one is there.
 #[test]
 fn mirrors_are_asked_first() {
-    const NAME: &str = "mirrors_are_asked_first";
+    const NAME: &str = "download::mirrors_are_asked_first";
     let body = body(1000);
     if common::in_child(NAME) {
         let folder = tempfile::tempdir().unwrap();
@@ -251,7 +250,7 @@ fn what_has_come_is_not_thrown_away_without_need() {
 /// Without a network a reader is told so at once.
 #[test]
 fn who_cannot_be_reached_is_asked_once() {
-    const NAME: &str = "who_cannot_be_reached_is_asked_once";
+    const NAME: &str = "download::who_cannot_be_reached_is_asked_once";
     if !common::in_child(NAME) {
         let text = common::run_in_child(NAME, &[]);
         assert_eq!(text.matches("trying again").count(), 1, "{text}");
@@ -488,7 +487,7 @@ fn without_a_checksum_the_rest_needs_a_validator() {
 /// both say the same of themselves.
 #[test]
 fn another_address_begins_anew_without_a_checksum() {
-    const NAME: &str = "another_address_begins_anew_without_a_checksum";
+    const NAME: &str = "download::another_address_begins_anew_without_a_checksum";
     if common::in_child(NAME) {
         let folder = tempfile::tempdir().unwrap();
         let path = download_url(&std::env::var("TEST_URL").unwrap(), folder.path(), None).unwrap();
@@ -748,7 +747,7 @@ fn a_server_that_begins_anew_for_ever_is_given_up() {
 
 #[test]
 fn a_server_that_goes_silent_is_given_up() {
-    const NAME: &str = "a_server_that_goes_silent_is_given_up";
+    const NAME: &str = "download::a_server_that_goes_silent_is_given_up";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[("D2L_TIMEOUT", Path::new("0.3"))]);
         return;
@@ -787,7 +786,7 @@ fn proxy() -> Server {
 
 #[test]
 fn proxies_are_used_unless_excepted() {
-    const NAME: &str = "proxies_are_used_unless_excepted";
+    const NAME: &str = "download::proxies_are_used_unless_excepted";
     if !common::in_child(NAME) {
         let proxy = proxy();
         let direct = Server::always(answer("200 OK", b"directly"));
@@ -811,7 +810,7 @@ fn proxies_are_used_unless_excepted() {
 
 #[test]
 fn offline_asks_nobody() {
-    const NAME: &str = "offline_asks_nobody";
+    const NAME: &str = "download::offline_asks_nobody";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[("D2L_OFFLINE", Path::new("1"))]);
         return;
@@ -876,7 +875,7 @@ fn as_child() {
 /// Killed at any moment, it leaves the whole file, or something that the next call finishes.
 #[test]
 fn a_killed_download_is_finished_by_the_next() {
-    const NAME: &str = "a_killed_download_is_finished_by_the_next";
+    const NAME: &str = "download::a_killed_download_is_finished_by_the_next";
     if common::in_child(NAME) {
         return as_child();
     }
@@ -911,7 +910,7 @@ fn a_killed_download_is_finished_by_the_next() {
 
 #[test]
 fn two_programs_do_not_spoil_each_others_download() {
-    const NAME: &str = "two_programs_do_not_spoil_each_others_download";
+    const NAME: &str = "download::two_programs_do_not_spoil_each_others_download";
     if common::in_child(NAME) {
         return as_child();
     }
@@ -1042,7 +1041,7 @@ mod certificates {
 /// certificates: of clocks, proxies, names and files, as the case is.
 #[test]
 fn certificates_of_ones_own_are_trusted() {
-    const NAME: &str = "certificates_of_ones_own_are_trusted";
+    const NAME: &str = "download::certificates_of_ones_own_are_trusted";
     const HOST: &str = "127.0.0.1";
     if common::in_child(NAME) {
         let variable = |name| std::env::var(name).unwrap();
@@ -1131,7 +1130,7 @@ fn certificates_of_ones_own_are_trusted() {
 /// Where no thread can be started, the download is an error, and the program goes on.
 #[test]
 fn no_thread_is_an_error() {
-    const NAME: &str = "no_thread_is_an_error";
+    const NAME: &str = "download::no_thread_is_an_error";
     const USER: &str = "54321";
     if common::in_child(NAME) {
         let folder = tempfile::tempdir().unwrap();
@@ -1156,7 +1155,7 @@ fn no_thread_is_an_error() {
 /// Without locks, as on some network disks, each program has a part and a folder of its own.
 #[test]
 fn without_locks_two_programs_do_not_spoil_each_others_work() {
-    const NAME: &str = "without_locks_two_programs_do_not_spoil_each_others_work";
+    const NAME: &str = "download::without_locks_two_programs_do_not_spoil_each_others_work";
     if common::in_child(NAME) {
         let folder = PathBuf::from(std::env::var_os("TEST_FOLDER").unwrap());
         let path = download_url(&std::env::var("TEST_URL").unwrap(), &folder, None).unwrap();
