@@ -8,7 +8,7 @@ use d2l::prelude::*;
 use rand::SeedableRng;
 
 /// About as many pixels and as much detail as a photograph of the lesson's has.
-fn picture() -> RgbImage {
+fn test_image() -> RgbImage {
     RgbImage::from_fn(480, 375, |x, y| {
         let wave = |a: f32, b: f32| {
             (127.5 + 100. * ((x as f32 / a).sin() + (y as f32 / b).cos()) / 2.) as u8
@@ -17,16 +17,16 @@ fn picture() -> RgbImage {
     })
 }
 
-fn pictures(c: &mut Criterion) {
+fn images(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let class = folder.path().join("class");
     std::fs::create_dir(&class).unwrap();
-    let path = class.join("picture.jpg");
-    picture().save(&path).unwrap();
+    let path = class.join("image.jpg");
+    test_image().save(&path).unwrap();
     c.bench_function("decode a JPEG, 480×375", |b| b.iter(|| Image::open(&path).unwrap()));
 
     let mut rng = Rng::seed_from_u64(0);
-    let image = Image::from(picture());
+    let image = Image::from(test_image());
     for (name, step) in [
         ("Resize([256, 256])", &Resize::new([256, 256]) as &dyn Transform),
         ("RandomResizedCrop(224)", &RandomResizedCrop::new(224)),
@@ -51,7 +51,7 @@ fn pictures(c: &mut Criterion) {
     let images = ImageFolder::with_transform(folder.path(), &augs).unwrap();
     let loader = |images: ImageFolder| DataLoader::new(images, 32).unwrap().num_workers(1);
     let kept = loader(images.clone().keep_decoded(1 << 30));
-    for (name, loader) in [("two batches of 32", loader(images)), ("… of kept pictures", kept)] {
+    for (name, loader) in [("two batches of 32", loader(images)), ("… of kept images", kept)] {
         c.bench_function(name, |b| b.iter(|| loader.iter().map(Result::unwrap).count()));
     }
 }
@@ -68,6 +68,6 @@ fn step(c: &mut Criterion) {
 criterion_group! {
     name = inner;
     config = Criterion::default().sample_size(20).without_plots();
-    targets = pictures, step
+    targets = images, step
 }
 criterion_main!(inner);

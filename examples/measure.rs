@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! measure facts                                   where the photographs are; has it bfloat16?
-//! measure loader FOLDER THREADS BATCH [keep]      pictures/s of a loader; keep decoded ones
-//! measure step auto|full STEPS BATCH              pictures/s of training ResNet-18
+//! measure loader FOLDER THREADS BATCH [keep]      images/s of a loader; keep decoded ones
+//! measure step auto|full STEPS BATCH              images/s of training ResNet-18
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
 
@@ -48,11 +48,11 @@ fn test_augs() -> Compose {
 
 /// One epoch for the page cache, then one that counts; `D2L_DATASET_LIMIT` bounds both.
 fn loader(folder: &Path, threads: usize, batch: usize, keep: bool) -> Result<Value> {
-    let mut pictures = ImageFolder::with_transform(folder.join("train"), &train_augs())?;
+    let mut images = ImageFolder::with_transform(folder.join("train"), &train_augs())?;
     if keep {
-        pictures = pictures.keep_decoded(4_000_000_000);
+        images = images.keep_decoded(4_000_000_000);
     }
-    let loader = DataLoader::new(pictures, batch)?.shuffle(true).num_workers(threads);
+    let loader = DataLoader::new(images, batch)?.shuffle(true).num_workers(threads);
     let mut rate = 0.;
     for _ in 0..2 {
         let (start, mut count) = (Instant::now(), 0);
@@ -61,7 +61,7 @@ fn loader(folder: &Path, threads: usize, batch: usize, keep: bool) -> Result<Val
         }
         rate = count as f64 / start.elapsed().as_secs_f64();
     }
-    Ok(json!({ "pictures_per_second": rate }))
+    Ok(json!({ "images_per_second": rate }))
 }
 
 /// Two steps to warm up, then those that count.
@@ -83,7 +83,7 @@ fn step(precision: &str, steps: usize, batch: i64) -> Result<Value> {
         train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &devices)?;
         timer.stop();
     }
-    Ok(json!({ "pictures_per_second": batch as f64 * steps as f64 / timer.sum() }))
+    Ok(json!({ "images_per_second": batch as f64 * steps as f64 / timer.sum() }))
 }
 
 /// The lesson's fine-tuning with the book's values, from random ones: its time is the same.

@@ -1,5 +1,5 @@
 """Makes the inputs that a fuzzer starts from, in fuzz/corpus: small archives, files of weights and
-lines of a program's output. Pictures it takes from tests/reference/pictures.
+lines of a program's output. Images it takes from tests/reference/images.
 
     .venv/bin/python fuzz/seeds.py
 """
@@ -64,8 +64,8 @@ def main():
                 for name in archive.namelist():
                     if name.endswith("/data.pkl"):
                         write("weights", f"{path.stem}.pkl", b"\1" + archive.read(name))
-    for path in (REFERENCE / "pictures").iterdir():
-        write("picture", path.name, path.read_bytes())
+    for path in (REFERENCE / "images").iterdir():
+        write("image", path.name, path.read_bytes())
     # As `jpeg` in targets.rs reads them: the number of segments, then two bytes and the content for each
     tables = bytes([5, 0, 8, 0, 9, 0])
     frame = lambda kind, factors: bytes([6, 0, 1, 16, 16, 1, kind]) + bytes(factors)

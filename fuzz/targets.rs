@@ -17,15 +17,15 @@ fn folder() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-/// A file that is perhaps a picture: an error that names it, or a picture within the limit.
-pub fn picture(input: &[u8]) {
+/// A file that may be an image: an error that names it, or an image within the limit.
+pub fn image(input: &[u8]) {
     static ROOT: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         set_max_image_pixels(1 << 20);
         folder()
     });
     let class = ROOT.path().join("class");
     fs::create_dir_all(&class).unwrap();
-    fs::write(class.join("picture.jpg"), input).unwrap();
+    fs::write(class.join("image.jpg"), input).unwrap();
     let images = ImageFolder::new(ROOT.path()).unwrap();
     for images in [images.clone(), images.exif_transpose()] {
         match images.get(0) {
@@ -34,7 +34,7 @@ pub fn picture(input: &[u8]) {
                 assert!(width * height <= 1 << 20);
                 assert_eq!(image.to_tensor().unwrap().size(), [3, height as i64, width as i64]);
             }
-            Err(error) => assert!(error.to_string().contains("picture.jpg"), "{error}"),
+            Err(error) => assert!(error.to_string().contains("image.jpg"), "{error}"),
         }
     }
 }
@@ -341,7 +341,7 @@ impl Heads<'_> {
 }
 
 /// A JPEG put together from whole segments, of which the input says the kinds and the content: the
-/// same must hold as for `picture`.
+/// same must hold as for `image`.
 pub fn jpeg(input: &[u8]) {
     let mut rest = input;
     let mut next = |count: usize| {
@@ -435,5 +435,5 @@ pub fn jpeg(input: &[u8]) {
         jpeg.extend(b"\xff\xd9");
     }
     jpeg.extend(rest);
-    picture(&jpeg);
+    image(&jpeg);
 }

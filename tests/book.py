@@ -1,4 +1,4 @@
-"""Looks at the site of the notebooks, as it opens from the disk, in a headless Chromium.
+"""Checks the site of the notebooks, opened from the disk, in a headless Chromium.
 
 Called by `cargo d2l test` after `cargo d2l book`. Screenshots go to target/jupyterlab. Skipped, with a
 line that says so, where there is no Chromium; another one can be named in CHROMIUM.
@@ -27,11 +27,11 @@ def look_at(page, language, name):
     page.goto((SITE / language / f"{name}.html").as_uri())
     page.wait_for_selector("mjx-container", timeout=30_000)
     check(page.locator("html").get_attribute("lang") == language, f"{name} is not in {language}")
-    pictures = page.locator("article img").evaluate_all(
+    images = page.locator("article img").evaluate_all(
         "all => all.map(i => [i.getAttribute('src'), i.alt, i.complete && i.naturalWidth > 0])"
     )
-    check(len(pictures) >= 3, f"{language}/{name} has {len(pictures)} pictures")
-    for source, alternative, is_shown in pictures:
+    check(len(images) >= 3, f"{language}/{name} has {len(images)} images")
+    for source, alternative, is_shown in images:
         check(is_shown, f"{source} is not shown")
         check(alternative and "_images" not in alternative, f"{source} has no description")
     page.screenshot(path=SHOTS / f"book-{language}-{name.replace('/', '-')}.png", full_page=True)

@@ -1,9 +1,9 @@
-"""Opens notebooks in JupyterLab in a headless Chromium, runs their cells, and looks.
+"""Opens notebooks in JupyterLab in a headless Chromium, runs their cells, and checks what appears.
 
 The Japanese edition of fine_tuning.ipynb is run from the top to the end, and shown in the light theme and
 the dark one (`cargo d2l run` executes the others). In a small notebook of its own, a training is looked
 at in its middle, where there are a bar and a part of the curves, and stopped with the page's button;
-its variables must be there afterwards. The English edition is only opened: its pictures must be there.
+its variables must be there afterwards. The English edition is only opened: its images must be there.
 
 Called by `cargo d2l test`, in quick mode. Screenshots go to target/jupyterlab. Skipped, with a line
 that says so, where there is no Chromium; another one can be named in CHROMIUM.
@@ -28,7 +28,7 @@ TOKEN = secrets.token_hex(16)
 
 
 def free_port():
-    """One that nothing listens on: a fixed one may be another JupyterLab's."""
+    """A free port: a fixed one may belong to another JupyterLab."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -74,7 +74,7 @@ def run_menu(page, item):
 
 
 def wait_for_end(page):
-    # JupyterLab renders cells as they come into view, so the kernel's state tells the end.
+    # JupyterLab renders cells as they come into view, so the kernel's state marks the end.
     def idle():
         return page.locator(f'{STATUS}[data-status="idle"]').count() > 0
 
@@ -101,7 +101,7 @@ def run_all(browser, notebook, screenshots):
 
 
 def look_only(browser, notebook, screenshots):
-    """A committed notebook, as `cargo d2l lab` opens it: its pictures are there before any cell is run."""
+    """A committed notebook, as `cargo d2l lab` opens it: its images are there before any cell is run."""
     diff = ["git", "diff", "--quiet", "HEAD", "--", notebook]
     if shutil.which("git") is None or subprocess.run(diff, cwd=ROOT).returncode != 0:
         print(f"skipped: {notebook.name} as it is committed, as it was changed, or there is no history")
@@ -116,7 +116,7 @@ def look_only(browser, notebook, screenshots):
 
 
 def look(page, screenshots, theme):
-    """Scrolls through the notebook. Answers what figures there were, and how many screenshots."""
+    """Scrolls through the notebook. Returns its figures and the number of screenshots."""
     panel = page.locator(".jp-WindowedPanel-outer").first
     figures, shots, height = set(), 0, 1200
     panel.evaluate("p => p.scrollTo(0, 0)")
@@ -146,12 +146,12 @@ net.fc = linear(net.fc.in_features, 2)?;
 let loss = CrossEntropyLoss::new(Reduction::None);
 let mut trainer = SGD::new(net.parameters(), 1e-5, 0.001)?;""",
     "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &try_all_gpus())?;",
-    'println!("the net is still here: {:?}", net.fc.weight.size());',
+    'println!("the network is still here: {:?}", net.fc.weight.size());',
 ]
 
 
 def stop_training(browser, notebook, screenshots):
-    """A training in its middle, and the page's stop button."""
+    """The page's stop button in the middle of a training run."""
     page = open_notebook(browser, notebook)
     run_menu(page, "run-all")
     bar, curves = page.locator(".jp-OutputArea-output progress"), page.locator(".jp-RenderedSVG")
@@ -161,17 +161,17 @@ def stop_training(browser, notebook, screenshots):
     page.screenshot(path=screenshots / "training.png")
     wait_for("a bar that moves", lambda: bar.get_attribute("value") != first, 60)
     page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
-    # A note on standard error says which variables the cell has not made.
+    # A note on standard error says which variables the cell did not create.
     error = page.locator(ERROR).filter(has_text="Interrupted")
     wait_for("the end of the training", lambda: error.count() == 1, 60)
     if curves.count() != 1:
         sys.exit(f"JupyterLab: stopped, but with {curves.count()} figures")
-    # The last cell waited behind the training and was not run.
-    if page.get_by_text("the net is still here: [").count():
+    # The last cell was queued after the training and was not run.
+    if page.get_by_text("the network is still here: [").count():
         sys.exit("JupyterLab: a cell ran behind the one that was stopped")
     page.locator(".jp-CodeCell").last.locator(".jp-InputArea-editor").click()
     run_menu(page, "run")
-    page.get_by_text("the net is still here: [2, 1280]").wait_for(timeout=60_000)
+    page.get_by_text("the network is still here: [2, 1280]").wait_for(timeout=60_000)
     page.screenshot(path=screenshots / "stopped.png")
     page.close()
     print("JupyterLab: a training was seen in its middle and stopped; its variables are there")
@@ -205,7 +205,7 @@ def main():
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={PORT}"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True"]
     log = open(ROOT / "target" / "jupyterlab.log", "w")
-    # Not the user's own: JupyterLab would open what it had open last, obey the user's settings, and trust
+    # Not the user's own folders: JupyterLab would reopen what was open last, obey the user's settings, and trust
     # what the user trusts.
     config = tempfile.TemporaryDirectory()
     os.environ |= {"JUPYTER_CONFIG_DIR": config.name, "JUPYTER_DATA_DIR": config.name}

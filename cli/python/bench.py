@@ -26,7 +26,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 
 def reference():
-    """The reference's Python; its environment is made where it is not there yet."""
+    """The reference's Python; its environment is created if it is missing."""
     environment = FOLDER / "python"
     requirements, book = ROOT / "tests" / "bench.txt", ROOT / "tests" / "book.txt"
     python, stamp = environment / "bin" / "python", environment / "requirements"
@@ -71,7 +71,7 @@ class Side:
         self.results.append(json.loads(line))
         self.memory.append(usage.ru_maxrss / (1e6 if sys.platform == "linux" else 1e9))
 
-    def median(self, what="pictures_per_second"):
+    def median(self, what="images_per_second"):
         return statistics.median(result[what] for result in self.results)
 
 
@@ -206,6 +206,6 @@ def main():
 try:
     main()
 except BrokenPipeError:
-    # The reader has gone, as in `cargo d2l bench | head`; Python would say so when it ends.
+    # The reader is gone, as in `cargo d2l bench | head`; Python would complain when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(141)

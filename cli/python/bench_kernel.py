@@ -49,8 +49,8 @@ for i in 0..25 {
 println!("{} {}", steps.avg(), redraws.avg());
 """
 
-# Loops of a million turns, which look at the stop button in our kernel. Of the last three the compiler
-# makes what has no turns any more, if nothing is to be looked at.
+# Loops of a million turns, which check the stop button in our kernel. The last three the compiler
+# replaces by code without a loop if there is nothing to check.
 ADDITIONS = {
     "additions": "let mut x = 0u64; for i in 0..n { x += i; } x",
     "additions that depend on each other": "let mut x = 1u64; for i in 0..n { x = (x ^ (x >> 7)).wrapping_add(i); } x",

@@ -49,7 +49,7 @@ class Watch:
 
 
 def until_image(kernel, sources, reading=0):
-    """Seconds from the kernel's start until the first image, and each cell's own; `reading` is how long
+    """Seconds from the kernel's start until the first image, and those of each cell; `reading` is how long
     the reader reads before each cell."""
     times, watch = [], Watch()
     for source in sources:

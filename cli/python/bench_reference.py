@@ -45,7 +45,7 @@ def loader(folder, workers, batch):
         start = time.perf_counter()
         count = sum(len(y) for _, y in data)
         rate = count / (time.perf_counter() - start)
-    return {"pictures_per_second": rate}
+    return {"images_per_second": rate}
 
 
 def step(kind, steps, batch):
@@ -73,7 +73,7 @@ def step(kind, steps, batch):
         best_step() if best else d2l.train_batch_ch13(net, x, y, loss, trainer, [DEVICE])
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
-    return {"pictures_per_second": batch * steps / (time.perf_counter() - start)}
+    return {"images_per_second": batch * steps / (time.perf_counter() - start)}
 
 
 def lesson(folder, seed, epochs, batch):

@@ -19,7 +19,7 @@ LANGUAGES = {"en": NOTEBOOKS, "ja": NOTEBOOKS / "ja"}
 
 
 def sphinx():
-    """Python with Sphinx; its environment is made where it is not there yet."""
+    """Python with Sphinx; its environment is created if it is missing."""
     environment, requirements = ROOT / "target" / "book-python", SOURCE / "requirements.txt"
     python, stamp = environment / "bin" / "python", environment / "requirements"
     if not stamp.exists() or stamp.read_text() != requirements.read_text():
@@ -89,7 +89,7 @@ def main():
 try:
     main()
 except BrokenPipeError:
-    # The reader has gone, as in `cargo d2l book | head`; Python would say so when it ends.
+    # The reader is gone, as in `cargo d2l book | head`; Python would complain when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(141)
 except subprocess.CalledProcessError as error:

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 
-# Without a terminal, a line about progress so often at most, in seconds.
+# Without a terminal: minimum interval between two lines of progress, in seconds.
 INTERVAL = 10
 
 
@@ -64,7 +64,7 @@ class Client(NotebookClient):
         text = data.get("text/plain", "")
         richer = {kind: value for kind, value in data.items() if kind != "text/plain"}
         if "text/html" in richer and text:
-            # A bar: its words say the same.
+            # A bar: its text says the same.
             self.screen.progress(text)
         elif not richer:
             self.screen.print("    " + text.replace("\n", "\n    "))
@@ -152,6 +152,6 @@ def main():
 try:
     main()
 except BrokenPipeError:
-    # The reader has gone, as in `cargo d2l run | head`; Python would say so when it ends.
+    # The reader is gone, as in `cargo d2l run | head`; Python would complain when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(141)

@@ -25,7 +25,7 @@ def git(*arguments):
 
 def main():
     try:
-        # Against the last commit: what was only added is not in the history.
+        # Against the last commit: files that were only added are not in the history.
         unchanged = git("ls-files") - git("diff", "HEAD", "--relative", "--name-only")
     except (OSError, subprocess.CalledProcessError):
         return  # no git, or not its working tree: nobody knows what was changed

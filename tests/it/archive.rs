@@ -1,4 +1,4 @@
-//! Archives: good ones, damaged ones, and those that mean harm.
+//! Archives: good, damaged and malicious ones.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,7 +22,7 @@ fn zip(files: &[&str]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// A file in a zip that is written byte by byte, with what no writer of zips writes.
+/// A file in a zip that is written byte by byte, with values that no zip writer produces.
 #[derive(Clone)]
 struct Packed {
     name: String,
@@ -50,7 +50,7 @@ impl Packed {
         }
     }
 
-    /// What both heads say of it.
+    /// The fields that both headers have in common.
     fn head(&self) -> Vec<u8> {
         let mut head = vec![];
         for number in [20, self.flags, self.method, 0, 0x5a00] {
@@ -66,17 +66,17 @@ impl Packed {
     }
 }
 
-/// How a zip is written beside its files.
+/// How a zip is laid out around its files.
 #[derive(Clone, Copy, Default)]
 struct Layout<'a> {
     zip64: bool,
     comment: &'a [u8],
-    /// What stands before it, and whether the places in its list count from there.
+    /// What precedes it, and whether the offsets in its directory count from there.
     prefix: &'a [u8],
     adjusted: bool,
-    /// The number of the piece, of an archive that was cut into several.
+    /// The number of the piece, for an archive that is split into several.
     piece: u16,
-    /// All files in the list are the first one.
+    /// All entries of the directory point to the first file.
     overlapping: bool,
 }
 
@@ -145,7 +145,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Extracts an archive in a folder of its own: nothing may be written but below it.
+/// Extracts an archive in a folder of its own: nothing may be written outside of it.
 fn unpack(name: &str, content: &[u8]) -> (tempfile::TempDir, Result<PathBuf>) {
     let around = tempfile::tempdir().unwrap();
     let inner = around.path().join("inner");
@@ -156,7 +156,7 @@ fn unpack(name: &str, content: &[u8]) -> (tempfile::TempDir, Result<PathBuf>) {
     (around, result)
 }
 
-/// The archive is an error for this reason, and nothing of it is left.
+/// The archive is refused for this reason, and nothing of it is left.
 fn is_refused(what: &str, name: &str, content: &[u8], reason: &str) {
     let (around, result) = unpack(name, content);
     let text = refused(what, name, &result.unwrap_err());
@@ -172,7 +172,7 @@ fn good_archives_are_unpacked() {
     let mut with_note = self::tar(&[("pax_global_header", EntryType::XGlobalHeader)]);
     with_note.truncate(512);
     with_note.extend(&tar);
-    // Compressed by several at a time, as pigz does
+    // Several gzip members, as pigz writes
     let pieces: Vec<u8> = tar.chunks(700).flat_map(gzip).collect();
     let cases = [
         ("set.zip", zip(&files.map(|file| file.0))),
@@ -185,7 +185,7 @@ fn good_archives_are_unpacked() {
     for (name, content) in cases {
         let (around, result) = unpack(name, &content);
         let inner = around.path().join("inner");
-        // The folder has the archive's name but for its letters' case.
+        // The folder has the archive's name, in other letter case.
         let expected = if name == "SET.ZIP" { inner.clone() } else { inner.join("set") };
         assert_eq!(result.unwrap(), expected, "{name}");
         for (file, _) in files {
@@ -195,8 +195,8 @@ fn good_archives_are_unpacked() {
     }
 }
 
-/// F1: where an archive starts is known, and not guessed: names of all lengths, with the lists of
-/// small and of large zips, with and without a comment. And the file of the report.
+/// F1: where an archive starts is known, not guessed: names of all lengths, with the directories of
+/// small and large zips, with and without a comment. And the file of the report.
 #[test]
 fn names_of_all_lengths_are_read() {
     let comment = vec![b'c'; 65_535];
@@ -267,7 +267,7 @@ fn long_names_and_holes_are_read() {
         ("set.tar", gnu.clone()),
         ("set.tar.gz", gzip(&gnu)),
         ("set.tar", pax(&[("path", &long), ("SCHILY.xattr.user.note", "a note")], &short)),
-        // What the name says of the .gz is not so: unpacked on the way, or named by hand
+        // The name's .gz is wrong: unpacked in transit, or named by hand
         ("set.tar.gz", gnu.clone()),
         ("set.tar", gzip(&gnu)),
     ] {
@@ -297,9 +297,9 @@ fn long_names_and_holes_are_read() {
     assert!(fs::read(around.path().join("inner/hole")).unwrap() == expected);
 }
 
-/// F15: what is not read here is told from what is damaged: what it is, and how to unpack it.
+/// F15: unsupported kinds are told apart from damage: what it is, and how to unpack it.
 #[test]
-fn what_is_not_read_here_is_no_damage() {
+fn unsupported_kinds_are_not_called_damaged() {
     let zip = |method, flags, extra: &[u8]| {
         let file =
             Packed { method, flags, extra: extra.into(), ..Packed::stored("set/a", b"data") };
@@ -390,21 +390,22 @@ fn what_is_not_read_here_is_no_damage() {
     }
 }
 
-/// F15: nobody is told to remove an archive of one's own; what was fetched is fetched again.
+/// F15: nobody is told to remove their own archive; what was downloaded is downloaded again.
 #[test]
-fn only_what_was_fetched_is_to_be_removed() {
-    const NAME: &str = "archive::only_what_was_fetched_is_to_be_removed";
+fn only_downloads_are_to_be_removed() {
+    const NAME: &str = "archive::only_downloads_are_to_be_removed";
     let damaged = &zip(&["set/a.txt"])[..40];
     if common::in_child(NAME) {
         let fetched = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
         fs::create_dir_all(&fetched).unwrap();
         fs::write(fetched.join("set.zip"), damaged).unwrap();
         let error = extract(&fetched.join("set.zip"), None).unwrap_err();
-        refused("a damaged archive that was fetched", "remove it and run again", &error);
+        refused("a damaged archive that was downloaded", "remove it and run again", &error);
         return;
     }
     let (_, result) = unpack("set.zip", damaged);
-    let text = refused("a damaged archive of one's own", "get a whole copy", &result.unwrap_err());
+    let text =
+        refused("a damaged archive of the user's own", "get a whole copy", &result.unwrap_err());
     assert!(!text.contains("remove"), "{text}");
     let folder = tempfile::tempdir().unwrap();
     common::run_with_data(NAME, "1", folder.path(), folder.path());
@@ -412,7 +413,7 @@ fn only_what_was_fetched_is_to_be_removed() {
 
 /// As by GNU tar and Python: programs that write whole blocks leave zeros.
 #[test]
-fn zeros_behind_what_gzip_has_compressed_are_passed_over() {
+fn zeros_after_the_gzip_data_are_ignored() {
     let tar = tar(&[("set/a.txt", EntryType::Regular)]);
     let (first, second) = tar.split_at(700);
     let whole = gzip(&tar);
@@ -424,11 +425,11 @@ fn zeros_behind_what_gzip_has_compressed_are_passed_over() {
         assert_eq!(fs::read(result.unwrap().join("a.txt")).unwrap(), b"data", "{i}");
     }
     let rubbish = [&whole[..], &[0; 40], b"rubbish"].concat();
-    is_refused("a tar.gz with rubbish behind it", "l.tar.gz", &rubbish, "what to do");
+    is_refused("a tar.gz with garbage after it", "l.tar.gz", &rubbish, "what to do");
 }
 
 #[test]
-fn what_is_there_is_kept() {
+fn existing_files_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("set.zip");
     fs::write(&archive, zip(&["set/a.txt"])).unwrap();
@@ -476,7 +477,7 @@ fn archives_that_would_write_elsewhere_are_refused() {
 }
 
 #[test]
-fn an_entry_that_is_there_twice_is_refused() {
+fn an_entry_that_appears_twice_is_refused() {
     use EntryType::{Directory, Regular};
     let twice = tar(&[("a", Regular), ("a", Regular)]);
     is_refused("an archive with one name twice", "a.tar", &twice, "twice");
@@ -486,7 +487,7 @@ fn an_entry_that_is_there_twice_is_refused() {
         is_refused(what, &format!("{i}.tar"), &tar(&entries), "twice");
         is_refused(what, &format!("{i}.zip"), &zip(names), "twice");
     }
-    // Folders are named again and again.
+    // Folders may appear several times.
     let (_, result) =
         unpack("b.tar", &tar(&[("a", Directory), ("a", Directory), ("a/b", Regular)]));
     result.unwrap();
@@ -494,7 +495,7 @@ fn an_entry_that_is_there_twice_is_refused() {
     is_refused("an archive with one name twice", "c.zip", &two, "twice");
 }
 
-/// Zeros, which become a thousandth of their size.
+/// Zeros, which compress to a thousandth of their size.
 #[test]
 fn bombs_are_refused() {
     let many = "too much for its size";
@@ -506,15 +507,15 @@ fn bombs_are_refused() {
     let files: Vec<_> = (0..150).map(|i| Packed { name: format!("{i}"), ..bomb.clone() }).collect();
     let zip = packed(&files, Layout::default());
     is_refused("a bomb, zip", "bomb.zip", &zip, many);
-    // The same kilobyte again and again, with the names of many files
+    // The same kilobyte under the names of many files
     let zip = packed(&files, Layout { overlapping: true, ..Layout::default() });
     assert!(zip.len() < 20_000);
-    is_refused("a bomb whose files are one and the same", "same.zip", &zip, many);
-    // An entry that says that it is small
+    is_refused("a bomb whose entries all point to one file", "same.zip", &zip, many);
+    // An entry that claims to be small
     let zip = packed(&[Packed { size: 4, ..bomb }], Layout::default());
     let (_, result) = unpack("lying.zip", &zip);
-    refused("a bomb whose list says that it is small", "lying.zip", &result.unwrap_err());
-    // One file of 60 MB and another, of which the head is enough
+    refused("a bomb whose directory claims to be small", "lying.zip", &result.unwrap_err());
+    // One file of 60 MB and another, of which the header is enough
     let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(vec![], Default::default()));
     let mut header = tar::Header::new_gnu();
     header.set_size(60 << 20);
@@ -525,15 +526,15 @@ fn bombs_are_refused() {
     builder.append(&header, std::io::empty()).unwrap();
     let tar = builder.into_inner().unwrap().finish().unwrap();
     is_refused("a bomb, tar.gz", "bomb.tar.gz", &tar, many);
-    // Zeros behind the end
+    // Zeros after the end
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
     gzip.write_all(&self::tar(&[("a", EntryType::Regular)])).unwrap();
     for _ in 0..101 {
         gzip.write_all(&zeros).unwrap();
     }
-    let what = "a bomb behind the end of a tar";
+    let what = "a bomb after the end of a tar";
     is_refused(what, "behind.tar.gz", &gzip.finish().unwrap(), many);
-    // Entries without content take a place on the disk, too.
+    // Entries without content take space on the disk, too.
     let folder = self::tar(&[("a", EntryType::Directory)]);
     let note = self::tar(&[("a", EntryType::XGlobalHeader)]);
     for (name, entry) in [("many.tar.gz", folder), ("notes.tar.gz", note)] {
@@ -547,9 +548,9 @@ fn bombs_are_refused() {
     }
 }
 
-/// C11: a name, or a note on the next entry, is held in memory: it has its own limit.
+/// C11: a long name or a PAX header is held in memory: it has its own limit.
 #[test]
-fn names_and_notes_have_a_limit() {
+fn long_names_and_pax_headers_have_a_limit() {
     for (what, kind) in [("a long name", b'L'), ("a long name of a link", b'K'), ("a note", b'x')] {
         for size in [3 << 20, 40_u64 << 20, 10 << 30] {
             let mut header = tar::Header::new_gnu();
@@ -593,12 +594,12 @@ fn damaged_archives_are_refused() {
         let reason = if what.contains("page") { "a page" } else { "cannot be read" };
         is_refused(what, name, content, reason);
     }
-    is_refused("a kind that is not known", "k.set", b"data", "not an archive by its name");
+    is_refused("an unknown kind", "k.set", b"data", "not an archive by its name");
     let error = extract(Path::new("/no/such/set.zip"), None).unwrap_err();
-    refused("an archive that is not there", "/no/such/set.zip", &error);
+    refused("a missing archive", "/no/such/set.zip", &error);
 }
 
-/// Killed at any moment, the folder is not there, or whole.
+/// Killed at any moment, the folder is missing or complete.
 #[test]
 fn a_killed_extraction_is_finished_by_the_next() {
     const NAME: &str = "archive::a_killed_extraction_is_finished_by_the_next";
@@ -620,12 +621,12 @@ fn a_killed_extraction_is_finished_by_the_next() {
         while !work.exists() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        // Later and later, so that a slow disk costs no more than a few times one extraction.
+        // Later and later, so that a slow disk costs no more than a few extractions.
         std::thread::sleep(Duration::from_millis(2).mul_f64(1.4_f64.powi(kills)));
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;
-        // One that was killed before it was made is there from the start the next time.
+        // If it was killed before the folder was made, the next run starts afresh.
         assert!(kills < 40);
     }
     let counts = (0..7).map(|i| names(&folder.path().join(format!("set/{i}"))).len());

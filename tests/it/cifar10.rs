@@ -19,7 +19,7 @@ const FILES: [&str; 6] = [
     "test_batch.bin",
 ];
 
-/// A picture whose red grows to the right and whose green grows downwards; blue tells which it is.
+/// An image whose red grows to the right and whose green grows downwards; blue identifies it.
 fn record(label: u8, blue: u8) -> Vec<u8> {
     let plane = |value: fn(u8, u8) -> u8| {
         (0..32).flat_map(move |y| (0..32).map(move |x| value(x, y))).collect::<Vec<u8>>()
@@ -27,7 +27,7 @@ fn record(label: u8, blue: u8) -> Vec<u8> {
     [vec![label], plane(|x, _| x * 8), plane(|_, y| y * 8), vec![blue; 1024]].concat()
 }
 
-/// Two pictures a file, labels in turn.
+/// Two images a file, labels in turn.
 fn small_set(folder: &Path) {
     fs::write(folder.join("batches.meta.txt"), "cat\ndog\nship\n\n").unwrap();
     for (file, i) in FILES.into_iter().zip(0u8..) {
@@ -40,22 +40,22 @@ fn small_set(folder: &Path) {
 }
 
 #[test]
-fn pictures_are_put_together_from_their_planes() {
+fn images_are_assembled_from_their_planes() {
     let folder = tempfile::tempdir().unwrap();
     small_set(folder.path());
     let (train, test) =
         (CIFAR10::new(folder.path(), true).unwrap(), CIFAR10::new(folder.path(), false).unwrap());
     assert_eq!((train.len(), test.len()), (10, 2));
     assert_eq!(train.classes(), ["cat", "dog", "ship"]);
-    let (picture, label) = train.get(3).unwrap();
-    let Image::Pixels(picture) = picture else { panic!("numbers") };
-    assert_eq!((picture.dimensions(), label), ((32, 32), 2));
-    assert_eq!(*picture.get_pixel(5, 9), Rgb([40, 72, 3]));
+    let (image, label) = train.get(3).unwrap();
+    let Image::Pixels(image) = image else { panic!("numbers") };
+    assert_eq!((image.dimensions(), label), ((32, 32), 2));
+    assert_eq!(*image.get_pixel(5, 9), Rgb([40, 72, 3]));
     assert_eq!(test.get(-1).unwrap().1, 0);
     assert!(train.get(10).is_err() && train.get(-11).is_err());
     // C17
     for index in [10, usize::MAX] {
-        refused("an image that CIFAR-10 has not", "index", &train.open(index).unwrap_err());
+        refused("an index that CIFAR-10 does not have", "index", &train.open(index).unwrap_err());
     }
 }
 
@@ -95,7 +95,7 @@ fn damaged_sets_are_errors() {
     error("data_batch_3.bin", "CIFAR-10 without one of its files");
 }
 
-/// Runs this test again with empty folders for data.
+/// Runs this test again with empty data folders.
 fn in_empty_folders(name: &str, offline: &str) -> String {
     let (data, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     common::run_with_data(name, offline, data.path(), cache.path())
@@ -126,8 +126,8 @@ fn the_archive_is_fetched_and_unpacked_once() {
 }
 
 #[test]
-fn without_a_network_ten_kinds_of_things_are_drawn() {
-    const NAME: &str = "cifar10::without_a_network_ten_kinds_of_things_are_drawn";
+fn offline_ten_classes_are_drawn() {
+    const NAME: &str = "cifar10::offline_ten_classes_are_drawn";
     if !common::in_child(NAME) {
         let text = in_empty_folders(NAME, "1");
         // Said once, whatever the number of calls
@@ -145,7 +145,7 @@ fn without_a_network_ten_kinds_of_things_are_drawn() {
     for class in 0..10 {
         assert_eq!(labels.iter().filter(|&&label| label == class).count(), 40);
     }
-    // Drawn once; the same pictures on every machine.
+    // Drawn once; the same images on every machine.
     assert_eq!(download_extract("cifar10").unwrap(), folder);
     assert_eq!(sha1(&fs::read(folder.join("test_batch.bin")).unwrap()), DIGEST);
 }

@@ -6,26 +6,26 @@ use d2l::prelude::*;
 
 /// d2l-en#2562: without a GPU there is one device, not none.
 #[test]
-fn without_a_gpu_the_processor_is_taken() {
+fn without_a_gpu_the_cpu_is_used() {
     let devices = try_all_gpus();
     assert_eq!(devices.len(), num_gpus().max(1));
     if num_gpus() == 0 {
         assert_eq!(devices, [Device::Cpu]);
     } else {
-        common::report::skipped("without_a_gpu_the_processor_is_taken", "this machine has a GPU");
+        common::report::skipped("without_a_gpu_the_cpu_is_used", "this machine has a GPU");
     }
     assert_eq!(try_gpu(1000), Device::Cpu);
 }
 
-/// C19: each GPU is asked for itself; one that is not there is no reason to fail. What the driver's
-/// tool says is read in src/device.rs, which has tests of its own.
+/// C19: each GPU is asked separately; a missing one is not an error. The driver's
+/// output is parsed in src/device.rs, which has its own tests.
 #[test]
 fn every_device_can_be_asked_for_bfloat16() {
     for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(usize::MAX), Device::Mps] {
         let kind = if multiplies_bf16(device) { Kind::BFloat16 } else { Kind::Float };
         assert_eq!(compute_kind(device), kind, "{device:?}");
     }
-    // C33: whoever has AMX has AVX-512 BF16, which is what is looked for.
+    // C33: CPUs with AMX have AVX-512 BF16, which is what is checked.
     #[cfg(target_arch = "x86_64")]
     assert_eq!(multiplies_bf16(Device::Cpu), std::arch::is_x86_feature_detected!("avx512bf16"));
 }
@@ -58,7 +58,7 @@ fn libtorch_is_found_without_a_variable() {
 /// installed, it is here.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_cuda_half_of_libtorch_is_brought_in() {
+fn the_cuda_half_of_libtorch_is_linked() {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let libraries: Vec<&str> =
         maps.lines().filter_map(|line| line.split_whitespace().nth(5)).collect();

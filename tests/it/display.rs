@@ -7,12 +7,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::common;
-use crate::common::picture;
 use crate::common::report::{Comparison, refused};
+use crate::common::test_image;
 use d2l::prelude::*;
 use d2l::tch::no_grad;
 
-/// Runs the test again with a folder for figures and answers the one figure.
+/// Runs the test again with a folder for figures and returns its one figure.
 fn figure(name: &str) -> Option<String> {
     let name = &format!("display::{name}");
     if common::in_child(name) {
@@ -24,24 +24,24 @@ fn figure(name: &str) -> Option<String> {
     Some(fs::read_to_string(folder.path().join("figure-1.svg")).unwrap())
 }
 
-/// Photograph-like pictures of many sizes, in a grid of 2×8.
+/// Photograph-like images of many sizes, in a grid of 2×8.
 #[test]
 fn a_grid_is_compact_and_keeps_ratios() {
     let Some(svg) = figure("a_grid_is_compact_and_keeps_ratios") else {
         let images: Vec<Image> =
-            (0..16).map(|i| picture(300 + 70 * (i % 5), 900 - 50 * (i % 7)).into()).collect();
+            (0..16).map(|i| test_image(300 + 70 * (i % 5), 900 - 50 * (i % 7)).into()).collect();
         return show_images(&images, 2, 8, 1.4).unwrap();
     };
     assert!(svg.len() < 1_000_000, "{} bytes", svg.len());
     assert!(svg.contains("<title>16 images in a grid</title>"));
     let embedded = decode(&svg);
-    // A cell is 202 pixels wide; the first picture is 300×900, so white is left and right of it.
+    // A cell is 202 pixels wide; the first image is 300×900, so white is left and right of it.
     let white = |x: u32, y: u32| embedded.get_pixel(x, y).0.iter().all(|&v| v > 240);
     assert!(white(20, 101) && white(180, 101) && !white(101, 101));
     assert_eq!((embedded.width(), embedded.height()), (8 * 210, 2 * 210));
 }
 
-/// The picture inside of a figure.
+/// The image inside a figure.
 fn decode(svg: &str) -> d2l::image::RgbImage {
     use base64::Engine;
     let data = svg.split("base64,").nth(1).unwrap().split('"').next().unwrap();
@@ -52,15 +52,15 @@ fn decode(svg: &str) -> d2l::image::RgbImage {
 #[test]
 fn titles_are_text_and_escaped() {
     let Some(svg) = figure("titles_are_text_and_escaped") else {
-        let image = Image::from(picture(30, 30));
+        let image = Image::from(test_image(30, 30));
         return show_images_with_titles(&[image], 1, 1, &["ホットドッグ <b> & c"], 2.).unwrap();
     };
     assert!(svg.contains("ホットドッグ &lt;b&gt; &amp; c</text>"), "{svg}");
 }
 
 #[test]
-fn normalised_pictures_are_shown_in_their_colours() {
-    const NAME: &str = "normalised_pictures_are_shown_in_their_colours";
+fn normalised_images_are_shown_in_their_colours() {
+    const NAME: &str = "normalised_images_are_shown_in_their_colours";
     let Some(svg) = figure(NAME) else {
         let image = d2l::image::RgbImage::from_pixel(64, 64, d2l::image::Rgb([200, 100, 50]));
         let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
@@ -76,8 +76,8 @@ fn normalised_pictures_are_shown_in_their_colours() {
 }
 
 #[test]
-fn too_few_places_are_an_error() {
-    let images: Vec<Image> = (0..5).map(|_| picture(8, 8).into()).collect();
+fn a_grid_with_too_few_cells_is_an_error() {
+    let images: Vec<Image> = (0..5).map(|_| test_image(8, 8).into()).collect();
     let error = show_images(&images, 2, 2, 1.5).unwrap_err().to_string();
     assert!(error.contains("5 images") && error.contains("2 × 2"), "{error}");
     assert!(show_images(&images, 0, 8, 1.5).is_err());
@@ -114,9 +114,10 @@ fn a_curve_of_one_value_can_be_drawn() {
 }
 
 #[test]
-fn apply_shows_what_a_transform_makes_several_times() {
-    let Some(svg) = figure("apply_shows_what_a_transform_makes_several_times") else {
-        return apply(&picture(60, 40).into(), &RandomVerticalFlip::new(0.5), 2, 4, 1.5).unwrap();
+fn apply_shows_a_transform_several_times() {
+    let Some(svg) = figure("apply_shows_a_transform_several_times") else {
+        return apply(&test_image(60, 40).into(), &RandomVerticalFlip::new(0.5), 2, 4, 1.5)
+            .unwrap();
     };
     assert!(svg.contains("<title>8 images in a grid</title>"));
 }
@@ -149,7 +150,7 @@ fn lines(svg: &str) -> Vec<Vec<Point>> {
     polylines.map(points).collect()
 }
 
-/// What stands in the figure, and where.
+/// The texts of the figure, and where they are.
 fn texts(svg: &str) -> Vec<(Point, String)> {
     let number = |tag: &str, name: &str| -> f64 {
         tag.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
@@ -305,7 +306,7 @@ fn a_dot_outside_of_the_plot_is_not_drawn() {
     assert!(figure(&[(1., 0.5), (1., 0.5)]).contains("<circle"), "two points in one place");
 }
 
-/// What `make` answers, unless it takes too long.
+/// What `make` returns, unless it takes too long.
 fn in_time<T: Send + 'static>(what: &str, make: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(make()));
@@ -500,7 +501,7 @@ fn text_of_every_kind_makes_whole_figures() {
     let folder = tempfile::tempdir().unwrap();
     const NAME: &str = "display::text_of_every_kind_makes_whole_figures";
     if common::in_child(NAME) {
-        let images: Vec<Image> = names.iter().map(|_| picture(8, 8).into()).collect();
+        let images: Vec<Image> = names.iter().map(|_| test_image(8, 8).into()).collect();
         return show_images_with_titles(&images, 3, 3, &names, 1.).unwrap();
     }
     common::run_in_child(NAME, &[("D2L_FIGURE_DIR", folder.path())]);
@@ -509,8 +510,8 @@ fn text_of_every_kind_makes_whole_figures() {
 
 /// C17: grids that no memory holds, and numbers that do not fit into one.
 #[test]
-fn grids_that_cannot_be_are_errors() {
-    let images: Vec<Image> = (0..5).map(|_| picture(8, 8).into()).collect();
+fn impossible_grids_are_errors() {
+    let images: Vec<Image> = (0..5).map(|_| test_image(8, 8).into()).collect();
     let show = |rows, columns, scale| {
         in_time("a grid", {
             let images = images.clone();
@@ -525,17 +526,18 @@ fn grids_that_cannot_be_are_errors() {
         refused("a grid of more images than memory holds", "show_images", &error);
     }
     for (rows, columns) in [(0, 0), (0, max), (max, 0), (1, 4)] {
-        refused("a grid without places", "show_images", &show(rows, columns, 1.5).unwrap_err());
+        refused("a grid without cells", "show_images", &show(rows, columns, 1.5).unwrap_err());
     }
     for scale in [0., -0., -1., 1e-3, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 500.] {
-        refused("a scale that cannot be", "show_images", &show(1, 5, scale).unwrap_err());
+        refused("an impossible scale", "show_images", &show(1, 5, scale).unwrap_err());
     }
     let error = in_time("apply", || {
-        apply(&picture(8, 8).into(), &RandomVerticalFlip::new(0.5), 1000, 10_000, 1.5).unwrap_err()
+        apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5), 1000, 10_000, 1.5)
+            .unwrap_err()
     });
     refused("a transform, shown ten million times", "show_images", &error);
     let error =
-        apply(&picture(8, 8).into(), &RandomVerticalFlip::new(0.5), max, 3, 1.5).unwrap_err();
+        apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5), max, 3, 1.5).unwrap_err();
     refused("a transform, shown without end", "show_images", &error);
     let nothing = Image::from(d2l::image::RgbImage::new(0, 0));
     let error = show_images(&[nothing], 1, 1, 1.).unwrap_err();
@@ -546,7 +548,7 @@ fn grids_that_cannot_be_are_errors() {
 #[test]
 fn odd_images_are_shown() {
     let Some(svg) = figure("odd_images_are_shown") else {
-        let images: Vec<Image> = vec![picture(5000, 1).into(), picture(1, 5000).into()];
+        let images: Vec<Image> = vec![test_image(5000, 1).into(), test_image(1, 5000).into()];
         show_images(&images, 1, 2, 1.).unwrap();
         return show_images(&[] as &[Image], 1, 1, 1.).unwrap();
     };
@@ -635,7 +637,7 @@ const KINDS: [Kind; 12] = [
 
 /// Each would fill the memory many times over if more than its edges were copied.
 #[test]
-fn of_large_tensors_the_edges_alone_are_read() {
+fn only_the_edges_of_large_tensors_are_read() {
     let start = Instant::now();
     let one = Tensor::from_slice(&[1.5f32, 2.5]);
     let huge = one.view([1, 2]).expand([1_000_000_000, 2], false);
@@ -679,7 +681,7 @@ fn views_show_their_values() {
 }
 
 #[test]
-fn gradients_are_told_and_not_disturbed() {
+fn gradients_are_mentioned_and_not_disturbed() {
     let x = Tensor::from_slice(&[1f32, 2., 3.]).set_requires_grad(true);
     assert_eq!(x.shown().text, "[1., 2., 3.]\n[3] Float cpu requires_grad");
     let y = &x * &x;
@@ -693,7 +695,7 @@ fn gradients_are_told_and_not_disturbed() {
 }
 
 #[test]
-fn what_has_no_plain_values_says_what_it_is() {
+fn tensors_without_plain_values_are_described() {
     let matrix = Tensor::from_slice(&[0f32, 1.5, 0., 0., -2., 0.]).view([2, 3]);
     assert_eq!(Tensor::new().shown().text, "(no values)\nundefined tensor");
     let dense = "`to_dense(None, false)` has its values";

@@ -34,7 +34,7 @@ fn is_whole(folder: &Path, result: Result<PathBuf>, body: &[u8]) {
 }
 
 #[test]
-fn a_file_comes_whole_and_once() {
+fn a_file_is_downloaded_whole_and_once() {
     let body = body(300_000);
     let server = Server::file(body.clone());
     let folder = tempfile::tempdir().unwrap();
@@ -47,7 +47,7 @@ fn a_file_comes_whole_and_once() {
 }
 
 #[test]
-fn a_damaged_file_is_fetched_anew() {
+fn a_damaged_file_is_downloaded_again() {
     let body = body(1000);
     let server = Server::file(body.clone());
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn a_failed_download_leaves_no_file_and_says_why() {
             url(Server::always(with_head("302 Found", "Location: /set.zip", b""))),
             "redirect",
         ),
-        ("nobody answers", unreachable, "refused"),
+        ("no server there", unreachable, "refused"),
         ("no such server", "http://no-such-host.invalid/set.zip".into(), "no-such-host.invalid"),
         ("words that are no HTTP", url(Server::always(b"SSH-2.0-x\r\n".to_vec())), "set.zip"),
     ];
@@ -97,7 +97,7 @@ fn a_failed_download_leaves_no_file_and_says_why() {
 }
 
 #[test]
-fn a_page_is_no_file_even_without_a_checksum() {
+fn a_web_page_is_refused_even_without_a_checksum() {
     let html = with_head("200 OK", "Content-Type: text/html", b"<html>log in</html>");
     let server = Server::always(html);
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ fn a_page_is_no_file_even_without_a_checksum() {
 }
 
 #[test]
-fn a_server_in_a_bad_moment_is_asked_again() {
+fn a_failing_server_is_tried_again() {
     let body = body(1000);
     let whole = body.clone();
     let server = Server::start(move |request| match request.number {
@@ -118,7 +118,7 @@ fn a_server_in_a_bad_moment_is_asked_again() {
     });
     let (folder, result) = get(&server, &body);
     is_whole(folder.path(), result, &body);
-    // 404 is no bad moment.
+    // 404 is not temporary.
     let server = Server::always(answer("404 Not Found", b""));
     assert!(get(&server, &body).1.is_err());
     assert_eq!(server.starts().len(), 1);
@@ -139,7 +139,7 @@ fn redirects_are_followed() {
     is_whole(folder.path(), result, &body);
 }
 
-/// vision#1938: of several mirrors one is there.
+/// vision#1938: one of several mirrors is up.
 #[test]
 fn mirrors_are_asked_first() {
     const NAME: &str = "download::mirrors_are_asked_first";
@@ -168,7 +168,7 @@ fn mirrors_are_asked_first() {
     assert_eq!(server.lines().len(), 3, "{:?}", server.lines());
 }
 
-/// The body's first half, of which the server says that it is the whole.
+/// The body's first half, which the server declares to be the whole.
 fn half(body: &[u8], start: Option<usize>) -> Vec<u8> {
     let mut answer = part(body, start);
     answer.truncate(answer.len() - (body.len() - start.unwrap_or(0)) / 2);
@@ -176,7 +176,7 @@ fn half(body: &[u8], start: Option<usize>) -> Vec<u8> {
 }
 
 #[test]
-fn a_download_that_is_cut_goes_on_where_it_ended() {
+fn a_download_that_is_cut_off_resumes() {
     let body = body(100_000);
     let whole = body.clone();
     let server = Server::start(move |request| {
@@ -191,7 +191,7 @@ fn a_download_that_is_cut_goes_on_where_it_ended() {
 }
 
 #[test]
-fn a_server_that_cannot_go_on_starts_over() {
+fn a_server_that_cannot_resume_starts_over() {
     let body = body(100_000);
     let whole = body.clone();
     let server = Server::start(move |request| {
@@ -202,7 +202,7 @@ fn a_server_that_cannot_go_on_starts_over() {
     });
     let (folder, result) = get(&server, &body);
     is_whole(folder.path(), result, &body);
-    // The part of a range that was not asked for
+    // A range that was not requested
     let whole = body.clone();
     let server = Server::start(move |request| {
         vec![Step::Send(match request.number {
@@ -215,9 +215,9 @@ fn a_server_that_cannot_go_on_starts_over() {
     is_whole(folder.path(), result, &body);
 }
 
-/// What an earlier call left may be of another file, or more than there is now.
+/// What an earlier call left may belong to another file, or be longer than the file is now.
 #[test]
-fn a_part_of_another_file_is_thrown_away() {
+fn a_part_of_another_file_is_discarded() {
     let body = body(100_000);
     for left in [vec![7; 40_000], vec![7; 100_000], vec![7; 200_000], body[..40_000].to_vec()] {
         let server = Server::file(body.clone());
@@ -228,9 +228,9 @@ fn a_part_of_another_file_is_thrown_away() {
     }
 }
 
-/// A page that answers in between, and a program killed after the last byte.
+/// A page that answers in between, and a program that was killed after the last byte.
 #[test]
-fn what_has_come_is_not_thrown_away_without_need() {
+fn what_has_arrived_is_not_discarded_needlessly() {
     let body = body(100_000);
     let html = with_head("200 OK", "Content-Type: text/html", b"<html>log in</html>");
     let folder = tempfile::tempdir().unwrap();
@@ -247,10 +247,10 @@ fn what_has_come_is_not_thrown_away_without_need() {
     assert!(server.starts().is_empty());
 }
 
-/// Without a network a reader is told so at once.
+/// Without a network the reader learns so at once.
 #[test]
-fn who_cannot_be_reached_is_asked_once() {
-    const NAME: &str = "download::who_cannot_be_reached_is_asked_once";
+fn an_unreachable_server_is_tried_once() {
+    const NAME: &str = "download::an_unreachable_server_is_tried_once";
     if !common::in_child(NAME) {
         let text = common::run_in_child(NAME, &[]);
         assert_eq!(text.matches("trying again").count(), 1, "{text}");
@@ -262,7 +262,7 @@ fn who_cannot_be_reached_is_asked_once() {
         let url = format!("http://{host}/set.zip");
         download_url(&url, folder.path(), Some(&sha1(b""))).unwrap_err();
     }
-    // One that hangs up was there.
+    // One that hangs up was reachable.
     let body = body(10);
     let whole = body.clone();
     let server = Server::start(move |request| match request.number {
@@ -274,7 +274,7 @@ fn who_cannot_be_reached_is_asked_once() {
 }
 
 #[test]
-fn a_broken_download_stays_for_the_next_call() {
+fn a_partial_download_stays_for_the_next_call() {
     let body = body(100_000);
     let (whole, server) = (body.clone(), Server::file(body.clone()));
     let cutting = Server::start(move |request| match request.start {
@@ -287,14 +287,14 @@ fn a_broken_download_stays_for_the_next_call() {
     let result = download_url(&server.url("set.zip"), folder.path(), Some(&sha1(&body)));
     is_whole(folder.path(), result, &body);
     assert_eq!(server.starts(), [Some(50_000)]);
-    // Without a checksum nothing says that the parts belong together.
+    // Without a checksum nothing proves that the parts belong together.
     let folder = tempfile::tempdir().unwrap();
     download_url(&cutting.url("set.zip"), folder.path(), None).unwrap_err();
     assert!(names(folder.path()).is_empty());
 }
 
 #[test]
-fn a_file_without_a_length_comes_whole() {
+fn a_file_of_unknown_length_is_downloaded_whole() {
     let body = body(100_000);
     let whole = body.clone();
     let chunked = |body: &[u8], end: &str| {
@@ -340,11 +340,11 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 
 const TAG: &str = "ETag: \"v1\"";
 
-/// F3: what answers a request for the rest is looked at before it is believed: the server cuts at
-/// 50 000 of 100 000 bytes, gives an odd answer to the request for the rest, and the whole file to
+/// F3: the response to a request for the rest is checked before it is trusted: the server cuts at
+/// 50 000 of 100 000 bytes, sends an odd response to the request for the rest, and the whole file to
 /// a request for all of it. With a checksum or without one, the file is right in the end.
 #[test]
-fn an_odd_answer_to_a_range_is_not_believed() {
+fn an_odd_response_to_a_range_request_is_not_trusted() {
     let whole = body(100_000);
     let (rest, other) = (&whole[50_000..], other(&whole));
     let tag = format!("\r\n{TAG}");
@@ -437,13 +437,13 @@ fn an_odd_answer_to_a_range_is_not_believed() {
             }
         }
     });
-    seen("odd answers to the request for a file's rest, of so many kinds", &count.to_string());
+    seen("odd responses to a range request: number of kinds", &count.to_string());
 }
 
-/// F3: without a checksum the rest is asked for only where the server can say that it is still the
-/// same file, and taken only where it does.
+/// F3: without a checksum the rest is requested only where the server can confirm that it is still the
+/// same file, and accepted only where it does.
 #[test]
-fn without_a_checksum_the_rest_needs_a_validator() {
+fn without_a_checksum_resuming_needs_a_validator() {
     let date = "Date: Thu, 26 Nov 2026 10:00:00 GMT";
     let older = format!("Last-Modified: Wed, 25 Nov 2026 10:00:00 GMT\r\n{date}");
     let now = format!("Last-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\n{date}");
@@ -483,11 +483,11 @@ fn without_a_checksum_the_rest_needs_a_validator() {
     });
 }
 
-/// F3: the beginning from one server and the rest from another are not put together unseen, even if
-/// both say the same of themselves.
+/// F3: the beginning from one server and the rest from another are not joined unchecked, even if
+/// both send the same validators.
 #[test]
-fn another_address_begins_anew_without_a_checksum() {
-    const NAME: &str = "download::another_address_begins_anew_without_a_checksum";
+fn without_a_checksum_another_address_starts_over() {
+    const NAME: &str = "download::without_a_checksum_another_address_starts_over";
     if common::in_child(NAME) {
         let folder = tempfile::tempdir().unwrap();
         let path = download_url(&std::env::var("TEST_URL").unwrap(), folder.path(), None).unwrap();
@@ -500,7 +500,7 @@ fn another_address_begins_anew_without_a_checksum() {
         answer.truncate(answer.len() - 50_000);
         vec![Step::Send(if request.number == 0 { answer } else { self::answer("410 Gone", b"") })]
     });
-    // Mirrors come last where nothing tells that they have the same file.
+    // Mirrors come last where nothing confirms that they have the same file.
     let mirror =
         Server::start(move |request| vec![Step::Send(part_with(&whole, request.start, TAG))]);
     let (url, address) = (server.url("set.zip"), mirror.url(""));
@@ -509,7 +509,7 @@ fn another_address_begins_anew_without_a_checksum() {
     assert_eq!((server.starts(), mirror.starts()), (vec![None, Some(50_000)], vec![None]));
 }
 
-/// F3: what the server said of the file is kept beside the part, for the next call.
+/// F3: the validators of the file are stored beside the part, for the next call.
 #[test]
 fn the_next_call_asks_whether_it_is_still_the_same_file() {
     let (whole, is_new) = (body(100_000), Arc::new(AtomicBool::new(false)));
@@ -539,7 +539,7 @@ fn the_next_call_asks_whether_it_is_still_the_same_file() {
     is_whole(folder.path(), result, &newer);
     assert_eq!(server.starts(), [None, Some(50_000), Some(50_000)]);
     assert_eq!(server.conditions()[2].as_deref(), Some("\"v1\""));
-    // Of another address: the checksum decides, and nothing is said of what another server said.
+    // From another address: the checksum decides, and the other server's validators are not sent.
     let elsewhere = Server::file(whole.clone());
     fs::write(folder.path().join(".set.zip.part"), &whole[..50_000]).unwrap();
     let note = "http://127.0.0.1:1/set.zip\n\"v1\"\n100000\n";
@@ -549,9 +549,9 @@ fn the_next_call_asks_whether_it_is_still_the_same_file() {
     assert_eq!((elsewhere.starts(), elsewhere.conditions()), (vec![Some(50_000)], vec![None]));
 }
 
-/// F3: a first answer that is no file is not taken for one, whatever it brings.
+/// F3: a first response that is not a file is not taken for one, whatever its body.
 #[test]
-fn only_200_is_a_first_answer() {
+fn only_status_200_starts_a_download() {
     let whole = body(1000);
     let range = "Content-Range: bytes 0-999/1000\r\nContent-Length: 1000";
     let cases = [
@@ -572,16 +572,16 @@ fn only_200_is_a_first_answer() {
             let server = Server::always(with_head(status, head, &whole));
             let folder = tempfile::tempdir().unwrap();
             let result = download_url(&server.url("set.zip"), folder.path(), sha1.as_deref());
-            let what = format!("a first answer of {}", &status[..3]);
+            let what = format!("a first response of {}", &status[..3]);
             refused(&what, &format!("answered {}", &status[..3]), &result.unwrap_err());
             assert!(names(folder.path()).is_empty(), "{status}");
         }
     }
 }
 
-/// F3: what a server says of its answer's length and encoding is held to it.
+/// F3: a response must have the length and encoding that its header declares.
 #[test]
-fn lengths_and_encodings_are_held_to_what_is_said() {
+fn declared_lengths_and_encodings_are_enforced() {
     let whole = body(100_000);
     let page = b" \r\n<!DOCTYPE html>\n<title>log in</title>".to_vec();
     let gz = gzip(&whole);
@@ -592,12 +592,12 @@ fn lengths_and_encodings_are_held_to_what_is_said() {
     let two = with_head("200 OK", "Content-Length: 100000\r\nContent-Length: 5", &whole);
     let chunked = |end| chunked("200 OK", "", &whole, end);
     let longer = with_head("200 OK", "Content-Length: 100000", &[&whole[..], b"more"].concat());
-    // The file's name, the answer, what it comes to
+    // The file's name, the response, the outcome
     let cases = [
         ("set.zip", encoded("gzip", &gz), Ok(&whole)),
         ("set.zip", encoded("X-GZIP", &gz), Ok(&whole)),
         ("set.zip", encoded("identity", &whole), Ok(&whole)),
-        // Said of the file, not of the way
+        // About the file, not the transfer
         ("set.tar.gz", encoded("gzip", &gz), Ok(&gz)),
         ("set.tgz", encoded("x-gzip", &gz), Ok(&gz)),
         ("set.zip", encoded("br", &whole), Err("encoded as \"br\"")),
@@ -608,12 +608,12 @@ fn lengths_and_encodings_are_held_to_what_is_said() {
         ("set.zip", two, Err("length")),
         ("set.zip", chunked("\r\n0\r\n\r\n"), Ok(&whole)),
         ("set.zip", chunked("\r\n0\r\nX-Checksum: 1\r\n\r\n"), Ok(&whole)),
-        // All of the file is here, the last line is not.
+        // All of the file is here, the last line is missing.
         ("set.zip", chunked("\r\n0\r\n"), Ok(&whole)),
         ("set.zip", chunked("\r\n"), Err("cut off after 100000")),
         ("set.zip", chunked("\r\n5\r\nab"), Err("cut off after 10000")),
         ("set.zip", chunked("\r\nxyz\r\n"), Err("set.zip")),
-        // A page that does not say so
+        // A page without its content type
         ("set.zip", answer("200 OK", &page), Err("a page came")),
         ("page.html", answer("200 OK", &page), Ok(&page)),
     ];
@@ -633,15 +633,15 @@ fn lengths_and_encodings_are_held_to_what_is_said() {
             });
         }
     });
-    // With a checksum it is known to be the file itself, whatever the server calls it.
+    // A checksum proves that it is the file itself, whatever the server calls it.
     let server = Server::always(encoded("aws-chunked", &whole));
     let (folder, result) = get(&server, &whole);
     is_whole(folder.path(), result, &whole);
 }
 
-/// F3: what was unpacked on the way is not gone on with.
+/// F3: a download that was decompressed in transit is not resumed.
 #[test]
-fn an_answer_that_came_compressed_begins_anew() {
+fn a_response_that_was_compressed_starts_over() {
     let whole = body(100_000);
     let gz = gzip(&whole);
     let head = format!("{TAG}\r\nContent-Encoding: gzip");
@@ -657,7 +657,7 @@ fn an_answer_that_came_compressed_begins_anew() {
     assert_eq!(server.starts(), [None, None]);
 }
 
-/// F3: a redirect to a log-in page is no file, and a redirect to the file is followed to its rest.
+/// F3: a redirect to a log-in page is not a file, and a redirect to the file is followed for its rest.
 #[test]
 fn redirects_lead_to_files_not_to_pages() {
     let html = with_head("200 OK", "Content-Type: text/html", b"<html>log in</html>");
@@ -691,10 +691,10 @@ fn redirects_lead_to_files_not_to_pages() {
     assert_eq!(server.starts(), [None, None, Some(50_000), Some(50_000)]);
 }
 
-/// A server that sends for ever, and does not say how much, stops at half of what is free; nothing
-/// of it stays. So does one whose few bytes become many.
+/// A server that sends forever, without a length, is cut off at half of the free disk; nothing
+/// of it stays. So is one whose few bytes decompress to many.
 #[test]
-fn a_server_without_end_does_not_fill_the_disk() {
+fn an_endless_response_does_not_fill_the_disk() {
     let Some(disk) = SmallDisk::new() else { return };
     let room = Command::new("mount").args(["-o", "remount,size=8m"]).arg(disk.0.path()).status();
     assert!(room.unwrap().success());
@@ -706,7 +706,7 @@ fn a_server_without_end_does_not_fill_the_disk() {
     let kinds = [
         ("a server that sends without end", vec![(head, vec![7; 1 << 16])]),
         ("a server that sends chunks without end", vec![(chunks, chunk)]),
-        ("a server whose answer is a bomb", vec![(bomb, vec![])]),
+        ("a server whose response is a bomb", vec![(bomb, vec![])]),
     ];
     for (what, steps) in kinds {
         for sha1 in [None, Some(sha1(b""))] {
@@ -729,9 +729,9 @@ fn a_server_without_end_does_not_fill_the_disk() {
     }
 }
 
-/// The pauses have an end, also if much comes each time and is thrown away again.
+/// Retries end, even if much arrives each time and is discarded again.
 #[test]
-fn a_server_that_begins_anew_for_ever_is_given_up() {
+fn a_server_that_starts_over_forever_is_given_up() {
     let whole = body(3 << 20);
     let server = Server::start(move |request| {
         let mut answer = part_with(&whole, None, TAG);
@@ -746,8 +746,8 @@ fn a_server_that_begins_anew_for_ever_is_given_up() {
 }
 
 #[test]
-fn a_server_that_goes_silent_is_given_up() {
-    const NAME: &str = "download::a_server_that_goes_silent_is_given_up";
+fn a_silent_server_is_given_up() {
+    const NAME: &str = "download::a_silent_server_is_given_up";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[("D2L_TIMEOUT", Path::new("0.3"))]);
         return;
@@ -770,11 +770,11 @@ fn a_server_that_goes_silent_is_given_up() {
     is_whole(folder.path(), result, &body);
 }
 
-/// A proxy that knows CONNECT.
+/// A proxy that supports CONNECT.
 fn proxy() -> Server {
     Server::start(|request: Request| {
         assert!(request.line.starts_with("CONNECT "), "{}", request.line);
-        // Whatever is asked for through it, this comes.
+        // Whatever is requested through it, this is the response.
         let tunnelled = answer("200 OK", b"through the proxy");
         vec![
             Step::Send(b"HTTP/1.1 200 Connected\r\n\r\n".to_vec()),
@@ -809,8 +809,8 @@ fn proxies_are_used_unless_excepted() {
 }
 
 #[test]
-fn offline_asks_nobody() {
-    const NAME: &str = "download::offline_asks_nobody";
+fn offline_sends_no_request() {
+    const NAME: &str = "download::offline_sends_no_request";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[("D2L_OFFLINE", Path::new("1"))]);
         return;
@@ -822,7 +822,7 @@ fn offline_asks_nobody() {
 }
 
 #[test]
-fn what_is_no_address_of_a_file_is_an_error() {
+fn an_address_without_a_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     for url in ["http://127.0.0.1/", "http://127.0.0.1", "http://127.0.0.1/..", "", "set.zip"] {
         let error = download_url(url, folder.path(), None).unwrap_err();
@@ -831,7 +831,7 @@ fn what_is_no_address_of_a_file_is_an_error() {
     let server = Server::file(body(10));
     for hash in ["", "abc", "no hexadecimal digits, but forty of them"] {
         let error = download_url(&server.url("set.zip"), folder.path(), Some(hash)).unwrap_err();
-        refused("what can be no SHA-1", "40 digits", &error);
+        refused("an impossible SHA-1", "40 digits", &error);
     }
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -840,9 +840,9 @@ fn what_is_no_address_of_a_file_is_an_error() {
     assert_eq!(names(folder.path()), ["file"]);
 }
 
-/// A link where the part is to be would make a download write elsewhere.
+/// A link in the place of the part would make a download write elsewhere.
 #[test]
-fn a_link_in_the_way_is_not_followed() {
+fn a_link_at_the_target_is_not_followed() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::file(body(10));
     let precious = elsewhere.path().join("precious");
@@ -872,7 +872,7 @@ fn as_child() {
     download_url(&variable("TEST_URL"), &folder, Some(&variable("TEST_SHA1"))).unwrap();
 }
 
-/// Killed at any moment, it leaves the whole file, or something that the next call finishes.
+/// Killed at any moment, it leaves the whole file or a part that the next call finishes.
 #[test]
 fn a_killed_download_is_finished_by_the_next() {
     const NAME: &str = "download::a_killed_download_is_finished_by_the_next";
@@ -888,11 +888,11 @@ fn a_killed_download_is_finished_by_the_next() {
     loop {
         let asked = server.starts().len();
         let mut child = download_in_child(NAME, &server, folder.path(), &body);
-        // One that was killed behind the last byte leaves nothing to ask for.
+        // One that was killed after the last byte leaves nothing to request.
         while server.starts().len() == asked && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        // A moment that differs from one to the next
+        // A moment that differs each time
         std::thread::sleep(Duration::from_millis((kills as u64 * 37) % 120));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -947,7 +947,7 @@ fn two_programs_do_not_spoil_each_others_download() {
     assert_eq!((server.starts().len(), names(folder.path())), (1, vec!["set.zip".to_string()]));
 }
 
-/// A disk of one megabyte, if this user may make one; it goes when it is dropped.
+/// A disk of one megabyte, if this user may mount one; unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -972,7 +972,7 @@ impl Drop for SmallDisk {
 }
 
 #[test]
-fn a_full_disk_is_named_and_what_has_come_stays() {
+fn a_full_disk_is_named_and_the_part_stays() {
     let Some(disk) = SmallDisk::new() else { return };
     let body = body(1_500_000);
     let server = Server::file(body.clone());
@@ -1037,11 +1037,11 @@ mod certificates {
     }
 }
 
-/// F10: certificates are trusted as curl and Python do, and an error about one speaks of
-/// certificates: of clocks, proxies, names and files, as the case is.
+/// F10: certificates are trusted as by curl and Python, and an error about one speaks of
+/// certificates: of clocks, proxies, names or files, depending on the case.
 #[test]
-fn certificates_of_ones_own_are_trusted() {
-    const NAME: &str = "download::certificates_of_ones_own_are_trusted";
+fn the_users_certificates_are_trusted() {
+    const NAME: &str = "download::the_users_certificates_are_trusted";
     const HOST: &str = "127.0.0.1";
     if common::in_child(NAME) {
         let variable = |name| std::env::var(name).unwrap();
@@ -1093,7 +1093,7 @@ fn certificates_of_ones_own_are_trusted() {
     let alone_pem = file("alone.pem", &alone_pem.pem());
     let both_pem = file("both.pem", &both_pem.pem());
     let unknown = "issued by nobody who is trusted here";
-    // What, the server, the variable and what it names, what the error says
+    // Case, server, variable and its value, what the error says
     let cases = [
         ("an authority of one's own", &good, file_is, ca.clone(), ""),
         ("a folder of authorities", &good, folder_is, path("folder"), ""),
@@ -1127,10 +1127,10 @@ fn certificates_of_ones_own_are_trusted() {
     }
 }
 
-/// Where no thread can be started, the download is an error, and the program goes on.
+/// Where no thread can be started, the download is an error, and the program continues.
 #[test]
-fn no_thread_is_an_error() {
-    const NAME: &str = "download::no_thread_is_an_error";
+fn a_limit_of_threads_is_an_error() {
+    const NAME: &str = "download::a_limit_of_threads_is_an_error";
     const USER: &str = "54321";
     if common::in_child(NAME) {
         let folder = tempfile::tempdir().unwrap();
@@ -1138,7 +1138,7 @@ fn no_thread_is_an_error() {
         refused("a limit of threads", "no thread can be started", &error);
         return println!("it was an error");
     }
-    // As a user that may have one thread, and has it
+    // As a user whose limit is one thread, already in use
     let mut command = Command::new("setpriv");
     command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "prlimit", "--nproc=1"]);
     command.arg(std::env::current_exe().unwrap());
@@ -1200,9 +1200,9 @@ fn without_locks_two_programs_do_not_spoil_each_others_work() {
     assert_eq!(names(work.path()), ["many", "many.tar", "set.zip"]);
 }
 
-/// F10: a server that speaks no encryption, or an old one, is told from a network that is down.
+/// F10: a server without TLS, or with an old version, is told apart from a network that is down.
 #[test]
-fn what_is_no_encrypted_connection_is_called_that() {
+fn an_unencrypted_connection_is_called_that() {
     let cases: [(&str, &[u8]); 3] = [
         ("https to a server of http", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
         ("no common encryption", b"\x15\x03\x03\0\x02\x02\x28"),
@@ -1213,7 +1213,7 @@ fn what_is_no_encrypted_connection_is_called_that() {
         let url = format!("https://{}/set.zip", listener.local_addr().unwrap());
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            // All that is said has to be heard, or the answer is lost.
+            // The whole request must be read, or the response is lost.
             let _ = stream.read(&mut [0; 4096]);
             stream.write_all(answer).unwrap();
             let _ = stream.read(&mut [0; 4096]);

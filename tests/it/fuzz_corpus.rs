@@ -1,4 +1,4 @@
-//! The inputs that the fuzzers have kept, each through its target: see fuzz/.
+//! The inputs saved by the fuzzers, each through its target: see fuzz/.
 
 #[path = "../../fuzz/targets.rs"]
 mod targets;
@@ -7,7 +7,7 @@ use crate::common;
 use std::fs;
 use std::path::Path;
 
-/// Runs all inputs of a target; the file is named if one is not taken as it should be.
+/// Runs all inputs of a target; a failure names the input's file.
 fn run(name: &str, target: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
     let mut count = 0;
@@ -24,8 +24,8 @@ fn run(name: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn picture() {
-    run("picture", targets::picture);
+fn image() {
+    run("image", targets::image);
 }
 
 #[test]

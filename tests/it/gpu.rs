@@ -1,4 +1,4 @@
-//! What a GPU has to get right. Without one each test says that it is skipped.
+//! What must hold on a GPU. Without one, each test reports that it is skipped.
 
 use crate::common;
 use crate::common::report::refused;
@@ -23,17 +23,17 @@ fn here(tensor: &Tensor) -> Tensor {
     tensor.detach().to_device(Device::Cpu)
 }
 
-/// A difference in parts of the largest value.
+/// A difference relative to the largest value.
 fn off(a: &Tensor, b: &Tensor) -> f64 {
     difference(&here(a), &here(b)) / here(b).abs().max().double_value(&[])
 }
 
-/// As in PyTorch, convolutions on a GPU take TF32, which has ten bits after the point; three steps
-/// make more of it.
+/// As in PyTorch, convolutions on a GPU use TF32, with a mantissa of ten bits; three steps
+/// amplify the difference.
 #[test]
-fn a_gpu_takes_the_steps_of_the_processor() {
+fn a_gpu_takes_the_steps_of_the_cpu() {
     let Some(gpu) = gpu() else { return };
-    const NAME: &str = "gpu::a_gpu_takes_the_steps_of_the_processor";
+    const NAME: &str = "gpu::a_gpu_takes_the_steps_of_the_cpu";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -67,31 +67,31 @@ fn a_gpu_takes_the_steps_of_the_processor() {
     }
 }
 
-/// What is on another device than the model or the scores, in words.
+/// The error says what is on another device than the model or the scores.
 #[test]
-fn what_is_on_two_devices_is_named() {
+fn tensors_on_two_devices_are_named() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes_on(gpu);
     net.eval();
     let error = net.forward(&inputs(2, 32, 0)).unwrap_err();
-    let text = refused("images on the processor, a model on a GPU", "on Cpu", &error);
+    let text = refused("images on the CPU, a model on a GPU", "on Cpu", &error);
     assert!(text.starts_with("layer conv1, Conv2d(") && text.contains("on Cuda(0)"), "{text}");
     assert!(text.contains("x.to_device(Device::Cuda(0))"), "{text}");
     let norm = BatchNorm2d::new(3, 1e-5).unwrap();
     norm.to(gpu).unwrap();
     let error = norm.forward(&inputs(2, 32, 0)).unwrap_err();
-    refused("an input on the processor, batch norm on a GPU", "net.to(Device::Cpu)?", &error);
+    refused("an input on the CPU, batch norm on a GPU", "net.to(Device::Cpu)?", &error);
     let features = Tensor::zeros([2, 512], (Kind::Float, Device::Cpu));
     let error = net.fc.forward(&features).unwrap_err();
-    refused("features on the processor, a layer on a GPU", "Linear(", &error);
+    refused("features on the CPU, a layer on a GPU", "Linear(", &error);
     let scores = Tensor::zeros([2, 2], (Kind::Float, gpu));
     let y = Tensor::from_slice(&[0i64, 1]);
     let error = CrossEntropyLoss::new(Reduction::None).forward(&scores, &y).unwrap_err();
-    refused("labels on the processor, scores on a GPU", "y_hat.device()", &error);
+    refused("labels on the CPU, scores on a GPU", "y_hat.device()", &error);
     refused("`accuracy` of both", "y_hat.device()", &accuracy(&scores, &y).unwrap_err());
 }
 
-/// Memory that a GPU can copy from beside its computing, and the same values as without one.
+/// Pinned memory, from which a GPU copies while it computes, and the same values as without one.
 #[test]
 fn batches_lie_in_pinned_memory() {
     let Some(gpu) = gpu() else { return };
@@ -117,11 +117,11 @@ fn batches_lie_in_pinned_memory() {
     assert_eq!(count, 12);
 }
 
-/// The next batch is loaded while a GPU copies this one: none may change under its hands.
+/// The next batch is loaded while a GPU copies this one: neither may change meanwhile.
 #[test]
-fn a_net_learns_the_same_on_both_as_batches_come() {
+fn a_network_learns_the_same_while_batches_are_loaded() {
     let Some(gpu) = gpu() else { return };
-    const NAME: &str = "gpu::a_net_learns_the_same_on_both_as_batches_come";
+    const NAME: &str = "gpu::a_network_learns_the_same_while_batches_are_loaded";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -147,7 +147,7 @@ fn a_net_learns_the_same_on_both_as_batches_come() {
 }
 
 #[test]
-fn what_a_gpu_has_learned_is_kept_for_any_machine() {
+fn weights_from_a_gpu_can_be_loaded_anywhere() {
     let Some(gpu) = gpu() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
@@ -162,7 +162,7 @@ fn what_a_gpu_has_learned_is_kept_for_any_machine() {
     }
 }
 
-/// The reader goes on with a smaller batch, in the same program.
+/// The reader can continue with a smaller batch, in the same program.
 #[test]
 fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let Some(gpu) = gpu() else { return };
@@ -170,7 +170,7 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::zeros([4096], (Kind::Int64, Device::Cpu));
-    // Hundreds of gigabytes, where it is asked for in full.
+    // Hundreds of gigabytes, if allocated in full.
     let x = Tensor::zeros([1, 3, 1, 1], (Kind::Float, gpu)).expand([4096, 3, 4096, 4096], false);
     let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
     let text = error.to_string();
@@ -182,11 +182,11 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }
 
-/// C21: Adam's means follow a network to another device and back.
+/// C21: Adam's moments follow a network to another device and back.
 #[test]
-fn adam_goes_on_where_the_network_has_moved() {
+fn adam_follows_the_network_to_another_device() {
     let Some(gpu) = gpu() else { return };
-    const NAME: &str = "gpu::adam_goes_on_where_the_network_has_moved";
+    const NAME: &str = "gpu::adam_follows_the_network_to_another_device";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -209,7 +209,7 @@ fn adam_goes_on_where_the_network_has_moved() {
     assert!(off(&results[1], &results[0]) < 1e-3);
 }
 
-/// C18: a label that no output stands for is an error on a GPU, too, which goes on.
+/// C18: a label beyond the outputs is an error on a GPU, too, which stays usable.
 #[test]
 fn a_wrong_label_does_not_end_the_program() {
     let Some(gpu) = gpu() else { return };
@@ -228,7 +228,7 @@ fn a_wrong_label_does_not_end_the_program() {
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }
 
-/// The network is where the first device is, or the reader hears of it.
+/// The network is on the first device, or it is an error.
 #[test]
 fn a_network_on_another_device_than_its_batch_is_an_error() {
     let Some(gpu) = gpu() else { return };
@@ -238,14 +238,14 @@ fn a_network_on_another_device_than_its_batch_is_an_error() {
     let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
     let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
     assert!(error.to_string().contains("net.to(Device::Cuda(0))"), "{error}");
-    // Gradients move with what they belong to.
+    // Gradients move with their parameters.
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
     net.to(gpu).unwrap();
     assert!(net.parameters().iter().all(|p| p.grad().device() == gpu));
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }
 
-/// C3: a replica on a GPU of a network on the processor, and the other way round, takes the step of
+/// C3: a replica on a GPU of a network on the CPU, and the other way round, takes the step of
 /// one device.
 #[test]
 fn replicas_on_a_gpu_take_the_step_of_one_device() {

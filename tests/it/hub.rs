@@ -10,11 +10,11 @@ use crate::common::server::Server;
 use crate::common::{names, sha1};
 use d2l::prelude::*;
 
-/// The archive of a set with one picture, `set/train/a/1.png`.
+/// The archive of a set with one image, `set/train/a/1.png`.
 fn archive() -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(vec![]));
     zip.start_file("set/train/a/1.png", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(b"a picture").unwrap();
+    zip.write_all(b"an image").unwrap();
     zip.finish().unwrap().into_inner()
 }
 
@@ -36,21 +36,21 @@ fn the_hub_finds_folders_then_archives_then_the_network() {
     DATA_HUB.insert("ready", (format!("{DATA_URL}ready.zip"), ""));
     assert_eq!(download_extract("ready").unwrap(), data.join("ready"));
     DATA_HUB.insert("packed", (format!("{DATA_URL}packed.zip"), sha1(&body)));
-    // The archive's folder is not named like the archive: the folder around it is answered.
+    // The archive's folder is not named like the archive: the folder around it is returned.
     assert_eq!(download_extract("packed").unwrap(), data);
     fs::remove_dir_all(data.join("set")).unwrap();
     DATA_HUB.insert("remote", (Server::file(body.clone()).url("set.zip"), sha1(&body)));
     let folder = download_extract("remote").unwrap();
-    assert_eq!(fs::read(folder.join("train/a/1.png")).unwrap(), b"a picture");
+    assert_eq!(fs::read(folder.join("train/a/1.png")).unwrap(), b"an image");
     let error = download_extract("unknown").unwrap_err().to_string();
     assert!(error.contains("hotdog, packed, ready, remote"), "{error}");
 }
 
-/// C13: an archive of one's own with another checksum is left as it is, and said to be there, with
-/// both checksums; the right one goes into the cache folder. What is damaged there is replaced.
+/// C13: the user's own archive with another checksum is left as it is and mentioned, with
+/// both checksums; the right one goes into the cache folder. Damaged files there are replaced.
 #[test]
-fn an_archive_of_ones_own_is_not_replaced() {
-    const NAME: &str = "hub::an_archive_of_ones_own_is_not_replaced";
+fn the_users_archive_is_not_replaced() {
+    const NAME: &str = "hub::the_users_archive_is_not_replaced";
     let own = b"a re-packed archive of one's own";
     if common::in_child(NAME) {
         let cache = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
@@ -79,13 +79,13 @@ fn an_archive_of_ones_own_is_not_replaced() {
     for said in [&sha1(own), &sha1(&archive()), "left as it is", "unpack it"] {
         assert!(note.contains(said), "{note}");
     }
-    seen("an archive of one's own with another checksum", &note);
+    seen("the user's archive with another checksum", &note);
 }
 
-/// C13: without a network, too, the notice says what is there.
+/// C13: without a network, too, the notice says what was found.
 #[test]
-fn the_notice_tells_of_an_archive_with_another_checksum() {
-    const NAME: &str = "hub::the_notice_tells_of_an_archive_with_another_checksum";
+fn the_notice_mentions_an_archive_with_another_checksum() {
+    const NAME: &str = "hub::the_notice_mentions_an_archive_with_another_checksum";
     if common::in_child(NAME) {
         let folder = download_extract("cifar10").unwrap();
         assert!(folder.join("test_batch.bin").is_file());
@@ -101,18 +101,18 @@ fn the_notice_tells_of_an_archive_with_another_checksum() {
     assert_eq!(names(data.path()), ["cifar-10-binary.tar.gz"]);
 }
 
-/// A user without a home has a cache folder that nobody else can have filled: not one that others
+/// A user without a home gets a cache folder that nobody else can have filled: not one that others
 /// made below the folder for temporary files.
 #[test]
-fn a_cache_folder_of_others_is_not_trusted() {
-    const NAME: &str = "hub::a_cache_folder_of_others_is_not_trusted";
+fn another_users_cache_folder_is_not_trusted() {
+    const NAME: &str = "hub::another_users_cache_folder_is_not_trusted";
     const USER: &str = "54321";
     if common::in_child(NAME) {
         let body = archive();
         DATA_HUB.insert("set", (Server::file(body.clone()).url("set.zip"), sha1(&body)));
         match (download_extract("set"), std::env::var_os("TEST_IS_OWN").is_some()) {
             (Ok(folder), true) => {
-                assert_eq!(fs::read(folder.join("train/a/1.png")).unwrap(), b"a picture");
+                assert_eq!(fs::read(folder.join("train/a/1.png")).unwrap(), b"an image");
             }
             (Err(error), false) => {
                 refused("a cache folder that others made", "d2l-54321", &error);
@@ -180,7 +180,7 @@ fn without_photographs_the_set_is_drawn() {
     let sizes: std::collections::BTreeSet<_> =
         (0..20).map(|i| train.get(i).unwrap().0.size()).collect();
     assert!(sizes.len() > 10, "sizes are alike: {sizes:?}");
-    // Drawn once; the same pictures on every machine.
+    // Drawn once; the same images on every machine.
     assert_eq!(download_extract("hotdog").unwrap(), folder);
     let digest = |i: usize| sha1(&fs::read(&train.samples()[i].0).unwrap());
     assert_eq!([digest(0), digest(train.len() - 1)], DIGESTS);

@@ -1,21 +1,21 @@
-//! `ImageFolder` and the reading of pictures: good folders, and bad ones.
+//! `ImageFolder` and the reading of images: good folders, and bad ones.
 
 use std::fs;
 use std::path::Path;
 
 use crate::common;
 use crate::common::report::{Comparison, refused};
-use crate::common::{picture, small_set};
+use crate::common::{small_set, test_image};
 use d2l::prelude::*;
 
 #[test]
-fn classes_and_pictures_are_in_order() {
+fn classes_and_images_are_in_order() {
     let set = small_set(3);
     let root = set.path().join("train");
     fs::create_dir_all(root.join(".ipynb_checkpoints")).unwrap();
     fs::create_dir_all(root.join("dark/more")).unwrap();
-    picture(9, 9).save(root.join("dark/more/絵 と 空白.PNG")).unwrap();
-    fs::write(root.join("dark/notes.txt"), "no picture").unwrap();
+    test_image(9, 9).save(root.join("dark/more/絵 と 空白.PNG")).unwrap();
+    fs::write(root.join("dark/notes.txt"), "not an image").unwrap();
     fs::write(root.join("dark/._000.png"), "what macOS leaves").unwrap();
     let folder = ImageFolder::new(&root).unwrap();
     assert_eq!(folder.classes(), ["bright", "dark"]);
@@ -42,7 +42,7 @@ fn an_index_may_count_from_the_end() {
 
 /// vision#192: the same order on every machine, and it is torchvision's.
 #[test]
-fn pictures_are_in_torchvisions_order() {
+fn images_are_in_torchvisions_order() {
     let text = fs::read_to_string(common::reference_folder().join("order.txt")).unwrap();
     let (files, order) = text.split_once("\n\n").unwrap();
     let root = tempfile::tempdir().unwrap();
@@ -67,12 +67,12 @@ fn pictures_are_in_torchvisions_order() {
 
 /// vision#109, vision#2831: neither hidden files nor hidden folders are taken.
 #[test]
-fn hidden_files_and_folders_are_passed_over() {
+fn hidden_files_and_folders_are_skipped() {
     let set = small_set(2);
     let root = set.path().join("train");
     for folder in [".ipynb_checkpoints", ".git", "dark/.hidden"] {
         fs::create_dir_all(root.join(folder)).unwrap();
-        picture(4, 4).save(root.join(folder).join("a.png")).unwrap();
+        test_image(4, 4).save(root.join(folder).join("a.png")).unwrap();
     }
     fs::write(root.join("dark/.DS_Store"), "").unwrap();
     fs::write(root.join("dark/._000.png"), "").unwrap();
@@ -94,7 +94,7 @@ fn links_are_followed_but_not_in_a_circle() {
     symlink(dark.join("001.png"), dark.join("linked.png")).unwrap();
     let images = ImageFolder::new(set.path().join("train")).unwrap();
     let names: Vec<_> = images.samples().iter().filter(|sample| sample.1 == 1).collect();
-    // Two and the link; two behind the larger circle for each of the two classes of both sets;
+    // Two and the link; two through the larger circle for each of the two classes of both sets;
     // three in each of the links
     assert_eq!(names.len(), 3 + LARGER_CIRCLE + 6, "{names:?}");
     symlink(dark.join("gone"), dark.join("nowhere.png")).unwrap();
@@ -112,19 +112,19 @@ const LARGER_CIRCLE: usize = 6;
 fn bad_folders_are_errors() {
     let set = tempfile::tempdir().unwrap();
     let error = |path: &Path| ImageFolder::new(path).unwrap_err();
-    refused("a folder that is not there", "nowhere", &error(&set.path().join("nowhere")));
+    refused("a missing folder", "nowhere", &error(&set.path().join("nowhere")));
     let flat = set.path().join("flat");
     fs::create_dir_all(&flat).unwrap();
-    picture(4, 4).save(flat.join("a.png")).unwrap();
+    test_image(4, 4).save(flat.join("a.png")).unwrap();
     let text = refused("a folder without classes", "flat", &error(&flat));
     assert!(text.contains("no class folders"), "{text}");
     refused("a file in place of a folder", "a.png", &error(&flat.join("a.png")));
     for class in ["birds", "cats", "dogs"] {
         fs::create_dir_all(flat.join(class)).unwrap();
     }
-    picture(4, 4).save(flat.join("birds/a.png")).unwrap();
+    test_image(4, 4).save(flat.join("birds/a.png")).unwrap();
     fs::write(flat.join("dogs/notes.txt"), "").unwrap();
-    let text = refused("classes without pictures", "flat", &error(&flat));
+    let text = refused("classes without images", "flat", &error(&flat));
     assert!(text.contains("cats, dogs"), "{text}");
     let images = ImageFolder::allow_empty(&flat).unwrap();
     assert_eq!((images.classes().len(), images.len()), (3, 1));
@@ -134,7 +134,7 @@ fn bad_folders_are_errors() {
     assert!(DataLoader::new(nothing, 4).unwrap().is_empty());
 }
 
-/// root may read everything, so it becomes somebody else for this.
+/// root may read everything, so the test becomes another user.
 #[test]
 fn a_folder_without_permission_is_named() {
     use std::os::unix::fs::PermissionsExt;
@@ -170,16 +170,15 @@ fn a_folder_without_permission_is_named() {
     }
 }
 
-/// C17: a number that no image has is an error, whichever way it is asked for.
+/// C17: an index out of range is an error in every method.
 #[test]
-fn numbers_out_of_range_are_errors() {
+fn indices_out_of_range_are_errors() {
     let set = small_set(3);
     let folder = ImageFolder::new(set.path().join("train")).unwrap();
     let mut rng = <d2l::data::Rng as rand::SeedableRng>::seed_from_u64(0);
     for images in [folder.clone(), folder.keep_decoded(1 << 20)] {
         for index in [6, 99_999, usize::MAX] {
-            let text =
-                refused("an index that no image has", "index", &images.open(index).unwrap_err());
+            let text = refused("an index out of range", "index", &images.open(index).unwrap_err());
             assert!(text.contains(&index.to_string()) && text.contains("0 to 5"), "{text}");
             assert!(images.sample(index, &mut rng).is_err());
             assert!(images.name(index).contains(&index.to_string()));
@@ -188,11 +187,11 @@ fn numbers_out_of_range_are_errors() {
     }
 }
 
-/// C25: `get` and `call` draw anew each time, as in torchvision; a seed brings the same images back.
+/// C25: `get` and `call` draw new random numbers each time, as in torchvision; a seed repeats them.
 #[test]
-fn chance_differs_from_call_to_call() {
-    const NAME: &str = "image_folder::chance_differs_from_call_to_call";
-    // The seed is one for the whole process.
+fn random_transforms_differ_from_call_to_call() {
+    const NAME: &str = "image_folder::random_transforms_differ_from_call_to_call";
+    // The seed is global to the process.
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -202,7 +201,7 @@ fn chance_differs_from_call_to_call() {
     let images = ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
     let plain = ImageFolder::new(set.path().join("train")).unwrap().get(0).unwrap().0;
     let pixels = |image: Image| match image {
-        Image::Pixels(picture) => picture.into_raw(),
+        Image::Pixels(pixels) => pixels.into_raw(),
         Image::Float(_) => panic!("numbers"),
     };
     use d2l::data::transforms::Transform;

@@ -9,7 +9,7 @@ use crate::common::server::{Server, Step, part};
 use d2l::Error;
 use d2l::prelude::*;
 
-/// Runs the test again as the program of a live kernel, and answers what it printed.
+/// Runs the test again as the program of a live kernel, and returns what it printed.
 fn in_live_kernel(name: &str) -> Option<String> {
     let name = &format!("interrupt::{name}");
     if common::in_child(name) {
@@ -37,7 +37,7 @@ fn press() {
 
 fn assert_interrupted<T>(result: Result<T>) {
     assert!(matches!(result, Err(Error::Interrupted)));
-    // The press was seen: the next one is another.
+    // The press was consumed: the next one is a new one.
     assert!(!file().exists());
     check_interrupt().unwrap();
 }
@@ -50,8 +50,8 @@ fn loaders(folder: &Path) -> [DataLoader; 2] {
 }
 
 #[test]
-fn a_press_is_one_error_and_the_kernel_knows_that_we_look() {
-    let name = "a_press_is_one_error_and_the_kernel_knows_that_we_look";
+fn a_press_is_one_error_and_the_kernel_knows_that_we_check() {
+    let name = "a_press_is_one_error_and_the_kernel_knows_that_we_check";
     let Some(text) = in_live_kernel(name) else {
         check_interrupt().unwrap();
         press();
@@ -68,8 +68,8 @@ fn outside_a_notebook_there_is_no_button() {
 }
 
 #[test]
-fn loaders_testing_and_training_stop_and_go_on() {
-    if in_live_kernel("loaders_testing_and_training_stop_and_go_on").is_some() {
+fn loaders_testing_and_training_stop_and_continue() {
+    if in_live_kernel("loaders_testing_and_training_stop_and_continue").is_some() {
         return;
     }
     let set = common::small_set(6);
@@ -94,7 +94,7 @@ fn loaders_testing_and_training_stop_and_go_on() {
     assert_eq!(train(1).unwrap().animator.curve("train loss").len(), 3);
 }
 
-/// C6: the button works while a batch is waited for, as from a slow disk.
+/// C6: the button works while the loader waits for a batch, as from a slow disk.
 #[test]
 fn a_loader_stops_while_it_waits() {
     if in_live_kernel("a_loader_stops_while_it_waits").is_some() {
@@ -174,7 +174,7 @@ fn a_download_stops_and_leaves_nothing() {
         let (mut stream, _) = server.accept().unwrap();
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n");
-        // Slowly, until nobody listens any more.
+        // Slowly, until the client is gone.
         while stream.write_all(&[0; 10_000]).is_ok() {
             std::thread::sleep(std::time::Duration::from_millis(20));
             if !file().exists() {
@@ -188,11 +188,11 @@ fn a_download_stops_and_leaves_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// The server sends half and then nothing: the stop button works all the same, and the next call goes
-/// on where this one ended.
+/// The server sends half and then nothing: the stop button works all the same, and the next call
+/// resumes where this one ended.
 #[test]
-fn a_download_from_a_silent_server_stops_and_goes_on_later() {
-    if in_live_kernel("a_download_from_a_silent_server_stops_and_goes_on_later").is_some() {
+fn a_download_from_a_silent_server_stops_and_resumes_later() {
+    if in_live_kernel("a_download_from_a_silent_server_stops_and_resumes_later").is_some() {
         return;
     }
     let body = vec![7; 100_000];

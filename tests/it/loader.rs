@@ -1,4 +1,4 @@
-//! The loader: the same batches however they are made.
+//! The loader: the same batches, whatever the number of threads.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,15 +45,15 @@ fn batches_do_not_depend_on_the_number_of_threads() {
     }
 }
 
-/// Decoded pictures that are kept give the same batches; their files are read once.
+/// Cached images give the same batches; their files are read once.
 #[test]
-fn kept_pictures_are_the_same_and_their_files_are_not_read_again() {
+fn cached_images_are_the_same_and_their_files_are_read_once() {
     let set = small_set(9);
     let expected = DataLoader::new(folder(&set), 4).unwrap();
     let expected = [epoch(&expected), epoch(&expected)];
     let kept = DataLoader::new(folder(&set).keep_decoded(1 << 30), 4).unwrap();
     assert!(same(&expected[0], &epoch(&kept)));
-    // Room for one picture or two: the others are decoded each time.
+    // Space for one image or two: the others are decoded each time.
     let few = DataLoader::new(folder(&set).keep_decoded(20_000), 4).unwrap();
     assert!(same(&expected[0], &epoch(&few)) && same(&expected[1], &epoch(&few)));
     for i in 0..kept.dataset().len() {
@@ -63,14 +63,14 @@ fn kept_pictures_are_the_same_and_their_files_are_not_read_again() {
     assert!(few.iter().any(|batch| batch.is_err()), "all were kept");
 }
 
-/// A step of the reader's own may change each number by itself.
+/// A custom transform may change each value independently.
 #[test]
-fn numbers_that_do_not_follow_from_the_pixel_alone() {
+fn values_that_depend_on_more_than_the_pixel() {
     #[derive(Debug)]
     struct Number;
     impl d2l::data::transforms::Transform for Number {
         fn apply(&self, image: Image, _: &mut d2l::data::Rng) -> Result<Image> {
-            let Image::Float(numbers) = image else { panic!("the picture is still pixels") };
+            let Image::Float(numbers) = image else { panic!("the image is still pixels") };
             let (height, width) = (numbers.height(), numbers.width());
             let pixels = (0..height * width).map(|i| [i as f32, 0., 1.]).collect();
             Ok(Image::Float(d2l::data::FloatImage::new(height, width, pixels)?))
@@ -88,9 +88,9 @@ fn numbers_that_do_not_follow_from_the_pixel_alone() {
     assert!(error.contains("11 pixels for 4×3"), "{error}");
 }
 
-/// A panic in a step of the reader's own is an error of its batch, whatever the number of threads.
+/// A panic in a custom transform is an error of its batch, whatever the number of threads.
 #[test]
-fn a_step_that_panics_is_an_error_with_the_pictures_name() {
+fn a_transform_that_panics_is_an_error_with_the_images_name() {
     #[derive(Debug)]
     struct Panics;
     impl d2l::data::transforms::Transform for Panics {
@@ -123,7 +123,7 @@ fn shapes_and_labels() {
 }
 
 #[test]
-fn shuffling_keeps_every_picture_once() {
+fn shuffling_yields_every_image_once() {
     let set = small_set(9);
     let shuffled = DataLoader::new(folder(&set), 18).unwrap().shuffle(true);
     let labels = Vec::<i64>::try_from(&epoch(&shuffled)[0].1).unwrap();
@@ -141,7 +141,7 @@ fn an_epoch_can_be_left_early() {
 }
 
 #[test]
-fn a_bad_picture_ends_the_epoch_with_its_name() {
+fn a_bad_image_ends_the_epoch_with_its_name() {
     let set = small_set(5);
     let bad = set.path().join("train/dark/bad.png");
     std::fs::write(&bad, b"\x89PNG\r\n\x1a\nnothing").unwrap();
@@ -153,7 +153,7 @@ fn a_bad_picture_ends_the_epoch_with_its_name() {
 }
 
 #[test]
-fn pictures_of_different_sizes_are_an_error() {
+fn images_of_different_sizes_are_an_error() {
     let set = small_set(3);
     let augs = compose![ToTensor];
     let folder = ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
@@ -172,7 +172,7 @@ fn a_folder_without_to_tensor_is_an_error() {
     assert!(DataLoader::new(folder, 0).is_err());
 }
 
-/// A data set of the reader's own: each image is one pixel, its place in the set.
+/// A custom data set: each image is one pixel, its index in the set.
 #[derive(Debug)]
 struct Own {
     len: usize,
@@ -206,7 +206,7 @@ fn own(len: usize, open: fn(usize) -> Result<(Image, i64)>) -> Own {
     Own { len, name: |index| format!("number {index}"), open }
 }
 
-/// What a loader's first epoch ends with, unless it does not end.
+/// The last item of a loader's first epoch, if it ends.
 fn last(loader: DataLoader) -> Option<Result<(Tensor, Tensor)>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(loader.iter().last()));
@@ -223,7 +223,7 @@ fn a_data_set_of_the_readers_own() {
     for workers in [0, 1, 3, 1_000_000, usize::MAX] {
         let loader = DataLoader::new(own(7, open), 3).unwrap().num_workers(workers);
         let batches = epoch(&loader);
-        // Labels are the data set's own affair: -100 is one that losses pass over.
+        // Labels are up to the data set: -100 is one that losses ignore.
         assert_eq!(labels(&batches), [-100, -101, -102, -103, -104, -105, -106], "{workers}");
         let pixels = |(x, _): &(Tensor, Tensor)| Vec::<f32>::try_from(x.flatten(0, -1)).unwrap();
         assert_eq!(pixels(&batches[2]), [6.; 3]);
@@ -238,14 +238,14 @@ fn a_data_set_of_the_readers_own() {
     assert_eq!(epoch(&nothing)[0].0.size(), [2, 3, 0, 0]);
 }
 
-/// C5: whatever of a data set panics, its batch is an error; no thread dies that others wait for.
+/// C5: whatever method of a data set panics, its batch is an error; no thread that others wait for dies.
 #[test]
-fn a_data_set_that_panics_does_not_stop_the_epoch_for_ever() {
+fn a_data_set_that_panics_does_not_hang_the_epoch() {
     type Open = fn(usize) -> Result<(Image, i64)>;
     let bad = |_| -> String { panic!("a name, on purpose") };
     let cases: [(&str, &str, Open); 5] = [
         ("images that are still pixels", "still pixels", |index| match index {
-            5 => Ok((common::picture(1, 1).into(), 0)),
+            5 => Ok((common::test_image(1, 1).into(), 0)),
             _ => Ok((pixel(index), 0)),
         }),
         ("images of two sizes", "2×1 pixels", |index| match index {
@@ -309,9 +309,9 @@ fn a_transform_that_fails_in_a_set_whose_names_panic_is_an_error() {
     }
 }
 
-/// C5: a panic in the reader's own thread passes; the loader is as it was.
+/// C5: after a panic in the reader's own thread, the loader is as it was.
 #[test]
-fn a_loader_outlives_a_data_set_that_panics_when_it_is_asked() {
+fn a_loader_survives_a_data_set_that_panics() {
     struct Moody(Arc<AtomicBool>);
     impl Moody {
         fn ask(&self) {
@@ -358,9 +358,9 @@ fn a_loader_outlives_a_data_set_that_panics_when_it_is_asked() {
     assert_eq!(labels(&rest.unwrap()), [0, 1, 2, 3, 4]);
 }
 
-/// An epoch that is left ends its work: each thread finishes its image, and that is all.
+/// An epoch that is abandoned stops loading: each thread finishes its image, no more.
 #[test]
-fn nothing_is_made_for_an_epoch_that_was_left() {
+fn an_abandoned_epoch_stops_loading() {
     static MADE: AtomicUsize = AtomicUsize::new(0);
     let slow = own(10_000, |index| {
         MADE.fetch_add(1, Ordering::Relaxed);
@@ -377,7 +377,7 @@ fn nothing_is_made_for_an_epoch_that_was_left() {
     assert!(before > 0 && after <= before + 2, "{before}, then {after}");
 }
 
-/// An epoch takes memory for the batches on their way, not for all.
+/// An epoch takes memory for the batches in flight, not for all.
 #[test]
 fn a_large_data_set_takes_little_memory() {
     const NAME: &str = "loader::a_large_data_set_takes_little_memory";
@@ -392,7 +392,7 @@ fn a_large_data_set_takes_little_memory() {
     let mut batches = DataLoader::new(large, 32).unwrap().shuffle(true).iter();
     assert!(batches.next().unwrap().is_ok());
     let more = memory().unwrap() - before;
-    // Eight bytes an image are its place in the order.
+    // Eight bytes per image are its place in the order.
     assert!(more < 200_000, "{more} KB");
 }
 
@@ -403,7 +403,7 @@ fn memory() -> std::io::Result<usize> {
     Ok(line.split_whitespace().nth(1).unwrap().parse().unwrap())
 }
 
-/// Threads whose stacks no memory holds: the system starts none.
+/// Stacks larger than memory: the system starts no thread.
 #[test]
 fn a_system_that_starts_no_thread_is_an_error() {
     const NAME: &str = "loader::a_system_that_starts_no_thread_is_an_error";
@@ -421,9 +421,9 @@ fn a_system_that_starts_no_thread_is_an_error() {
     assert!(batches.next().is_none());
 }
 
-/// C27: memory that a GPU can copy from is for those who ask for it, and for training on a GPU.
+/// C27: pinned memory is for those who ask for it, and for training on a GPU.
 #[test]
-fn batches_can_be_asked_for_in_pinned_memory_anywhere() {
+fn pinned_memory_can_be_requested_anywhere() {
     for pin in [true, false] {
         let set = own(5, |index| Ok((pixel(index), index as i64)));
         let loader = DataLoader::new(set, 2).unwrap().pin_memory(pin);
@@ -431,8 +431,8 @@ fn batches_can_be_asked_for_in_pinned_memory_anywhere() {
     }
 }
 
-/// `D2L_DATASET_LIMIT` takes the same images each time, and leaves no class out, however the classes
-/// lie in the set.
+/// `D2L_DATASET_LIMIT` takes the same images each time, and leaves no class out, however they
+/// are ordered.
 #[test]
 fn the_limit_keeps_all_classes() {
     const NAME: &str = "loader::the_limit_keeps_all_classes";
@@ -443,7 +443,7 @@ fn the_limit_keeps_all_classes() {
         return;
     }
     let limit = d2l::settings::dataset_limit().unwrap();
-    // The label of an image, by its place: in turn, by threes, by eights, and class by class.
+    // The label of an image, by its index: alternating, by threes, by eights, and class by class.
     type Label = fn(usize) -> i64;
     let sets: [(&str, usize, i64, Label); 6] = [
         ("alternating", 256, 2, |i| i as i64 % 2),
@@ -467,7 +467,7 @@ fn the_limit_keeps_all_classes() {
         d2l::data::manual_seed(17);
         let other = loader(7).shuffle(true);
         assert_eq!(other.indices(), indices, "{what}: another seed");
-        // They are what the batches hold, in this order or shuffled.
+        // The batches hold these, in this order or shuffled.
         let all: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
         assert_eq!(labels(&epoch(&loader(4))), all, "{what}");
         let shuffled: BTreeSet<i64> = labels(&epoch(&other)).into_iter().collect();

@@ -1,7 +1,7 @@
 //! The crate's integration tests, in one program: linking libtorch takes longer than most tests.
 //!
-//! Tests run on several threads of it. One that changes what belongs to the process (the seed, the
-//! precision, variables) does its work in a child: `common::run_in_child`.
+//! Tests run on several of its threads. One that changes global state of the process (the seed, the
+//! precision, variables) does its work in a child process: `common::run_in_child`.
 
 mod archive;
 mod cifar10;
@@ -14,11 +14,11 @@ mod fuzz_corpus;
 mod gpu;
 mod hub;
 mod image_folder;
+mod images;
 mod interrupt;
 mod loader;
 mod mistakes;
 mod models;
-mod pictures;
 mod precision;
 mod rooms;
 mod train;

@@ -33,7 +33,7 @@ fn images(count: i64) -> Tensor {
     common::inputs(count, 32, 1)
 }
 
-/// What a step with these images and labels is refused with; the model is as it was afterwards.
+/// The error of a step with these images and labels; the model is unchanged afterwards.
 fn step_error_of(net: &Classifier, trainer: &mut SGD, x: &Tensor, y: &Tensor) -> Error {
     let before: Vec<Tensor> = net.state_dict().iter().map(|(_, tensor)| tensor.copy()).collect();
     let loss = CrossEntropyLoss::new(Reduction::None);
@@ -44,14 +44,14 @@ fn step_error_of(net: &Classifier, trainer: &mut SGD, x: &Tensor, y: &Tensor) ->
     error
 }
 
-/// The same of a model and a trainer that are as they should be.
+/// The same, with a good model and trainer.
 fn step_error(x: &Tensor, y: &Tensor) -> Error {
     let net = two_classes();
     let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
     step_error_of(&net, &mut trainer, x, y)
 }
 
-/// The same of two good images.
+/// The same, with two good images.
 fn good_step_error(net: &Classifier, trainer: &mut SGD) -> Error {
     step_error_of(net, trainer, &images(2), &Tensor::from_slice(&[0i64, 1]))
 }
@@ -75,7 +75,7 @@ fn images_without_a_folder_for_each_class() {
 }
 
 #[test]
-fn a_file_that_is_no_image() {
+fn a_file_that_is_not_an_image() {
     let set = small_set(1);
     std::fs::write(set.path().join("train/dark/notes.jpg"), "to do: more images").unwrap();
     let images = ImageFolder::new(set.path().join("train")).unwrap();
@@ -103,24 +103,24 @@ fn images_of_several_sizes() {
 }
 
 #[test]
-fn a_batch_size_of_nothing() {
+fn a_batch_size_of_zero() {
     let set = small_set(1);
     let images = ImageFolder::new(set.path().join("train")).unwrap();
     mistake("a batch size of 0", "batch size 0", &DataLoader::new(images, 0).unwrap_err());
 }
 
 #[test]
-fn other_classes_in_the_test_set() {
+fn different_classes_in_the_test_set() {
     let set = small_set(2);
     std::fs::rename(set.path().join("test/dark"), set.path().join("test/night")).unwrap();
     let net = two_classes();
     let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
     let error = train(&net, &mut trainer, set.path()).err().unwrap();
-    mistake("a test set with other classes than the training set", "night", &error);
+    mistake("a test set whose classes differ from the training set's", "night", &error);
 }
 
 #[test]
-fn labels_from_one() {
+fn labels_that_start_at_one() {
     let error = step_error(&images(2), &Tensor::from_slice(&[1i64, 2]));
     mistake("labels from 1 to 2 for two classes", "label 2", &error);
 }
@@ -229,7 +229,7 @@ fn an_old_trainer_for_a_new_network() {
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1]);
     train_batch_ch13(&net, &images(2), &y, &loss, &mut adam, &CPU).unwrap_err();
-    // Made anew, too, it trains.
+    // Made again as well, it trains.
     let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
     train(&net, &mut trainer, set.path()).unwrap();
 }
@@ -261,7 +261,7 @@ fn a_linear_layer_for_images_of_another_size() {
     net.push(Conv2d::new(3, 4, 3, ConvConfig::default()).unwrap());
     net.push(linear(4 * 30 * 30, 2).unwrap());
     let error = net.forward(&images(2)).unwrap_err();
-    mistake("a `Linear` behind a convolution, without flattening", "layer 1, Linear(", &error);
+    mistake("a `Linear` after a convolution, without flattening", "layer 1, Linear(", &error);
 }
 
 #[test]

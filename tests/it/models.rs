@@ -1,4 +1,4 @@
-//! Nets against torchvision's and the package that EfficientNet-Lite0's weights belong to.
+//! Models against torchvision's and the package that EfficientNet-Lite0's weights come from.
 
 use crate::common;
 use crate::common::report::{Comparison, refused};
@@ -7,7 +7,7 @@ use d2l::nn::init::{kaiming_normal_fan_out, uniform};
 use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
 
-/// C31: the precision is one for the whole process, so that each test that computes chooses this one.
+/// C31: the precision is global to the process, so each test that computes chooses this one.
 fn full_precision() {
     set_precision(Precision::Full);
 }
@@ -19,7 +19,7 @@ const NETS: [(Architecture, &str); 4] = [
     (Architecture::EfficientNetLite0, "efficientnet_lite0"),
 ];
 
-/// All nets that have a reference, with their numbers of parameters.
+/// All models that have a reference, with their numbers of parameters.
 fn nets() -> Vec<(&'static str, Box<dyn Module>, usize)> {
     let counts = [11_689_512, 21_797_672, 25_557_032, 4_652_008];
     let classifiers = NETS.into_iter().zip(counts).map(|((architecture, name), count)| {
@@ -82,10 +82,10 @@ fn outputs_agree_in_both_modes() {
 }
 
 /// pytorch#12259: batch norm starts with 1 and 0. Mean and spread of each layer's initial values,
-/// up to chance.
+/// within random variation.
 #[test]
 fn initial_values_are_distributed_as_torchvisions() {
-    // The seed is one for the whole process, and other tests draw from it, too.
+    // The seed is global to the process, and other tests draw from it, too.
     const NAME: &str = "models::initial_values_are_distributed_as_torchvisions";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
@@ -104,7 +104,7 @@ fn initial_values_are_distributed_as_torchvisions() {
                 |what: &str| reference[&format!("{net}/initial_{what}")].double_value(&[i as i64]);
             let std = values.std(false).double_value(&[]);
             let mean = values.mean(None).double_value(&[]);
-            // Both sides are drawn, so the difference varies by the root of two more.
+            // Both sides are random, so the difference varies by a factor of √2 more.
             let error = expected("std") * (2. / values.numel() as f64).sqrt() + 1e-12;
             let case = format!("{net}: {name}");
             off.add(&case, (mean - expected("mean")).abs() / error);
@@ -132,7 +132,7 @@ fn zeros(size: &[i64]) -> Tensor {
     Tensor::zeros(size, (Kind::Float, Device::Cpu))
 }
 
-/// C32: whoever copies a network gets the random numbers that they would get without.
+/// C32: copying a network leaves the random numbers that follow as they are.
 #[test]
 fn a_copy_draws_no_random_numbers() {
     const NAME: &str = "models::a_copy_draws_no_random_numbers";
@@ -190,7 +190,7 @@ fn a_copy_is_as_the_original_is() {
             }
         }
     }
-    // What a reader puts in the place of the features is copied by its own `replicate`.
+    // A custom module in place of the features is copied by its own `replicate`.
     #[derive(Debug)]
     struct Flat;
     impl Module for Flat {
@@ -208,7 +208,7 @@ fn a_copy_is_as_the_original_is() {
     assert_eq!(net.copy().unwrap().forward(&zeros(&[1, 3, 2, 2])).unwrap().size(), [1, 2]);
 }
 
-/// C20: after `fc.weight = …` the weight says what the layer is.
+/// C20: after `fc.weight = …` the weight determines what the layer is.
 #[test]
 fn a_replaced_weight_is_what_counts() {
     full_precision();
@@ -244,7 +244,7 @@ fn a_replaced_weight_is_what_counts() {
     assert_eq!(norm.num_batches_tracked.int64_value(&[]), 0, "a failed forward counts no batch");
 }
 
-/// What a network refuses this input with, in evaluation or as it is.
+/// The error of a network for this input.
 fn error_of(net: &dyn Module, x: &Tensor) -> Error {
     let _guard = d2l::tch::no_grad_guard();
     net.forward(x).map(|y| panic!("{x:?}: {y:?}")).unwrap_err()
@@ -310,7 +310,7 @@ fn images_that_a_model_does_not_take_are_refused_by_its_first_layer() {
     assert!(text.starts_with("layer layer4.0.downsample.1, BatchNorm2d(512, "), "{text}");
 }
 
-/// A layer of one's own, which says nothing by itself.
+/// A custom layer, without checks of its own.
 #[derive(Debug)]
 struct View(Vec<i64>);
 
@@ -324,7 +324,7 @@ impl Module for View {
     fn visit(&self, _: &mut Visitor) {}
 }
 
-/// A network that prints much.
+/// A network that prints a lot.
 #[derive(Debug)]
 struct Wordy {
     view: View,
@@ -361,7 +361,7 @@ fn a_sequence_names_its_layer() {
         let text = refused(&format!("a sequence of layers: {what}"), named, &error_of(&net, x));
         assert!(text.starts_with(start), "{what}: {text}");
     }
-    // What libtorch refuses in a layer of one's own is one line.
+    // libtorch's error in a custom layer is one line.
     let reason = "shape '[2, -1]' is invalid for input of size 27";
     let view = || View(vec![2, -1]);
     let notes = "A network of one's own may print all that it has: this here is longer than the line in \
@@ -373,13 +373,13 @@ fn a_sequence_names_its_layer() {
         let text = error_of(&net, &zeros(&[27])).to_string();
         assert_eq!(text, format!("layer 0, {name}: {reason}"));
     }
-    // The stop button is no fault of a layer's.
+    // The stop button is not a fault of the layer.
     let mut net = Sequential::new();
     net.push(View(vec![]));
     assert!(matches!(error_of(&net, &zeros(&[1])), Error::Interrupted));
 }
 
-/// What each layer by itself says of an input that is not for it.
+/// The error of each layer for an input that does not fit.
 #[test]
 fn layers_say_what_they_take() {
     full_precision();
@@ -400,18 +400,18 @@ fn layers_say_what_they_take() {
         (&norm, of_kind(&[2, 8, 4, 4], Kind::Uint8), "still pixels"),
     ];
     for (layer, x, named) in &cases {
-        let text = refused("an input that a layer does not take", named, &error_of(*layer, x));
+        let text = refused("an input that a layer does not accept", named, &error_of(*layer, x));
         assert!(text.starts_with(&format!("{layer:?}: ")), "{text}");
     }
-    // Whole numbers that are no pixels, and what PyTorch takes, too: one image, one row
+    // Integers that are not pixels, and what PyTorch accepts, too: one image, one row
     let _ = linear.forward(&of_kind(&[2, 12], Kind::Int64)).unwrap();
     assert_eq!(linear.forward(&zeros(&[12])).unwrap().size(), [2]);
     assert_eq!(conv.forward(&zeros(&[3, 5, 6])).unwrap().size(), [8, 1, 2]);
 }
 
-/// C17: sizes that are none are errors, not panics.
+/// C17: impossible sizes are errors, not panics.
 #[test]
-fn layers_refuse_sizes_that_are_none() {
+fn layers_refuse_impossible_sizes() {
     let config = ConvConfig::default();
     let most = i64::MAX;
     let cases = [
@@ -442,7 +442,7 @@ fn layers_refuse_sizes_that_are_none() {
         let error = Conv2d::new(inputs, outputs, kernel, config).unwrap_err();
         refused(&format!("a convolution with {what}"), "Conv2d", &error);
     }
-    // More than there is memory is libtorch's to refuse.
+    // libtorch refuses what does not fit into memory.
     for (inputs, outputs, kernel) in [(most, 1, 1), (1, most, 1), (1, 1, most), (most, most, most)]
     {
         Conv2d::new(inputs, outputs, kernel, ConvConfig { bias: true, ..config }).unwrap_err();
@@ -450,9 +450,9 @@ fn layers_refuse_sizes_that_are_none() {
     }
     for (inputs, outputs) in [(-1, 2), (2, -1), (i64::MIN, 2), (2, i64::MIN), (-1, -1)] {
         let error = linear(inputs, outputs).unwrap_err();
-        refused("a layer of fewer features than none", "linear", &error);
+        refused("a layer with a negative number of features", "linear", &error);
     }
-    // PyTorch makes such a layer, too.
+    // PyTorch allows such a layer, too.
     assert_eq!(linear(0, 2).unwrap().forward(&zeros(&[3, 0])).unwrap().size(), [3, 2]);
     for channels in [0, -1, i64::MIN] {
         let error = BatchNorm2d::new(channels, 1e-5).unwrap_err();
@@ -460,13 +460,13 @@ fn layers_refuse_sizes_that_are_none() {
     }
     for eps in [f64::NAN, -1e-5, f64::INFINITY] {
         let error = BatchNorm2d::new(8, eps).unwrap_err();
-        refused("batch norm with an eps that is none", "BatchNorm2d", &error);
+        refused("batch norm with an impossible eps", "BatchNorm2d", &error);
     }
     BatchNorm2d::new(most, 1e-5).unwrap_err();
     for (classes, channels) in [(-1, 3), (10, 0), (10, -3)] {
         d2l::resnet18(classes, channels).unwrap_err();
     }
-    // What is changed behind the constructor's back
+    // Fields changed after construction
     let x = inputs(1, 8, 0);
     for same in [true, false] {
         for stride in [0, -1, i64::MIN] {
@@ -484,13 +484,13 @@ fn layers_refuse_sizes_that_are_none() {
         conv.config = ConvConfig { stride: i64::MAX, same, ..config };
         let _ = conv.forward(&x);
     }
-    // Initial values of tensors without any, and bounds that are none
+    // Initialising tensors without values, and invalid bounds
     for empty in [zeros(&[0, 0]), zeros(&[0, 5]), zeros(&[3, 0, 1 << 40, 2])] {
         xavier_uniform(&empty).unwrap();
         kaiming_normal_fan_out(&empty).unwrap();
     }
     for bound in [-1., f64::NAN, f64::INFINITY] {
-        refused("a bound that is none", "uniform", &uniform(&zeros(&[3]), bound).unwrap_err());
+        refused("an impossible bound", "uniform", &uniform(&zeros(&[3]), bound).unwrap_err());
     }
     refused("initial values of a bias", "init", &xavier_uniform(&zeros(&[3])).unwrap_err());
 }
@@ -517,7 +517,7 @@ fn same_padding_keeps_the_size() {
 }
 
 /// EfficientNet-Lite0 with ImageNet's weights, and a copy of it, compute the same in training as in
-/// evaluation and keep their statistics; a net that has learned nothing does not.
+/// evaluation and keep their statistics; an untrained network does not.
 #[test]
 fn pretrained_batch_norms_keep_their_statistics() {
     full_precision();
@@ -537,7 +537,7 @@ fn pretrained_batch_norms_keep_their_statistics() {
     assert_eq!(changes(&pretrained.untrained().unwrap()), (true, true));
 }
 
-/// EfficientNet-Lite0 with ImageNet's weights, or a line that says that they are not here.
+/// EfficientNet-Lite0 with ImageNet's weights, or a note that they are not here.
 fn pretrained() -> Option<Classifier> {
     let net = efficientnet_lite0(Weights::ImageNet);
     if net.is_err() {
@@ -559,7 +559,7 @@ fn the_source_model_computes_what_its_package_computes() {
     off.add("two inputs", difference(&ours, theirs) / theirs.abs().max().double_value(&[]));
 }
 
-/// How many of these pictures the net takes for each class, from the most on.
+/// How many of these images the network assigns to each class, most frequent first.
 fn named(net: &Classifier, folder: &std::path::Path, step: usize) -> Vec<(i64, usize)> {
     let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     let augs = compose![Resize::new([256, 256]), CenterCrop::new(224), ToTensor, normalize];
@@ -582,17 +582,17 @@ fn named(net: &Classifier, folder: &std::path::Path, step: usize) -> Vec<(i64, u
 const HOT_DOG: i64 = 934;
 
 #[test]
-fn the_source_model_knows_hot_dogs() {
+fn the_source_model_recognises_hot_dogs() {
     let Some(folder) = common::photographs() else { return };
     let Some(net) = pretrained() else { return };
     let named = named(&net, &folder.join("test"), 10);
     assert!(named[0].0 == HOT_DOG && named[0].1 >= 24, "of 40 photographs: {named:?}");
 }
 
-/// What the crate draws where there are no photographs is to be taken for what it shows.
+/// The drawings that stand in for photographs must be recognisable.
 #[test]
-fn the_source_model_knows_drawn_hot_dogs() {
-    const NAME: &str = "models::the_source_model_knows_drawn_hot_dogs";
+fn the_source_model_recognises_drawn_hot_dogs() {
+    const NAME: &str = "models::the_source_model_recognises_drawn_hot_dogs";
     if !common::in_child(NAME) {
         let cache = tempfile::tempdir().unwrap();
         let offline = std::path::Path::new("1");

@@ -26,7 +26,7 @@ fn automatic_precision_stays_near_full() {
         common::run_in_child(NAME, &[]);
         return;
     }
-    let what = "scores in `Precision::Auto`, against `Full`: four nets, no training";
+    let what = "scores in `Precision::Auto`, against `Full`: four models, no training";
     let mut off = Comparison::new(what, "of the largest", 0.1);
     let what = "ten steps in `Precision::Auto`, against `Full`: the losses";
     let mut losses = Comparison::new(what, "of the loss", 0.15);

@@ -70,7 +70,7 @@ fn three_steps_agree_with_the_books_function() {
     assert_eq!(place, reference["values"].numel() as i64);
 }
 
-/// A net without batch norm, whose statistics belong to each device by itself.
+/// A network without batch norm, whose statistics are separate on each device.
 #[derive(Debug)]
 struct Small {
     hidden: Linear,
@@ -422,8 +422,8 @@ fn loaders(folder: &std::path::Path, batch_size: usize) -> (DataLoader, DataLoad
 }
 
 #[test]
-fn a_net_learns_light_from_dark() {
-    const NAME: &str = "train::a_net_learns_light_from_dark";
+fn a_network_learns_light_from_dark() {
+    const NAME: &str = "train::a_network_learns_light_from_dark";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -468,7 +468,7 @@ fn refused_training(
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_training_before_the_step() {
+fn a_loss_that_is_not_finite_ends_training_before_the_step() {
     full_precision();
     let set = common::small_set(2);
     let net = two_classes();
@@ -480,7 +480,7 @@ fn a_loss_that_is_no_number_ends_training_before_the_step() {
     );
     let finite = |p: &Tensor| p.isfinite().all().int64_value(&[]) == 1;
     assert!(net.parameters().iter().all(finite), "the step was taken");
-    // What is in the pictures may be no number, too.
+    // Image values may be NaN, too.
     let (x, y) = (inputs(2, 3, 0) * f64::NAN, Tensor::from_slice(&[0i64, 1]));
     let net = Small::new();
     let before: Vec<Tensor> = net.parameters().iter().map(Tensor::copy).collect();
@@ -492,7 +492,7 @@ fn a_loss_that_is_no_number_ends_training_before_the_step() {
 }
 
 #[test]
-fn labels_without_an_output_are_named() {
+fn labels_beyond_the_outputs_are_named() {
     full_precision();
     let set = common::small_set(2);
     let mut net = two_classes();
@@ -500,33 +500,33 @@ fn labels_without_an_output_are_named() {
     let what = "more classes than outputs";
     let text = refused_training(what, "label 1", &net, 1e-3, loaders(set.path(), 4));
     assert!(text.contains("linear(…, 2)"), "{text}");
-    // Frozen and in testing alike: a label that no output stands for is never right.
+    // Frozen and in testing alike: a label beyond the outputs can never be right.
     let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
     refused("more classes than outputs, in testing", "label 1", &error);
 }
 
 #[test]
-fn other_classes_to_test_than_to_learn_are_an_error() {
+fn different_classes_for_training_and_testing_are_an_error() {
     full_precision();
     let set = common::small_set(2);
     std::fs::rename(set.path().join("test/dark"), set.path().join("test/night")).unwrap();
     let iters = loaders(set.path(), 4);
-    let what = "other classes to test than to learn";
+    let what = "different classes for training and testing";
     let text = refused_training(what, "train_ch13", &two_classes(), 1e-3, iters);
     assert!(text.contains("bright, dark") && text.contains("bright, night"), "{text}");
 }
 
-/// One picture is left for the last batch, and its features have one value a channel.
+/// One image is left for the last batch, and its features have one value per channel.
 #[test]
 fn a_batch_of_one_with_batch_norm_says_what_to_do() {
     full_precision();
     let set = common::small_set(2);
     std::fs::remove_file(set.path().join("train/dark/001.png")).unwrap();
     let iters = loaders(set.path(), 2);
-    let what = "a last batch of one, small pictures, batch norm";
+    let what = "a last batch of one, small images, batch norm";
     let text = refused_training(what, "batch 2 of epoch 1", &two_classes(), 1e-4, iters);
     assert!(text.contains("batches of two images or more"), "{text}");
-    // Larger pictures have more values a channel.
+    // Larger images have more values per channel.
     let net = two_classes();
     let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
     let (x, y) = (inputs(1, 64, 0), Tensor::from_slice(&[1i64]));
@@ -534,7 +534,7 @@ fn a_batch_of_one_with_batch_norm_says_what_to_do() {
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
 }
 
-/// Asks for more memory than there is, as a GPU with too large a batch does.
+/// Allocates more memory than there is, as too large a batch does on a GPU.
 #[derive(Debug)]
 struct Greedy(Small);
 
@@ -551,32 +551,32 @@ impl Module for Greedy {
 
 /// fastai#3082: the batch size, and half of it.
 #[test]
-fn memory_that_is_full_names_the_batch_size_and_half_of_it() {
+fn out_of_memory_names_the_batch_size_and_half_of_it() {
     full_precision();
     let net = Greedy(Small::new());
     let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
     let y = Tensor::zeros([6], (Kind::Int64, Device::Cpu));
     let loss = CrossEntropyLoss::new(Reduction::None);
     let result = train_batch_ch13(&net, &inputs(6, 3, 0), &y, &loss, &mut trainer, &[Device::Cpu]);
-    let text = refused("memory is full", "a batch of 6", &result.unwrap_err());
+    let text = refused("out of memory", "a batch of 6", &result.unwrap_err());
     assert!(
         text.contains("batch size of 3") && text.contains("the network is as it was"),
         "{text}"
     );
     let set = common::small_set(2);
     let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
-    refused("memory is full, in testing", "a batch of 4", &error);
+    refused("out of memory, in testing", "a batch of 4", &error);
     let mut net = Sequential::new();
     net.push(Greedy(Small::new()));
     let text = net.forward(&inputs(6, 3, 0)).unwrap_err().to_string();
     assert!(text.starts_with("layer 0, Greedy: ") && text.lines().count() == 1, "{text}");
     let error = evaluate_accuracy_gpu(&net, &loaders(set.path(), 4).1, None).unwrap_err();
-    refused("memory is full, in a layer of several", "a batch of 4", &error);
+    refused("out of memory, in a layer of several", "a batch of 4", &error);
 }
 
-/// Two epochs in one go, or one, a checkpoint, and another in a net and an optimizer made anew.
+/// Two epochs at once, or one, a checkpoint, and another with a new network and optimizer.
 #[test]
-fn a_training_goes_on_from_a_checkpoint_as_if_unbroken() {
+fn training_continues_from_a_checkpoint_as_if_uninterrupted() {
     full_precision();
     let set = common::small_set(6);
     let folder = tempfile::tempdir().unwrap();
@@ -605,7 +605,7 @@ fn a_training_goes_on_from_a_checkpoint_as_if_unbroken() {
     for ((name, a), (_, b)) in unbroken.state_dict().iter().zip(resumed.state_dict()) {
         assert_eq!(difference(a, &b), 0., "{name}");
     }
-    // The net alone, and what is no checkpoint
+    // The network alone, and what is not a checkpoint
     load_weights(&two_classes(), &path).unwrap();
     let mut one_group = SGD::new(resumed.parameters(), 0.1, 0.).unwrap();
     let error = load_checkpoint(&resumed, &mut one_group, &path).unwrap_err();
@@ -619,7 +619,7 @@ fn a_training_goes_on_from_a_checkpoint_as_if_unbroken() {
     }
 }
 
-/// Loaders with augmentation by chance.
+/// Loaders with random augmentation.
 fn augmented(
     folder: &std::path::Path,
     batch_size: usize,
@@ -637,7 +637,7 @@ fn augmented(
 /// initial values.
 #[test]
 fn one_seed_gives_the_same_training_whatever_the_number_of_threads() {
-    // libtorch's seed is one for the whole process, and other tests draw from it, too.
+    // libtorch's seed is global to the process, and other tests draw from it, too.
     const NAME: &str = "train::one_seed_gives_the_same_training_whatever_the_number_of_threads";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
@@ -673,20 +673,20 @@ enum Fault {
     Memory,
     Nan,
     Infinite,
-    /// The loss is a number, its gradient is none.
+    /// The loss is finite, its gradient is not.
     Root,
     OneClass,
     NoScores,
     Detached,
 }
 
-/// A network with batch norm that fails at its end, when the statistics have moved.
+/// A network with batch norm that fails at its end, after the statistics have been updated.
 #[derive(Debug)]
 struct Faulty {
     net: Normed,
     training: AtomicBool,
     fault: Cell<Fault>,
-    /// Fails only on a part of the batch with so many images.
+    /// Fails only on the part of the batch with this many images.
     part: i64,
 }
 
@@ -731,7 +731,7 @@ impl Module for Faulty {
     }
 }
 
-/// The bytes of all values: NaN differs from NaN otherwise.
+/// The bytes of all values, as NaN does not equal NaN.
 fn bytes(net: &dyn Module) -> Vec<Vec<u8>> {
     let state = net.state_dict().into_iter();
     let bytes = |t: Tensor| {
@@ -754,8 +754,8 @@ fn optimizer(adam: bool, net: &dyn Module) -> Box<dyn Optimizer> {
 }
 
 /// F18, C1: a layer that fails, on the network itself or on a replica, in training or in evaluation
-/// mode before: values, running means and modes are as they were, no gradients are left, and the
-/// training goes on as that of a twin that never failed.
+/// mode before: values, running statistics and modes are as they were, no gradients are left, and
+/// training continues like that of a twin that never failed.
 #[test]
 fn a_step_that_fails_leaves_the_network_as_it_was() {
     full_precision();
@@ -818,9 +818,9 @@ fn a_step_that_fails_leaves_the_network_as_it_was() {
     }
 }
 
-/// F18: batches that no network can learn from, and each network's running means.
+/// F18: batches that no network can learn from, and each network's running statistics.
 #[test]
-fn a_bad_batch_leaves_running_means_as_they_were() {
+fn a_bad_batch_leaves_running_statistics_as_they_were() {
     full_precision();
     let loss = CrossEntropyLoss::new(Reduction::None);
     for (name, make) in NETWORKS {
@@ -892,9 +892,9 @@ fn a_test_that_fails_leaves_the_mode_as_it_was() {
     refused("a GPU that is not there, in testing", "Cuda(1000)", &error);
 }
 
-/// F5, C2: a parameter that is there twice is named, as torch.optim refuses it.
+/// F5, C2: a parameter given twice is named, as torch.optim refuses it.
 #[test]
-fn a_parameter_that_is_there_twice_is_refused() {
+fn a_parameter_given_twice_is_refused() {
     full_precision();
     let net = Normed::new();
     let all = || net.parameters();
@@ -990,7 +990,7 @@ impl Concat for [Vec<Tensor>; 2] {
     }
 }
 
-/// F5: a layer in two places is one parameter to an optimizer and two to a state dict, as in PyTorch.
+/// F5: a layer used in two places has one parameter in an optimizer and two in a state dict, as in PyTorch.
 #[test]
 fn a_layer_in_two_places_learns_once() {
     #[derive(Debug)]
@@ -1050,7 +1050,7 @@ fn groups_may_be_empty() {
     refused("an optimizer with groups and no parameters", "no parameters", &error);
 }
 
-/// An optimizer of the reader's own, with only what the trait asks for.
+/// A custom optimizer, with only the required methods.
 #[derive(Debug)]
 struct Own(Vec<Tensor>);
 
@@ -1069,7 +1069,7 @@ impl Optimizer for Own {
     }
 }
 
-/// An optimizer of another network trains nothing, and one that was made too early not all.
+/// An optimizer of another network would train nothing, and one that was made too early not all.
 #[test]
 fn an_optimizer_of_another_network_is_refused() {
     full_precision();
@@ -1140,7 +1140,7 @@ fn an_optimizer_of_another_network_is_refused() {
     );
     refused(what, "none of this network's", &result.unwrap_err());
 
-    // What is rightly so: a part of the network, more than it, and optimizers that cannot tell.
+    // What is allowed: a part of the network, more than it, and optimizers that cannot tell.
     let both = [net.parameters(), other.parameters()].concat_tensors();
     let trainers: Vec<Box<dyn Optimizer>> = vec![
         Box::new(sgd(net.fc.parameters())),
@@ -1155,7 +1155,7 @@ fn an_optimizer_of_another_network_is_refused() {
     }
 }
 
-/// C18: labels of every wrong kind, in training, in `accuracy` and in the loss itself.
+/// C18: every kind of wrong label, in training, in `accuracy` and in the loss itself.
 #[test]
 fn wrong_labels_are_named() {
     full_precision();
@@ -1213,7 +1213,7 @@ fn wrong_labels_are_named() {
     let result = train_batch_ch13(&net, &nothing, &whole(&[]), &loss, &mut trainer, &[Device::Cpu]);
     refused("an empty batch", "images of shape [0, 3, 8, 8]", &result.unwrap_err());
 
-    // PyTorch's label of what does not count
+    // PyTorch's label for what is ignored
     let sums = |labels: &[i64]| {
         let net = Normed::new();
         let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
@@ -1226,11 +1226,11 @@ fn wrong_labels_are_named() {
     let error = accuracy(&scores, &whole(&[0, 1, 2, 1]).view([4, 1])).unwrap_err();
     refused("`accuracy` of labels in a column", "shape [4, 1]", &error);
     let error = accuracy(&scores.get(0), &whole(&[0, 1, 2])).unwrap_err();
-    refused("`accuracy` of what are no scores", "shape [3]", &error);
+    refused("`accuracy` of what are not scores", "shape [3]", &error);
     assert_eq!(accuracy(&scores, &Tensor::from_slice(&[0f32, 1., 2., 0.])).unwrap(), 2.);
     let error = loss.forward(&scores, &whole(&[0, 1, 2, -1])).unwrap_err();
     refused("`CrossEntropyLoss` of a label below 0", "label -1", &error);
-    // Parts of all classes are labels to the loss, as in PyTorch.
+    // Class probabilities are labels to the loss, as in PyTorch.
     let parts = Tensor::full([4, 3], 1. / 3., (Kind::Float, Device::Cpu));
     let losses = loss.forward(&scores, &parts).unwrap();
     assert!(difference(&losses, &Tensor::full([4], 3f64.ln(), (Kind::Float, Device::Cpu))) < 1e-6);
@@ -1252,7 +1252,7 @@ fn wrong_arguments_are_errors() {
     refused("an optimizer without parameters", "SGD", &SGD::new(vec![], 0.1, 0.).unwrap_err());
     for rate in [f64::NAN, -0.1, f64::INFINITY] {
         let error = SGD::new(net.parameters(), rate, 0.).unwrap_err();
-        refused("a learning rate that is none", "SGD", &error);
+        refused("an impossible learning rate", "SGD", &error);
         let groups = vec![ParamGroup::new(net.parameters()).lr(rate)];
         SGD::with_groups(groups, 0.1, 0.).unwrap_err();
         SGD::new(net.parameters(), 0.1, rate).unwrap_err();
@@ -1303,9 +1303,9 @@ fn images_that_do_not_fit_are_named() {
     }
 }
 
-/// A training that has nothing to learn from or to test on says so before its first epoch.
+/// Training without images to learn from or to test on is refused before the first epoch.
 #[test]
-fn a_training_of_nothing_is_refused() {
+fn training_on_nothing_is_refused() {
     #[derive(Debug)]
     struct Empty(Vec<String>);
     impl Dataset for Empty {
@@ -1353,7 +1353,7 @@ fn a_training_of_nothing_is_refused() {
     assert_eq!(bytes(&net), before);
 }
 
-/// Adam in Rust, step by step against libtorch's own; a parameter without a gradient rests.
+/// Adam in Rust, step by step against libtorch's own; a parameter without a gradient stays.
 #[test]
 fn adam_steps_as_libtorchs() {
     full_precision();
@@ -1387,7 +1387,7 @@ fn adam_steps_as_libtorchs() {
     }
 }
 
-/// jupyterlab#5326: no carriage returns and no escapes, which break output that is line by line.
+/// jupyterlab#5326: no carriage returns and no escapes, which break line-by-line output.
 #[test]
 fn output_is_whole_lines() {
     const NAME: &str = "train::output_is_whole_lines";
@@ -1428,5 +1428,5 @@ fn adam_steps_as_pytorchs() {
     off.add("a layer of 12 × 3", difference(&Tensor::cat(&ours, 0), theirs) / scale);
     refused("`Adam` without parameters", "no parameters", &Adam::new(vec![], 0.01).unwrap_err());
     let error = Adam::new(layer.parameters(), f64::NAN).unwrap_err();
-    refused("`Adam` with a learning rate that is no number", "NaN", &error);
+    refused("`Adam` with a learning rate of NaN", "NaN", &error);
 }

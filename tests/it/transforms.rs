@@ -2,7 +2,7 @@
 
 use crate::common;
 use crate::common::report::{Comparison, refused};
-use crate::common::{picture, reference};
+use crate::common::{reference, test_image};
 use d2l::data::transforms::Transform;
 use d2l::image::RgbImage;
 use d2l::prelude::*;
@@ -16,7 +16,7 @@ fn rng(seed: u64) -> d2l::data::Rng {
 
 fn pixels(image: Image) -> RgbImage {
     match image {
-        Image::Pixels(picture) => picture,
+        Image::Pixels(pixels) => pixels,
         Image::Float(_) => panic!("numbers"),
     }
 }
@@ -25,7 +25,7 @@ fn bytes(tensor: &Tensor) -> Vec<u8> {
     Vec::<u8>::try_from(tensor.flatten(0, -1)).unwrap()
 }
 
-/// Compares pixels: the largest difference, and the part of values that differ at all.
+/// Compares pixels: the largest difference, and the fraction of values that differ at all.
 fn compare(
     ours: &RgbImage,
     theirs: &Tensor,
@@ -42,15 +42,15 @@ fn compare(
 }
 
 #[test]
-fn pictures_are_those_of_the_reference() {
+fn test_images_are_those_of_the_reference() {
     let reference = reference("transforms");
     for (width, height) in SIZES {
         let key = format!("source/{width}x{height}");
-        assert_eq!(picture(width, height).as_raw(), &bytes(&reference[&key]), "{key}");
+        assert_eq!(test_image(width, height).as_raw(), &bytes(&reference[&key]), "{key}");
     }
 }
 
-/// vision#2950: with averaging over all pixels that fall together, as Pillow does.
+/// vision#2950: with antialiasing, as in Pillow.
 #[test]
 fn resize_agrees_with_pillow() {
     let reference = reference("transforms");
@@ -68,7 +68,7 @@ fn resize_agrees_with_pillow() {
             (Resize::new(311), "311"),
         ] {
             let key = format!("resize/{width}x{height}/{name}");
-            let ours = pixels(resize.apply(picture(width, height).into(), &mut rng(0)).unwrap());
+            let ours = pixels(resize.apply(test_image(width, height).into(), &mut rng(0)).unwrap());
             compare(&ours, &reference[&key], &key, &mut largest, &mut differing);
         }
     }
@@ -84,7 +84,7 @@ fn center_crop_and_flip_agree_with_torchvision() {
         exact.add(&key, f64::from(u8::from(off)));
     };
     for (width, height) in SIZES {
-        let source = || Image::from(picture(width, height));
+        let source = || Image::from(test_image(width, height));
         for size in [1, 24, 52, 101] {
             let ours = CenterCrop::new(size).apply(source(), &mut rng(0)).unwrap();
             compare(ours, format!("center_crop/{width}x{height}/{size}"));
@@ -94,11 +94,11 @@ fn center_crop_and_flip_agree_with_torchvision() {
         let ours = RandomVerticalFlip::new(1.).apply(source(), &mut rng(0)).unwrap();
         compare(ours, format!("vertical_flip/{width}x{height}"));
         let kept = RandomHorizontalFlip::new(0.).apply(source(), &mut rng(0)).unwrap();
-        assert_eq!(pixels(kept), picture(width, height));
+        assert_eq!(pixels(kept), test_image(width, height));
     }
 }
 
-/// The box is drawn by chance, so it is drawn from ranges that leave one choice.
+/// The box is random, so it is drawn from ranges that leave one choice.
 #[test]
 fn resized_crop_agrees_with_pillow() {
     let reference = reference("transforms");
@@ -114,18 +114,18 @@ fn resized_crop_agrees_with_pillow() {
         let crop = RandomResizedCrop::new(48).scale(area, area).ratio(ratio, ratio);
         let seed =
             (0..).find(|&seed| crop.get_params(width, height, &mut rng(seed)) == (5, 3, w, h));
-        let ours = crop.apply(picture(width, height).into(), &mut rng(seed.unwrap())).unwrap();
+        let ours = crop.apply(test_image(width, height).into(), &mut rng(seed.unwrap())).unwrap();
         compare(&pixels(ours), &reference[&key], &key, &mut largest, &mut differing);
     }
 }
 
-/// vision#618: ratios are drawn on a logarithmic scale; where no box fits, one from the middle.
+/// vision#618: ratios are drawn on a logarithmic scale; where no box fits, the central one is taken.
 #[test]
 fn boxes_are_distributed_as_torchvisions() {
     let reference = reference("transforms");
     let what = "`RandomResizedCrop`'s boxes, 20 000 draws: Kolmogorov-Smirnov distance from \
                 torchvision's area and log-ratio, at 19 quantiles";
-    // What chance exceeds once in a thousand times: 1.95 √(2 / 20 000)
+    // Exceeded randomly once in a thousand times: 1.95 √(2 / 20 000)
     let mut distance = Comparison::new(what, "of probability", 0.0195);
     let crop = RandomResizedCrop::new(224);
     for (width, height) in [(400, 300), (100, 900)] {
@@ -155,7 +155,7 @@ fn boxes_are_distributed_as_torchvisions() {
     }
 }
 
-/// Pictures so long or so flat that none of ten boxes fits.
+/// Images so tall or so wide that none of ten boxes fits.
 #[test]
 fn the_box_from_the_middle_is_torchvisions() {
     let reference = reference("transforms");
@@ -175,7 +175,7 @@ fn the_box_from_the_middle_is_torchvisions() {
 #[test]
 fn numbers_agree_with_torchvision() {
     let steps = compose![ToTensor, Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])];
-    let image = steps.apply(picture(61, 47).into(), &mut rng(0)).unwrap();
+    let image = steps.apply(test_image(61, 47).into(), &mut rng(0)).unwrap();
     let what = "`ToTensor` and `Normalize`, against torchvision";
     let mut off = Comparison::new(what, "", 1e-6);
     let theirs = &reference("transforms")["normalize/61x47"];
@@ -183,32 +183,32 @@ fn numbers_agree_with_torchvision() {
 }
 
 #[test]
-fn a_step_in_the_wrong_place_says_where_it_belongs() {
-    let numbers = ToTensor.apply(picture(8, 8).into(), &mut rng(0)).unwrap();
+fn a_transform_in_the_wrong_place_says_where_it_belongs() {
+    let numbers = ToTensor.apply(test_image(8, 8).into(), &mut rng(0)).unwrap();
     let error = RandomResizedCrop::new(4).apply(numbers, &mut rng(0)).unwrap_err();
-    let text = refused("a step for pixels behind `ToTensor`", "RandomResizedCrop", &error);
+    let text = refused("a transform for pixels after `ToTensor`", "RandomResizedCrop", &error);
     assert!(text.contains("before ToTensor"), "{text}");
     let normalize = Normalize::new([0.; 3], [1.; 3]);
-    let error = normalize.apply(picture(8, 8).into(), &mut rng(0)).unwrap_err();
+    let error = normalize.apply(test_image(8, 8).into(), &mut rng(0)).unwrap_err();
     let text = refused("`Normalize` without `ToTensor`", "Normalize", &error);
     assert!(text.contains("put ToTensor before"), "{text}");
 }
 
 #[test]
 fn impossible_sizes_are_errors() {
-    let apply = |step: &dyn Transform, picture: RgbImage| {
-        step.apply(picture.into(), &mut rng(0)).unwrap_err().to_string()
+    let apply = |step: &dyn Transform, image: RgbImage| {
+        step.apply(image.into(), &mut rng(0)).unwrap_err().to_string()
     };
-    let error = apply(&Resize::new([0, 5]), picture(8, 8));
+    let error = apply(&Resize::new([0, 5]), test_image(8, 8));
     refused("`Resize` to nothing", "Resize", &error);
     for step in [Resize::new([u32::MAX, u32::MAX]), Resize::new([1, u32::MAX])] {
-        let error = apply(&step, picture(8, 8));
+        let error = apply(&step, test_image(8, 8));
         refused("`Resize` to more than memory holds", "pixels or fewer", &error);
     }
     // A strip: its longer edge would be in proportion.
-    let error = apply(&Resize::new(60_000), picture(1, 90));
+    let error = apply(&Resize::new(60_000), test_image(1, 90));
     refused("`Resize` of a long strip by its shorter edge", "pixels or fewer", &error);
-    let error = apply(&CenterCrop::new(u32::MAX), picture(8, 8));
+    let error = apply(&CenterCrop::new(u32::MAX), test_image(8, 8));
     refused("`CenterCrop` to more than memory holds", "CenterCrop", &error);
 }
 
@@ -228,7 +228,7 @@ fn colours_are_pillows() {
         for (kind, adjust, factors) in kinds {
             for &factor in factors {
                 let key = format!("{kind}/{width}x{height}/{factor:?}");
-                let ours = pixels(adjust(picture(width, height).into(), factor).unwrap());
+                let ours = pixels(adjust(test_image(width, height).into(), factor).unwrap());
                 let theirs = bytes(&reference[&key]);
                 let off = ours.as_raw().iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b)).max();
                 exact.add(&key, off.unwrap_or(0).into());
@@ -248,12 +248,12 @@ fn colour_jitter_stays_within_its_bounds() {
     let lights = values(ColorJitter::new(0.5, 0., 0., 0.));
     assert!(lights.iter().all(|light| (50..=150).contains(light)), "{lights:?}");
     assert!(lights.iter().any(|&light| light < 60) && lights.iter().any(|&light| light > 140));
-    // Grey has no colours to change, and is the mean of itself.
+    // Grey has no colours to change, and is its own mean.
     for augs in [ColorJitter::new(0., 0., 0.9, 0.5), ColorJitter::new(0., 0.9, 0., 0.)] {
         assert!(values(augs).iter().all(|&light| light == 100));
     }
-    let untouched = ColorJitter::new(0., 0., 0., 0.).apply(picture(61, 47).into(), &mut rng(1));
-    assert_eq!(pixels(untouched.unwrap()), picture(61, 47));
+    let untouched = ColorJitter::new(0., 0., 0., 0.).apply(test_image(61, 47).into(), &mut rng(1));
+    assert_eq!(pixels(untouched.unwrap()), test_image(61, 47));
 }
 
 #[test]
@@ -263,19 +263,19 @@ fn impossible_colours_are_errors() {
         (ColorJitter::new(0., f64::NAN, 0., 0.), "contrast NaN"),
         (ColorJitter::new(0., 0., 0., 0.6), "hue 0.6"),
     ] {
-        let error = augs.apply(picture(61, 47).into(), &mut rng(0)).unwrap_err();
-        refused("a `ColorJitter` that cannot be", named, &error);
+        let error = augs.apply(test_image(61, 47).into(), &mut rng(0)).unwrap_err();
+        refused("an impossible `ColorJitter`", named, &error);
     }
-    let error = adjust_hue(picture(61, 47).into(), 0.7).unwrap_err();
-    refused("a hue turned by more than half a circle", "0.7", &error);
-    let error = adjust_brightness(picture(61, 47).into(), -1.).unwrap_err();
+    let error = adjust_hue(test_image(61, 47).into(), 0.7).unwrap_err();
+    refused("a hue shifted by more than half a circle", "0.7", &error);
+    let error = adjust_brightness(test_image(61, 47).into(), -1.).unwrap_err();
     refused("a negative brightness", "-1", &error);
 }
 
-/// C26: values that cannot be are errors that name the step, not numbers that are none.
+/// C26: impossible values are errors that name the transform, not NaN.
 #[test]
-fn impossible_steps_are_errors() {
-    let pixels = || Image::from(picture(8, 8));
+fn impossible_transforms_are_errors() {
+    let pixels = || Image::from(test_image(8, 8));
     let numbers = || ToTensor.apply(pixels(), &mut rng(0)).unwrap();
     let normalize = |mean, std| Box::new(Normalize::new([0.5, mean, 0.5], [0.2, 0.2, std]));
     let crop = || RandomResizedCrop::new(4);
@@ -298,11 +298,11 @@ fn impossible_steps_are_errors() {
     ];
     for (step, name, image) in steps {
         let error = step.apply(image, &mut rng(0)).unwrap_err();
-        refused("a step with values that cannot be", name, &error);
+        refused("a transform with impossible values", name, &error);
     }
     let nothing = RgbImage::new(0, 0);
     assert!(RandomResizedCrop::new(4).apply(nothing.into(), &mut rng(0)).is_err());
-    // What torchvision takes is taken.
+    // What torchvision accepts is accepted.
     normalize(0., -1.).apply(numbers(), &mut rng(0)).unwrap();
     RandomResizedCrop::new(4).scale(1., 2.).apply(pixels(), &mut rng(0)).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Weights from files: the kinds that are read, and bad ones.
+//! Weights from files: the supported kinds, and bad ones.
 
 use std::fs;
 use std::io::Write;
@@ -43,7 +43,7 @@ fn files_of_all_kinds_are_read() {
     fill_small(&expected);
     let named = expected.state_dict();
     Tensor::save_multi(&named, &ours).unwrap();
-    // As a net of tch's with dots in its names
+    // As a tch network with dots in its names
     let nested: Vec<_> = named.iter().map(|(name, t)| (format!("net.fc.{name}"), t)).collect();
     Tensor::save_multi(&nested, folder.path().join("nested.ot")).unwrap();
     let mut files: Vec<PathBuf> = [
@@ -94,11 +94,12 @@ fn no_code_in_a_file_is_run() {
     assert!(text.contains("posix.system") && text.contains("not run"), "{text}");
     assert!(!Path::new("d2l-was-here").exists());
     let path = common::reference_folder().join("weights/whole_net.pth");
-    let text = refused("a whole net, not its weights", "whole_net.pth", &error_of(&small(), &path));
+    let text =
+        refused("a whole network, not its weights", "whole_net.pth", &error_of(&small(), &path));
     assert!(text.contains("torch.nn.modules.linear.Linear"), "{text}");
 }
 
-/// The error, after which the net is as it was.
+/// The error, after which the network is unchanged.
 fn error_of(net: &dyn Module, path: &Path) -> Error {
     let before: Vec<Tensor> = net.parameters().iter().map(Tensor::copy).collect();
     let error = load_weights(net, path).unwrap_err();
@@ -116,13 +117,14 @@ fn a_file_that_does_not_fit_names_all_keys_and_changes_nothing() {
     state.push(("extra.weight".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu))));
     Tensor::write_safetensors(&state, &path).unwrap();
     let net = net(2);
-    let text = refused("weights of another net", "other.safetensors", &error_of(&net, &path));
+    let text = refused("weights of another network", "other.safetensors", &error_of(&net, &path));
     for part in ["bn1.bias is missing", "extra.weight is not in the network"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(text.contains("fc.weight has shape [3, 512], the network's is [2, 512]"), "{text}");
     let path = common::reference_folder().join("weights/other_net.pth");
-    let text = refused("weights of another net, .pth", "other_net.pth", &error_of(&small(), &path));
+    let text =
+        refused("weights of another network, .pth", "other_net.pth", &error_of(&small(), &path));
     for part in ["bias is missing", "other.bias is not", "scale is not", "weight has shape [2, 4]"]
     {
         assert!(text.contains(part), "{part}: {text}");
@@ -155,7 +157,7 @@ fn bad_files_are_errors() {
         ("a .pth that is cut off", "cut.pth", pth[..pth.len() / 2].to_vec(), "cut off"),
         ("a .pth with its head alone", "head.pth", b"PK\x03\x04nothing more".to_vec(), "cut off"),
         ("a zip of something else", "other.pth", empty_zip, "without weights"),
-        ("a .pth with a wrong bit", "bit.pth", wrong_bit, "hecksum"),
+        ("a .pth with a flipped bit", "bit.pth", wrong_bit, "hecksum"),
         (
             "a .safetensors that is cut off",
             "cut.safetensors",
@@ -172,19 +174,19 @@ fn bad_files_are_errors() {
         assert!(text.contains(reason), "{what}: {text}");
     }
     let missing = folder.path().join("missing.pth");
-    refused("weights that are not there", "missing.pth", &error_of(&small(), &missing));
+    refused("missing weights", "missing.pth", &error_of(&small(), &missing));
 }
 
-/// A file that says that its numbers lie elsewhere than in it.
+/// A file whose tensor claims values beyond its storage.
 #[test]
-fn tensors_outside_of_their_numbers_are_refused() {
+fn tensors_beyond_their_storage_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     // storage, offset, size, stride: `weight` of the pickle below
     let bad = [(0, 2, 3, 5), (3, 2, 3, 3), (200, 2, 3, 3), (0, 100, 100, 1), (0, 2, 3, 255)];
     for (offset, rows, columns, stride) in bad {
         let path = folder.path().join("outside.pth");
         fs::write(&path, pth_of(offset, rows, columns, stride)).unwrap();
-        let what = "a tensor that is not within its numbers";
+        let what = "a tensor beyond its storage";
         let text = refused(what, "outside.pth", &error_of(&small(), &path));
         assert!(text.contains("not within its storage"), "{text}");
     }
@@ -221,15 +223,15 @@ fn saved_weights_come_back_and_an_older_file_is_whole_until_then() {
     load_weights(&loaded, &path).unwrap();
     assert_eq!(difference(&net.weight, &loaded.weight), 0.);
     let error = save_weights(&net, folder.path().join("no/such/net.safetensors")).unwrap_err();
-    refused("a folder to save in that is not there", "no/such", &error);
-    // Others may read it, as any file that this user makes.
+    refused("a missing folder to save in", "no/such", &error);
+    // Others may read it, like any file of this user.
     use std::os::unix::fs::PermissionsExt;
     fs::write(folder.path().join("any"), "").unwrap();
     let mode = |name| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
     assert_eq!(mode("net.safetensors"), mode("any"));
 }
 
-/// C15: torchvision's three files are known by all digits of their SHA-256.
+/// C15: torchvision's three files are checked against their full SHA-256.
 #[test]
 fn a_damaged_pretrained_file_is_named() {
     const NAME: &str = "weight_file::a_damaged_pretrained_file_is_named";
@@ -242,7 +244,7 @@ fn a_damaged_pretrained_file_is_named() {
     let error = resnet18(Weights::ImageNet).unwrap_err();
     let text = refused("a damaged file of ImageNet weights", "resnet18-f37072fd.pth", &error);
     assert!(text.contains("remove the file"), "{text}");
-    // All digits are looked at, not those in the name alone.
+    // All digits are checked, not only those in the name.
     assert!(
         text.contains("f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"),
         "{text}"
@@ -267,7 +269,7 @@ fn compare(off: &mut Comparison, file: &str, net: &dyn Module, expected: &dyn Mo
     }
 }
 
-/// F1: a zip starts where the file does, however long its names are. torch names the folder in it as
+/// F1: a zip starts where the file does, however long its names are. torch names the folder in it like
 /// the file.
 #[test]
 fn archives_of_all_names_are_read() {
@@ -322,7 +324,7 @@ fn stored(top: &str, entries: &[(&str, Vec<u8>)], alignment: u16) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// The same with an end as large archives have it.
+/// The same with the end record of large archives.
 fn as_zip64(zip: &[u8]) -> Vec<u8> {
     let (start, end) = zip.split_at(zip.len() - 22);
     assert!(end.starts_with(b"PK\x05\x06"));
@@ -360,16 +362,16 @@ fn the_state_dict_that_fits_is_taken() {
     ] {
         is_read(&mut off, &weights(name));
     }
-    // Each of two that are told apart by their shapes
+    // Two that differ in their shapes, each in turn
     let discriminator = linear(3, 4).unwrap();
     load_weights(&discriminator, weights("gan.pth")).unwrap();
     let expected = Tensor::from_slice(&common::noise(12, 2)).view([4, 3]);
     off.add("gan.pth: the other", difference(&discriminator.weight, &expected));
 }
 
-/// F6: where two fit, the reader says which.
+/// F6: where two fit, the reader chooses.
 #[test]
-fn of_two_state_dicts_that_fit_one_is_chosen() {
+fn of_two_state_dicts_that_fit_the_reader_chooses() {
     let what = "weights from files with two state dicts that fit, the one that is asked for";
     let mut off = Comparison::new(what, "", 0.);
     let folder = tempfile::tempdir().unwrap();
@@ -393,7 +395,7 @@ fn of_two_state_dicts_that_fit_one_is_chosen() {
         (weights("timm.pth"), "state_dict", "state_dict_ema"),
         (weights("student_teacher.pth"), "teacher", "student"),
         (weights("student_teacher.safetensors"), "model", "ema"),
-        // The average has a count of steps beside it, as torch's own has.
+        // The average has a step count beside it, as in torch.
         (weights("model_and_average.pth"), "model", "model_ema.module"),
         (ot, "model", "average"),
     ];
@@ -411,10 +413,10 @@ fn of_two_state_dicts_that_fit_one_is_chosen() {
         }
         let net = small();
         let error = load_weights_from(&net, &path, "neither").unwrap_err();
-        let text = refused("a state dict that is not there", file, &error);
+        let text = refused("a missing state dict", file, &error);
         assert!(text.contains("neither") && text.contains("tensor"), "{text}");
     }
-    // A part of a dictionary is taken when it is asked for.
+    // A part of a dictionary is used on request.
     for (name, key, rest) in [
         ("teacher_with_head.pth", "teacher.backbone", "1 more"),
         ("averaged.pth", "module", "1 more"),
@@ -430,9 +432,9 @@ fn of_two_state_dicts_that_fit_one_is_chosen() {
     compare(&mut off, "plain.pth, the outermost", &net, &model);
 }
 
-/// F6: where none fits, the error says what is there. An optimizer's state is no model.
+/// F6: where none fits, the error lists the contents. An optimizer's state is not a model.
 #[test]
-fn what_is_there_is_told_where_no_state_dict_fits() {
+fn the_contents_are_listed_where_no_state_dict_fits() {
     let file = "autoencoder.pth";
     let text = refused("no state dict that fits", file, &error_of(&small(), &weights(file)));
     for part in [
@@ -449,7 +451,7 @@ fn what_is_there_is_told_where_no_state_dict_fits() {
     assert!(text.contains("no tensors with names"), "{text}");
 }
 
-/// F7: `num_batches_tracked` may be missing or have the shape of older torch, as for PyTorch itself.
+/// F7: `num_batches_tracked` may be missing or have the shape of older torch, as in PyTorch itself.
 #[test]
 fn batch_norms_of_older_files_are_read() {
     let what = "batch norms from files without num_batches_tracked, or with it in the shape [1]";
@@ -476,7 +478,7 @@ fn batch_norms_of_older_files_are_read() {
         load_weights(&net, &path).unwrap_or_else(|error| panic!("{error}"));
         compare(&mut off, &path.display().to_string(), &net, &expected);
     }
-    // A whole net's, as torchvision's own older files
+    // A whole network's, like torchvision's own older files
     let path = folder.path().join("resnet18-5c106cde.safetensors");
     let old = net(3);
     fill(&old);
@@ -486,7 +488,7 @@ fn batch_norms_of_older_files_are_read() {
     let loaded = net(3);
     load_weights(&loaded, &path).unwrap();
     compare(&mut off, "ResNet-18", &loaded, &old);
-    // A batch norm of one's own that does not count
+    // A custom batch norm that does not count
     save_weights(&expected, folder.path().join("new.safetensors")).unwrap();
     let own = OwnNorm(BatchNorm2d::new(4, 1e-5).unwrap());
     load_weights(&own, folder.path().join("new.safetensors")).unwrap();
@@ -524,9 +526,9 @@ impl Module for OwnNorm {
     }
 }
 
-/// F8: what stands beside the weights is not needed, and not run.
+/// F8: values beside the weights are not needed, and not run.
 #[test]
-fn values_beside_the_weights_do_no_harm() {
+fn other_values_beside_the_weights_do_no_harm() {
     let what = "weights beside schedules, settings, paths, states of random numbers, arrays, containers, \
                 objects and tensors of other kinds, in pickles of all protocols";
     let mut off = Comparison::new(what, "", 0.);
@@ -552,7 +554,7 @@ fn values_beside_the_weights_do_no_harm() {
     }
 }
 
-/// F8, F15: a tensor that is needed is refused by its name where it is not read or depends on a call.
+/// F8, F15: a needed tensor of an unsupported kind, or one that depends on a call, is refused by name.
 #[test]
 fn tensors_of_other_kinds_are_refused_by_name() {
     for (name, kind) in [
@@ -578,7 +580,7 @@ fn tensors_of_other_kinds_are_refused_by_name() {
     }
 }
 
-/// A file of torch's whose list says of each entry that it is compressed in another way.
+/// A torch file whose directory gives each entry another compression method.
 fn compressed_by(method: u8) -> Vec<u8> {
     let mut content = fs::read(weights("plain.pth")).unwrap();
     for (mark, place) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
@@ -589,7 +591,7 @@ fn compressed_by(method: u8) -> Vec<u8> {
     content
 }
 
-/// F15: a file of another kind is told from a damaged one.
+/// F15: a file of another kind is told apart from a damaged one.
 #[test]
 fn files_of_other_kinds_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -655,7 +657,7 @@ fn files_of_other_kinds_are_named() {
             "several files",
             "into one",
         ),
-        ("picture.pth", b"\x89PNG\r\n\x1a\n".to_vec(), "no weights", "name a file of weights"),
+        ("image.pth", b"\x89PNG\r\n\x1a\n".to_vec(), "no weights", "name a file of weights"),
     ];
     for (name, content, kind, todo) in cases {
         let path = folder.path().join(name);
@@ -694,7 +696,7 @@ fn small_files_take_little_memory() {
     fs::write(&path, stored("net", &[("data.pkl", vec![b'N', b'.'])], 1)).unwrap();
     error_of(&small(), &path);
     let before = most();
-    // A list of a million whole numbers is the size of each of a thousand tensors.
+    // A list of a million integers is the size of each of a thousand tensors.
     let mut shapes = b"\x80\x02}(ctorch._utils\n_rebuild_tensor_v2\nq\0".to_vec();
     shapes.extend(
         b"((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQK\0(",
@@ -709,7 +711,7 @@ fn small_files_take_little_memory() {
     states.extend(b"uq\x01c__torch__.M\nM\nq\x020");
     states.extend(b"h\x02)\x81h\x01b0".repeat(10_000));
     states.extend(b"h\x01.");
-    // One tensor in each of many dictionaries, and lists that are in each other many times
+    // One tensor in each of many dictionaries, and lists that are nested many times
     let mut nested = b"\x80\x02]".to_vec();
     nested.extend(b"q\0]h\0ah\0ah\0ah\0a".repeat(100_000));
     nested.push(b'.');
@@ -742,11 +744,11 @@ fn small_files_take_little_memory() {
         refused("a .pth that was compressed", "net.pth", &error_of(&OneWeight(net.weight), &path));
     assert!(text.contains("compressed") && !text.contains("damaged"), "{text}");
     assert!(most() < before + 100, "{} MB, {before} MB before", most());
-    // What was compressed a little is read.
+    // Entries that were compressed a little are read.
     let small_one = top_deflated(&pickle_of(&6u32.to_le_bytes()));
     fs::write(&path, small_one).unwrap();
     load_weights(&OneWeight(linear(3, 2).unwrap().weight), &path).unwrap();
-    // A storage of 16 GB that its pickle speaks of, in a file without
+    // A storage of 16 GB that the pickle mentions and the file lacks
     fs::write(
         &path,
         stored(
@@ -776,7 +778,7 @@ impl Module for OneWeight {
     }
 }
 
-/// `weight` of six numbers in a storage of so many.
+/// `weight` of six numbers in a storage of this many.
 fn pickle_of(count: &[u8; 4]) -> Vec<u8> {
     let mut pickle = b"\x80\x02}(X\x06\0\0\0weightctorch._utils\n_rebuild_tensor_v2\n(".to_vec();
     pickle.extend(b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu\x8a\x05");
@@ -794,9 +796,9 @@ fn top_deflated(pickle: &[u8]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// C12: a name is a promise in torchvision's files alone; others may end in any digits.
+/// C12: only torchvision's file names contain a checksum; others may end in any digits.
 #[test]
-fn names_that_end_in_digits_promise_nothing() {
+fn only_torchvisions_file_names_promise_a_checksum() {
     let folder = tempfile::tempdir().unwrap();
     for name in [
         "net-3fa4c1d2.safetensors",
@@ -819,7 +821,7 @@ fn names_that_end_in_digits_promise_nothing() {
     }
 }
 
-/// C23: what cannot be written is not said to be libtorch's fault, and no name is written twice.
+/// C23: a failed write is not blamed on libtorch, and no name is written twice.
 #[test]
 fn what_cannot_be_saved_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -855,9 +857,9 @@ impl Module for Twice {
     }
 }
 
-/// Files are what their names say: `.safetensors` is the one kind that is written.
+/// The name must match the content: only `.safetensors` is written.
 #[test]
-fn weights_are_saved_under_names_of_their_kind() {
+fn weights_are_saved_as_safetensors_only() {
     let folder = tempfile::tempdir().unwrap();
     let net = small();
     let trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
@@ -873,14 +875,14 @@ fn weights_are_saved_under_names_of_their_kind() {
     load_weights(&net, folder.path().join("NET.SafeTensors")).unwrap();
 }
 
-/// The likely reason is told: a bias too many or too few, other classes, another architecture.
+/// The likely reason is given: a bias too many or too few, other classes, another architecture.
 #[test]
-fn the_likely_reason_is_told() {
+fn the_likely_reason_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
     let advice = |saved: &dyn Module, net: &dyn Module| {
         save_weights(saved, &path).unwrap();
-        refused("weights of another net", "net.safetensors", &error_of(net, &path))
+        refused("weights of another network", "net.safetensors", &error_of(net, &path))
     };
     let conv = |bias| Conv2d::new(3, 4, 3, ConvConfig { bias, ..Default::default() }).unwrap();
     let text = advice(&conv(true), &conv(false));

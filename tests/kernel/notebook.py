@@ -1,4 +1,4 @@
-"""What the kernel's tests share: a kernel, and cells whose messages are kept as they come."""
+"""What the kernel's tests share: a kernel, and cells whose messages are recorded as they come."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def display(text, id=None, kind="display_data"):
 
 
 class Run:
-    """What came of a cell: all messages, each with its time in seconds, and the reply."""
+    """The results of a cell: all messages, each with its time in seconds, and the reply."""
 
     def __init__(self, messages, reply, seconds):
         self.messages, self.reply, self.seconds = messages, reply, seconds
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def warnings(self):
-        """What is on standard error but for the note of what a cell that failed has not made."""
+        """Standard error, without the note on what a failed cell did not create."""
         lines = self.text("stderr").splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith("note: cell ["))
 
@@ -101,7 +101,7 @@ class Notebook:
                 allow_stdin=answer is not None, timeout=limit,
             )
         except TimeoutError as error:
-            # The kernel leads a session of its own: all that it has started, thread by thread.
+            # The kernel leads its own session: all processes in it, thread by thread.
             columns = "pid,ppid,lwp,etimes,cputimes,stat,wchan:20,comm"
             ps = subprocess.run(["ps", "-s", str(self.pid), "-L", "-o", columns], capture_output=True, text=True)
             said = [message["content"] for message in messages]
@@ -119,7 +119,7 @@ class Notebook:
 
 
 class KernelTest(unittest.TestCase):
-    """Tests that share a kernel. None of them leaves it in a state that another would not expect."""
+    """Tests that share a kernel. Each leaves it in a state that the others expect."""
 
     notebook: Notebook
     setup = "1"
@@ -129,7 +129,7 @@ class KernelTest(unittest.TestCase):
     def setUpClass(cls):
         cls.notebook = Notebook(environment=cls.environment)
         cls.addClassCleanup(cls.notebook.stop)
-        # The first cell tells that the kernel is starting, too.
+        # The first cell also announces that the kernel is starting.
         run = cls.notebook.run(cls.setup)
         assert run.reply["status"] == "ok", run.error
 

@@ -29,7 +29,7 @@ class KernelWithVariables(KernelTest):
         return content
 
     def names(self, code):
-        """The names that are offered, without their arguments."""
+        """The offered names, without their arguments."""
         return [re.split(r"[({;]", match)[0].strip() for match in self.complete(code)["matches"]]
 
     def inspect(self, code, level=0):
@@ -136,7 +136,7 @@ class Completion(KernelWithVariables):
                 self.assertFalse(kind["text"].endswith(")"), kind)
 
     def test_between_statements(self):
-        # rust-analyzer has panicked here, and nothing could be done any more.
+        # rust-analyzer panicked here once, and nothing worked after that.
         self.assertIn("net", self.names("let a = 1;\n|\nlet b = 2;"))
         self.assertEqual(self.run_cell("1 + 1").result, [{"text/plain": "2"}])
 
@@ -144,7 +144,7 @@ class Completion(KernelWithVariables):
         self.complete("t.|")
         start = time.monotonic()
         self.complete("t.|")
-        # JupyterLab waits for 1 s. Here others may work at the same time.
+        # JupyterLab waits for 1 s. Here the machine may be busy.
         self.assertLess(time.monotonic() - start, 3)
 
 
@@ -268,7 +268,7 @@ class Variables(KernelTest):
         self.assertEqual(rows["odd"][:2], ["other::Tensor", "0 B"])
         self.assertEqual(rows["t"], ["Tensor", "24 B", "[2, 3]", "Float", "Cpu"])
 
-        # The variables are as they were.
+        # The variables are unchanged.
         run = self.run_cell("counter += 1; (a, counter, &v, boxed(1), t.size(), nothing.defined())")
         self.assertEqual(run.result, [{"text/plain": "(1, 2, [1, 2, 3], 2, [2, 3], false)"}])
         run = self.run_cell(":vars\nlet z = counter;")

@@ -1,4 +1,4 @@
-"""`:dep` in a session: what it compiles is shown, what it would cost is said first, and nothing is lost."""
+"""`:dep` in a session: progress is shown, costs are announced first, and nothing is lost."""
 
 import json
 import re
@@ -15,7 +15,7 @@ CLEARED = ("display_data", "update_display_data", "clear_output")
 
 
 def package(folder, name, dependencies="", code="", lib="", features="", build=""):
-    """A package on the disk, quick to compile."""
+    """A package on the disk that compiles fast."""
     path = Path(folder) / name
     (path / "src").mkdir(parents=True, exist_ok=True)
     manifest = f'[package]\nname = "{name}"\nversion = "1.0.0"\nedition = "2024"\n[lib]\n{lib}\n'
@@ -51,7 +51,7 @@ class Dependencies(KernelTest):
         return self.assert_ok(self.run_cell(code)).result
 
     def begin(self, *variables):
-        """Starts the program anew, with these variables and a Thing of `shared`."""
+        """Restarts the program, with these variables and a Thing of `shared`."""
         self.assert_ok(self.run_cell(":restart"))
         self.assert_ok(self.run_cell(self.shared + "\nlet thing = shared::thing(7);"))
         for variable in variables:
@@ -65,7 +65,7 @@ class Dependencies(KernelTest):
         self.assertEqual(run.text() + run.text("stderr"), "")
         self.assertEqual(self.value("(thing.0, a)"), [{"text/plain": "(7, 5)"}])
 
-    def test_what_would_be_lost_is_said_before_and_lost_when_asked_again(self):
+    def test_what_would_be_lost_is_said_first_and_lost_when_run_again(self):
         self.begin("a")
         cell = self.with_low("beside", "extra")
         said = self.run_cell(cell).error["evalue"]
@@ -73,7 +73,7 @@ class Dependencies(KernelTest):
         self.assertIn("as it needs `low` with extra", said)
         self.assertIn("lose its variables: `a`, `thing`", said)
         self.assertIn("run this cell again", said)
-        # Nothing is changed, and other cells run.
+        # Nothing has changed, and other cells run.
         self.assertEqual(self.value("thing.0 + a"), [{"text/plain": "12"}])
         self.assertNotIn("beside", str(self.value(":show_deps")))
         # The program has the new one, not the old one.
@@ -84,7 +84,7 @@ class Dependencies(KernelTest):
         self.assertIn("cannot find value `a`", missing["evalue"])
         self.assertIn("`a` was lost when the program started anew", "\n".join(missing["traceback"]))
         self.assertEqual(self.value("shared::thing(8).0"), [{"text/plain": "8"}])
-        # Where no variables live, there is nothing to ask.
+        # Without variables there is nothing to ask.
         self.assert_ok(self.run_cell(self.with_low("third", "other")))
         self.assertEqual(self.value("shared::thing(9).0"), [{"text/plain": "9"}])
 
@@ -118,7 +118,7 @@ class Dependencies(KernelTest):
         run = self.assert_ok(self.run_cell(package(self.folder, "slow", build=build)))
         shown = [m["content"]["data"]["text/plain"] for m in run.of("display_data", "update_display_data")]
         self.assertIn("Compiling slow, package 1", "\n".join(shown))
-        # One line, that is changed about once a second, and is gone in the end.
+        # One line, updated about once a second and removed at the end.
         self.assertEqual(len(run.of("display_data")), 1)
         self.assertLess(len(shown), run.seconds)
         self.assertEqual(run.of(*CLEARED)[-1]["msg_type"], "clear_output")
@@ -155,10 +155,10 @@ class Dependencies(KernelTest):
         self.assertEqual(self.value("2"), [{"text/plain": "2"}])
 
     def test_nothing_is_compiled_for_an_error_alone(self):
-        """F9: for a misspelt name in a closure all packages were compiled once more."""
+        """F9: a misspelt name in a closure caused all packages to be compiled again."""
         self.begin()
         [evcxr] = children(self.notebook.pid)
-        # What `cargo check` makes. Another kernel may have had the folder before.
+        # The output of `cargo check`. Another kernel may have used the folder before.
         checked = lambda: {(f.name, f.stat().st_mtime) for f in folder_of(evcxr).glob("target/*/debug/deps/libctx*.rmeta")}
         before = checked()
         for code, expected in [
@@ -188,7 +188,7 @@ class Offline(KernelTest):
 
 
 class CommonPackages(unittest.TestCase):
-    """What readers add most often leaves this crate as it is, so that a session never compiles it anew."""
+    """The most common dependencies leave this crate as it is, so that a session never compiles it again."""
 
     PACKAGES = {
         "anyhow": "1", "chrono": "0.4", "csv": "1", "indicatif": "0.18", "itertools": "*", "nalgebra": "*",

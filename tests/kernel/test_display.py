@@ -14,7 +14,7 @@ class Display(KernelTest):
         first, second = run.of("display_data", "update_display_data")
         self.assertEqual(first["content"]["data"], {"text/plain": "one"})
         self.assertEqual(second["content"]["transient"], {"display_id": "a"})
-        # Each comes a wait before the next, and the last one a wait before the end.
+        # There is a pause after each of them.
         self.assertGreater(second["seconds"] - first["seconds"], 0.3)
         self.assertGreater(run.seconds - second["seconds"], 0.3)
 
@@ -30,7 +30,7 @@ class Display(KernelTest):
         run = self.assert_ok(self.run_cell(" ".join(block.replace("{});", f"{n});") for n in (1, 2, 3))))
         htmls = [m["content"]["data"]["text/html"] for m in run.of("display_data", "execute_result")]
         self.assertEqual(htmls, ["<b>1</b>", "<b>2</b>", "<b>3</b>"])
-        # As ever, the last one is what the cell is worth.
+        # As always, the last one is the cell's result.
         self.assertEqual(len(run.of("execute_result")), 1)
 
     def test_a_value_behind_a_question_mark_is_shown_as_it_wants(self):
@@ -86,12 +86,12 @@ class Display(KernelTest):
         times = [m["seconds"] for m in run.of("stream")]
         self.assertGreater(times[-1] - times[0], 0.3)
 
-    def test_threads_that_print_later_are_heard(self):
+    def test_threads_that_print_later_are_shown(self):
         self.assert_ok(self.run_cell(
             'std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(300));'
             ' for _ in 0..20_000 { println!("late"); } });'
         ))
-        # 100 KB are more than a pipe holds: without a reader the thread would wait for the next cell.
+        # 100 KB are more than a pipe's buffer: without a reader the thread would block until the next cell.
         text, message = "", None
         while text.count("late") < 20_000:
             message = self.notebook.client.get_iopub_msg(timeout=30)
@@ -121,12 +121,12 @@ class WithTheCrate(KernelTest):
         kinds = [m["msg_type"] for m in run.of("display_data", "update_display_data", "execute_result")]
         self.assertEqual(kinds, ["display_data"] + ["update_display_data"] * 4)
         self.assertEqual(len({m["content"]["transient"]["display_id"] for m in run.of("display_data", "update_display_data")}), 1)
-        # Ten times a second at most, and the last points are not missing.
+        # At most ten times a second, and the last points are there.
         run = self.assert_ok(self.run_cell("curve(100, 1)?;"))
         figures = run.of("display_data", "update_display_data")
         self.assertLess(len(figures), 12)
         self.assertEqual(points(figures[-1]), 100)
-        # Shown once more it is a figure of its own.
+        # Shown again, it is a separate figure.
         run = self.assert_ok(self.run_cell("let again = curve(3, 1)?; again.show()?; again.show()?; again"))
         self.assertEqual(len(run.of("display_data")), 2)
         self.assertEqual(len(run.result), 1)
@@ -144,7 +144,7 @@ class WithTheCrate(KernelTest):
         self.assertRegex(middle["text/plain"], r"^reading <all>: \d+ %, 0:0\d left; page \d+$")
         self.assertRegex(middle["text/html"], r'<progress value="\d+" max="20".*reading &lt;all&gt;: ')
         self.assertEqual(bars[-1]["content"]["data"], {"text/plain": "reading <all>: done in 0:01"})
-        # What is over at once shows no bar.
+        # Work that is done at once shows no bar.
         run = self.assert_ok(self.run_cell('let mut quick = Progress::new("quick", 2); quick.advance(2); drop(quick);'))
         self.assertEqual(run.of("display_data"), [])
 
@@ -153,7 +153,7 @@ class WithTheCrate(KernelTest):
         (data,) = run.result
         self.assertEqual(data["text/plain"], "[[1.5000, 2.0000]]\n[1, 2] Float cpu")
         self.assertRegex(data["text/html"], r"^<div>\[1, 2\] Float cpu</div>.*<td[^>]*>1\.5000</td><td[^>]*>2\.0000</td>")
-        # Also what is borrowed, in a pair or in a list; and it is still there.
+        # Also if borrowed, in a pair or in a list; and it is still there.
         self.assert_ok(self.run_cell("let t = Tensor::from_slice(&[1i64, 2]);"))
         text = "[1, 2]\n[2] Int64 cpu"
         nested = text.replace("\n", "\n    ")
@@ -161,7 +161,7 @@ class WithTheCrate(KernelTest):
             "t": text, "&t": text, "(&t).shallow_clone()": text, "Some(t.copy())": f"Some\n    {nested}",
             "(t.copy(), t.copy())": f".0\n    {nested}\n.1\n    {nested}", "vec![t.copy()]": f"[0]\n    {nested}",
             'vec![("a".to_string(), t.copy())]': "a  [2] Int64 cpu",
-            # All others as ever
+            # All others as before
             "t.size()": "[2]", "(1, 2)": "(1, 2)", "vec![1.5]": "[1.5]", "Some(2)": "Some(2)", "None::<i64>": "None",
         }.items():
             run = self.assert_ok(self.run_cell(code))

@@ -1,5 +1,5 @@
-"""What the compiler's errors look like to a reader: their place, what they suggest, and hints for habits of
-Python's."""
+"""What the compiler's errors look like to a reader: their position, suggestions, and hints for habits from
+Python."""
 
 import unittest
 
@@ -22,7 +22,7 @@ class RedefinedTypes(MessagesTest):
     def test_the_redefining_cell_says_what_it_costs(self):
         for make, redefine, item, lost in [
             ("struct P { a: u8 } let p = P { a: 1 };", "struct P { a: u8, b: u8 }", "P", ["p"]),
-            # The fields' types are not part of a type's identity in the program: `p.a` would be read amiss.
+            # The fields' types are not part of a type's identity in the program: `p.a` would be misread.
             ("struct P { a: u8 } let p = P { a: 1 };", "struct P { a: String }", "P", ["p"]),
             ("struct P { a: u8 } let p = P { a: 1 }; let ps = vec![P { a: 2 }]; let o = Some((1, P { a: 2 }));",
              "struct P { a: u16 }", "P", ["o", "p", "ps"]),
@@ -45,7 +45,7 @@ class RedefinedTypes(MessagesTest):
                     self.assertIn(f"made with the old type `{item}`, which cell [{run.reply['execution_count']}] redefined", text)
                     self.assertNotIn("similar name", text)
                 self.assert_shows("kept", "7")
-                # Made anew: nothing to say.
+                # Created again: nothing to say.
                 self.assertEqual(self.assert_ok(self.run_cell("let kept = 8;")).text("stderr"), "")
 
     def test_what_costs_nothing(self):
@@ -58,7 +58,7 @@ class RedefinedTypes(MessagesTest):
             with self.subTest(code):
                 self.assertEqual(self.assert_ok(self.run_cell(code)).text("stderr"), "")
                 self.assert_shows("(q.a, q.f())", text)
-        # A cell that does not compile redefines nothing; one that makes the variable anew needs no word.
+        # A cell that does not compile redefines nothing; one that creates the variable again needs no note.
         self.error("struct Q { a: String } no_such();")
         self.assert_shows("q.a", "1")
         self.assertEqual(self.assert_ok(self.run_cell("struct Q { a: String } let q = Q { a: \"new\".into() };")).text("stderr"), "")
@@ -178,7 +178,7 @@ class Messages(MessagesTest):
                 self.assertEqual(run.text(), text)
                 self.assertEqual(run.result, [{"text/plain": result}] if result else [])
 
-    def test_python_that_is_no_rust_is_told_once(self):
+    def test_python_that_is_not_rust_is_mentioned_once(self):
         self.assert_ok(self.run_cell("let l = vec![1]; let x = 3;"))
         for code, hint in [
             ("let a = 1;\n# comment", "a comment begins with `//`"),
@@ -229,7 +229,7 @@ class Messages(MessagesTest):
                 _, text = self.error(code)
                 self.assertEqual(text.count("Help"), 1, text)
                 self.assertIn(hint, text)
-        # What the compiler says well, and what only looks like Python.
+        # Cases that the compiler explains well, and code that only looks like Python.
         for code, hint in [("True", "`true`"), ("let s = 'string';", '"string"'), ("y = 3", "`let y = 3`")]:
             self.assertIn(hint, self.error(code)[1])
         self.assertNotIn("Help", self.error('let s: i32 = "this and that, if not else";')[1])
@@ -243,7 +243,7 @@ class Torch(MessagesTest):
             "let t = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([2, 3]);"
             "let u = t.ones_like(); let net = linear(3, 2)?;"
         ))
-        # What a hint says can be typed: where it is whole, it is run.
+        # The code in a hint can be typed: where it is complete, it is run.
         for code, hint in [
             ("t[0]", "t.get(0)"),
             ("t[1..3]", "t.i(1..3)"),
@@ -317,7 +317,7 @@ class Torch(MessagesTest):
 
 
 class TorchTraces(KernelTest):
-    """C24: the C++ stack of an error is there when asked for, also of one that came by `?`."""
+    """C24: the C++ stack of an error is available on request, also for one that came through `?`."""
 
     setup = DEP
     environment = {"D2L_BACKTRACE": "1"}

@@ -1,4 +1,4 @@
-"""A mistake costs nothing: what becomes of variables when a cell fails, and what the reader is told."""
+"""A mistake costs nothing: what happens to variables when a cell fails, and what the reader is told."""
 
 import unittest
 
@@ -11,7 +11,7 @@ LOOKS = (
     'std::fs::remove_file(&file)?; Err("stopped as asked")?;'
 )
 
-# How a cell can fail while it runs: by an error value, by a panic in its own code or in a library's, in a
+# How a cell can fail at run time: with an error value, a panic in its own code or in a library's, in a
 # function or a block of the cell, and after a value was made that has a destructor.
 FAILURES = [
     'let n: i32 = "x".parse()?;',
@@ -27,7 +27,7 @@ FAILURES = [
 
 
 class NothingIsLost(KernelTest):
-    """A cell that fails leaves every variable of earlier cells as it was, also those that it shadows."""
+    """A cell that fails leaves every variable of earlier cells as it was, even those that it shadows."""
 
     def assert_fails(self, code, **arguments):
         run = self.run_cell(code, **arguments)
@@ -43,7 +43,7 @@ class NothingIsLost(KernelTest):
                 self.assert_ok(self.run_cell("let q = vec![1];"))
                 self.assert_fails("let q = vec![9]; " + failure)
                 self.assert_shows("q", "[1]")
-                # Another type, which the old value must not be taken for.
+                # Another type, which must not be confused with the old value's.
                 self.assert_fails('let q = String::from("nine"); ' + failure)
                 self.assert_shows("q", "[1]")
 
@@ -53,9 +53,9 @@ class NothingIsLost(KernelTest):
             with self.subTest(failure):
                 run = self.assert_fails("let q = vec![9]; let first = 1; let second = 2; " + failure)
                 self.assertRegex(run.text("stderr"), "not made: `first`.*, `second`; as before: .*`q`\n")
-        # Nothing was to be made.
+        # Nothing would have been created.
         self.assertNotIn("not made", self.assert_fails('panic!("again");').text("stderr"))
-        # A cell that does not compile has made nothing, either: the next one says so, once.
+        # A cell that does not compile has created nothing, either: the next one says so, once.
         run = self.assert_fails("let never = 1; let text: String = 5;")
         text = str(self.assert_fails("never + 1").error["traceback"])
         number = run.reply["execution_count"]
@@ -66,7 +66,7 @@ class NothingIsLost(KernelTest):
         run = self.assert_ok(self.run_cell('v = v.into_iter().map(|x| x * 2).collect(); if v.len() == 2 { s = s + "b"; }'))
         self.assertEqual(run.text("stderr"), "")
         self.assert_shows("(&v, &s)", '([2, 4], "ab")')
-        # What the cell had taken when it failed is lost, and is said to be.
+        # What the cell had moved when it failed is lost, and the note says so.
         run = self.assert_fails('s = s + "c"; panic!("before its end");')
         self.assertIn("given away, so lost: `s`", run.text("stderr"))
         self.assertIn("`s` was given away in cell [", str(self.assert_fails("s.len()").error["traceback"]))
@@ -111,7 +111,7 @@ class NothingIsLost(KernelTest):
 
     def test_what_is_shadowed_can_be_changed_or_many_or_in_a_pattern(self):
         self.assert_ok(self.run_cell('let mut a = vec![1]; let b = 2; let mut c = String::from("c");'))
-        # What the cell changes in place before it shadows it is changed.
+        # What the cell modifies in place before it shadows it stays modified.
         self.assert_fails('a.push(2); let mut a = 1.5; a += 1.; let a = "last"; let b = (a, b); panic!("{b:?}");')
         self.assert_shows("(&a, b)", "([1, 2], 2)")
         # It can still be changed.
@@ -136,16 +136,16 @@ class NothingIsLost(KernelTest):
         self.assert_fails('{ let q = 5; { let q = "six"; println!("{q}"); } let _ = q; Err("no")?; }')
         self.assert_fails('fn f() -> i32 { let q = 7; q } let made = f(); let r: i32 = "x".parse()?;')
         self.assert_shows("q", "[1]")
-        # What a cell made before it failed was never there.
+        # What a cell created before it failed never existed.
         self.assertIn("cannot find value `made`", self.run_cell("made").error["evalue"])
 
     def test_a_variable_that_was_given_away_before_the_cell_failed(self):
         self.assert_ok(self.run_cell('let q = String::from("a"); let kept = 1;'))
-        # The old value has gone into the new one, and nothing is left to put back.
+        # The old value was moved into the new one, so there is nothing to restore.
         self.assert_fails('let q = q + "b"; panic!("after");')
         self.assertIn("cannot find value `q`", self.run_cell("q").error["evalue"])
         self.assert_shows("kept", "1")
-        # What is copied, lent, or cloned was not given away.
+        # Copying, borrowing and cloning do not move.
         self.assert_ok(self.run_cell("let n = 1; let s = String::from(\"s\"); let v = vec![1, 2];"))
         self.assert_fails('let n = n + 1; let s = s.clone() + "t"; let v: Vec<i32> = v.iter().map(|x| x * n).collect(); Err("no")?;')
         self.assert_shows("(n, &s, &v)", '(1, "s", [1, 2])')
@@ -177,7 +177,7 @@ class NothingIsLost(KernelTest):
 
 
 class Asynchronous(KernelTest):
-    """From the first `.await` on, cells run within a runtime: tokio, which comes from the registry."""
+    """From the first `.await` on, cells run within tokio, which comes from the registry."""
 
     def test_nothing_is_lost_there_either(self):
         self.assertEqual(self.run_cell("let q = vec![1]; let k = 1;").reply["status"], "ok")
@@ -192,7 +192,7 @@ class Asynchronous(KernelTest):
 
 
 class Messages(KernelTest):
-    """What the compiler and evcxr say of a cell."""
+    """What the compiler and evcxr say about a cell."""
 
     def test_a_warning_in_an_earlier_function_hides_no_error(self):
         for item in [
@@ -242,8 +242,8 @@ class Messages(KernelTest):
         self.assertIn("`f` is a closure", message)
         self.assertIn("Box<dyn Fn(u64) -> u64>", text)
 
-    def test_what_cannot_be_kept_is_told_once_at_its_place_with_a_way_out(self):
-        """F16: errors in code that evcxr makes to store a variable."""
+    def test_what_cannot_be_kept_is_said_once_at_its_place_with_a_way_out(self):
+        """F16: errors in code that evcxr generates to store a variable."""
         hidden = "mod hidden { mod inner { pub struct H; } pub fn f() -> inner::H { inner::H } }\n"
         for code, message, *parts in [
             ("let double = |x: i32| x * 2;", "`double` is a closure", "let double: Box<dyn Fn(i32) -> i32> = Box::new("),
@@ -296,7 +296,7 @@ class Messages(KernelTest):
                 self.assertIn(line, run.error["traceback"][-1])
                 self.assertNotIn("EVCXR", run.text() + run.text("stderr"))
 
-    def test_a_variable_that_is_given_away_is_told_in_that_cell_and_when_it_is_missed(self):
+    def test_a_variable_that_is_moved_is_mentioned_in_that_cell_and_when_it_is_missed(self):
         make = "let v = vec![1]; let kept = String::from(\"k\");"
         eat = "fn eat(v: Vec<i32>) -> usize { v.len() }\n"
         for code, line, text in [
@@ -317,7 +317,7 @@ class Messages(KernelTest):
                 [(message, text_below)] = self.errors("v.len()")
                 self.assertEqual(message, "cannot find value `v` in this scope")
                 self.assertIn(f"`v` was given away in cell [{number}], line {line}: `{text}", text_below)
-        # What is lent, dropped by name, or made anew is not told of.
+        # What is borrowed, dropped by name, or created again is not mentioned.
         self.assert_ok(self.run_cell(make))
         for code in ["v.len()", "let w = &v; println!(\"{w:?}\");", "let v = v;", "drop(v);", "let v = 3;"]:
             self.assertEqual(self.assert_ok(self.run_cell("{" + code + "}" if "&v" in code else code)).text("stderr"), "", code)
@@ -330,12 +330,12 @@ class Messages(KernelTest):
         ))
         self.assert_ok(self.run_cell("let sum = Sum(1);"))
         run = self.assert_ok(self.run_cell("sum + 2"))
-        # It is shown as it wants.
+        # It is shown by its own method.
         self.assertEqual(run.text(), "the sum 3\n")
         self.assertIn("note: `sum` is given away in line 1: sum + 2", run.text("stderr"))
 
     def test_a_sure_panic_has_a_place(self):
-        # Before a cell awaits: the compiler does not look for it there.
+        # Before a cell awaits: the compiler does not check it there.
         for code in ["let few = [1, 2, 3];\nfew[7]", "let none = 0;\n5 / none"]:
             [(message, text)] = self.errors(code)
             self.assertIn("will panic", message)
@@ -371,7 +371,7 @@ class Messages(KernelTest):
         [(_, text)] = self.errors("lost + 1")
         self.assertIn(f"cell [{number}] was to make `lost`, but did not come to its end", text)
         self.assertNotIn("given away", text)
-        # In the failed cell it had been given away.
+        # It had been moved in the failed cell.
         self.assert_ok(self.run_cell('let gift = String::from("a");'))
         number = self.run_cell('let other = 1; let gift = gift + "c"; Err("no")?;').reply["execution_count"]
         [(_, text)] = self.errors("gift.len()")
@@ -382,13 +382,13 @@ class Messages(KernelTest):
         for code in ["p.a", "ps.len()"]:
             [(_, text)] = self.errors(code)
             self.assertIn(f"made with the old type `P`, which cell [{number}] redefined", text)
-        # Made anew, and a name that never was.
+        # Created again, and a name that never existed.
         self.assert_ok(self.run_cell("let lost = 6;"))
         self.assertEqual(self.run_cell("lost").result, [{"text/plain": "6"}])
         [(_, text)] = self.errors("never_was")
         self.assertNotIn("was to make", text)
 
-    def test_a_result_that_nobody_looks_at_is_told_of(self):
+    def test_an_unused_result_is_mentioned(self):
         for code, *lines in [
             ('std::fs::remove_file("/no/such");', 'in line 1: std::fs::remove_file("/no/such");'),
             ('let a = 1;\n\n"x".parse::<i32>();\nlet b = 2;', 'in line 3: "x".parse::<i32>();'),
@@ -402,7 +402,7 @@ class Messages(KernelTest):
                 for line in lines:
                     self.assertIn(line, run.text("stderr"))
                 self.assertEqual(run.text("stderr").count("warning: unused "), len(lines))
-        # Not of earlier cells, and not where it was meant.
+        # Not in earlier cells, and not where it was intended.
         for code in ["1 + 1", "forgets()", 'std::fs::remove_file("/no/such").ok();', 'let _ = "x".parse::<i32>();', "let unused = 1;"]:
             self.assertEqual(self.assert_ok(self.run_cell(code)).text("stderr"), "", code)
 
@@ -426,7 +426,7 @@ class Messages(KernelTest):
 
 
 class Torch(KernelTest):
-    """F17, C24: errors of libtorch's, which come as panics of tch's or by `?`."""
+    """F17, C24: errors of libtorch, which come as panics of tch or through `?`."""
 
     setup = DEP
 

@@ -1,5 +1,5 @@
-"""Output of every kind, and clients that do not read: all is shown soon, memory is bounded, and nobody waits
-for somebody else."""
+"""Output of every kind, and clients that do not read: all is shown soon, memory is bounded, and no client waits
+for another."""
 
 import os
 import queue
@@ -33,13 +33,13 @@ LISTENER = """if True:
 
 
 def memory(pid):
-    """The most memory that a process has had, in MB."""
+    """The peak memory of a process, in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def forget_memory(pid):
-    """From now on counts anew."""
+    """Resets the peak."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
@@ -48,10 +48,10 @@ FLUSH = "std::io::Write::flush(&mut std::io::stdout()).unwrap();"
 
 
 class WithoutNewlines(KernelTest):
-    """C8: what is printed is shown, whatever it is."""
+    """C8: all that is printed is shown, whatever it is."""
 
     def stopped(self, code, seconds=3):
-        """Runs what never ends, and presses the stop button after so many seconds."""
+        """Runs an endless cell, and presses the stop button after this many seconds."""
         pressed = []
         forget_memory(self.notebook.pid)
 
@@ -80,8 +80,8 @@ class WithoutNewlines(KernelTest):
             self.assertLess(time.monotonic() - start, 60)
             self.assert_ok(self.run_cell("1"))
 
-    def test_a_drip(self):
-        # Never a pause of a hundredth of a second, never much.
+    def test_slow_output(self):
+        # Never a pause of 10 ms, never much at once.
         wait = "std::thread::sleep(std::time::Duration::from_millis(4));"
         for stream, macro in [("stdout", "print"), ("stderr", "eprint")]:
             flush = f"std::io::Write::flush(&mut std::io::{stream}()).unwrap();"
@@ -119,7 +119,7 @@ class WithoutNewlines(KernelTest):
         run = self.assert_ok(self.run_cell('print!("before"); 6'))
         self.assertEqual((run.text(), run.result), ("before", [{"text/plain": "6"}]))
 
-    def test_bytes_that_are_no_text(self):
+    def test_bytes_that_are_not_text(self):
         write = "std::io::Write::write_all(&mut std::io::{stream}(), {bytes}).unwrap();"
         for bytes, shown in [
             (rb"ung\xfcltig\n", "ung\ufffdltig\n"),
@@ -143,7 +143,7 @@ class WithoutNewlines(KernelTest):
         )
         self.assert_ok(self.run_cell("1"))
 
-    def test_a_command_s_bytes_that_are_no_text(self):
+    def test_a_command_s_bytes_that_are_not_text(self):
         # C16
         run = self.assert_ok(self.run_cell(r"!printf 'ung\374ltig\n'; printf '\343\203' >&2"))
         self.assertEqual(run.result, [{"text/plain": "ung\ufffdltig\n\ufffd"}])
@@ -151,7 +151,7 @@ class WithoutNewlines(KernelTest):
         self.assertIn("ung\ufffdltig", run.error["evalue"])
         self.assertEqual(self.run_cell("2").result, [{"text/plain": "2"}])
 
-    def test_a_build_s_bytes_that_are_no_text(self):
+    def test_a_build_s_bytes_that_are_not_text(self):
         # C16: a build script in another encoding, which fails.
         folder = self.folder("speaking")
         (folder / "Cargo.toml").write_text('[package]\nname = "speaking"\nversion = "1.0.0"\nedition = "2024"\n')
@@ -182,7 +182,7 @@ class WithoutNewlines(KernelTest):
 
 
 class Clients(unittest.TestCase):
-    """C7: one client that does not read stops nobody."""
+    """C7: a client that does not read blocks nobody."""
 
     def start(self):
         notebook = Notebook()
@@ -207,7 +207,7 @@ class Clients(unittest.TestCase):
         return listener
 
     def asked(self, notebook, kind, seconds):
-        """Asks on control, and returns the answer that comes within so many seconds."""
+        """Asks on control, and returns the reply that comes within this many seconds."""
         client = notebook.client
         message = client.session.msg(kind, {})
         client.control_channel.send(message)
@@ -244,7 +244,7 @@ class Clients(unittest.TestCase):
         self.assertLess(time.monotonic() - pressed[0], 15)
         self.assertLess(memory(notebook.pid), MEMORY)
 
-        # It learns that it has missed something, and hears what comes now.
+        # It learns that it has missed something, and receives what comes now.
         listener.send_signal(signal.SIGCONT)
         notices, end = 0, time.monotonic() + 30
         while not notices and time.monotonic() < end:
@@ -260,7 +260,7 @@ class Clients(unittest.TestCase):
         self.assertLess(time.monotonic() - start, 5)
 
     def test_answers_that_nobody_reads_stop_nobody(self):
-        # A client that asks and asks and never reads the answers.
+        # A client that keeps asking and never reads the replies.
         notebook = self.start()
         dealer = zmq.Context.instance().socket(zmq.DEALER)
         self.addCleanup(dealer.close, 0)
@@ -274,7 +274,7 @@ class Clients(unittest.TestCase):
         self.assertEqual(run.result, [{"text/plain": "2"}])
         self.assertLess(memory(notebook.pid), MEMORY + 40)
 
-    def test_who_comes_late_is_told_the_state(self):
+    def test_late_subscribers_are_told_the_state(self):
         notebook = self.start()
 
         def told():

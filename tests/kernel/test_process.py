@@ -1,4 +1,4 @@
-"""The kernel as a process: its start, its end, its neighbours, and what it does when parts of it die."""
+"""The kernel as a process: its start, its end, other kernels, and what it does when parts of it die."""
 
 import fcntl
 import json
@@ -43,7 +43,7 @@ def is_running(pid):
 
 
 def is_free(lock):
-    """Whether nobody has the build folder that this file locks."""
+    """Whether the build folder that this file locks is free."""
     with open(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,14 +109,14 @@ class PassedOn(KernelTest):
         client.control_channel.send(client.session.msg("kernel_info_request", {}))
         reply = client.get_control_msg(timeout=60)
         self.assertEqual(reply["content"]["language_info"]["name"], "Rust")
-        # The cell is still at work.
+        # The cell is still running.
         with self.assertRaises(queue.Empty):
             client.get_shell_msg(timeout=0.1)
         self.assertEqual(client.get_shell_msg(timeout=60)["parent_header"]["msg_id"], id)
 
 
 class Start(unittest.TestCase):
-    def test_a_word_about_what_is_done(self):
+    def test_the_start_is_announced(self):
         notebook = Notebook()
         self.addCleanup(notebook.stop)
         run = notebook.run("1 + 1")
@@ -151,7 +151,7 @@ class Start(unittest.TestCase):
         folders = {folder_of(children(notebook.pid)[0]) for notebook in notebooks}
         self.assertEqual(len(folders), 2)
         for folder in folders:
-            # The set-up's own file: nothing was compiled anew.
+            # The set-up's own file: nothing was compiled again.
             ours, warm = (
                 {file.name: file.stat().st_ino for file in f.glob("target/*/debug/deps/libtch-*.rlib")}
                 for f in (folder, FOLDERS / "template")
@@ -327,7 +327,7 @@ class End(unittest.TestCase):
         self.assertNotEqual((folder / "src/lib.rs").read_text(), "half written")
         self.assertFalse(scratch.exists())
 
-    def test_a_kernel_ends_with_who_has_started_it(self):
+    def test_a_kernel_ends_with_its_parent(self):
         # A program that is killed while its cell runs
         script = """if True:
             from notebook import Notebook

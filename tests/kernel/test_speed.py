@@ -1,4 +1,4 @@
-"""What makes cells fast must not be seen but by its speed: rustc without Cargo, and looking ahead."""
+"""What makes cells fast must not be noticeable otherwise: rustc without Cargo, and compiling ahead."""
 
 import json
 import queue
@@ -12,17 +12,17 @@ from notebook import KernelTest, Notebook
 class RustcWithoutCargo(KernelTest):
     @classmethod
     def setUpClass(cls):
-        # Other kernels may be at work.
+        # Other kernels may be running.
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder, cls.environment = Path(folder.name), {"TMPDIR": folder.name}
         super().setUpClass()
 
     def calls(self):
-        """What this kernel has written down of rustc's calls, the newest last."""
+        """The calls of rustc that this kernel has cached, the newest last."""
         return sorted(self.folder.glob("d2l-kernel-*/rustc-*"), key=lambda path: path.stat().st_mtime)
 
-    def test_a_call_is_taken_again(self):
+    def test_a_cached_call_is_reused(self):
         known = self.calls()
         self.assert_ok(self.run_cell("let first = 1;"))
         added = [path for path in self.calls() if path not in known]
@@ -33,7 +33,7 @@ class RustcWithoutCargo(KernelTest):
         run = self.assert_ok(self.run_cell('println!("{:?}", option_env!("D2L_TEST"));'))
         self.assertEqual(run.text(), 'Some("as written down")\n')
 
-    def test_what_does_not_compile_is_told_as_ever(self):
+    def test_what_does_not_compile_is_reported_as_before(self):
         self.assert_ok(self.run_cell("let good = 1;"))
         run = self.run_cell("let bad: String = good;")
         self.assertEqual(run.reply["status"], "error")
@@ -59,7 +59,7 @@ class RustcWithoutCargo(KernelTest):
 
 
 class LookingAhead(KernelTest):
-    def test_nobody_hears_of_it(self):
+    def test_compiling_ahead_sends_no_message(self):
         self.assert_ok(self.run_cell("let looked_at = vec![1, 2, 3];"))
         end = time.monotonic() + 4
         heard = []

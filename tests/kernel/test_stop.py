@@ -14,7 +14,7 @@ LOOKS = (
     "wait!(&file); std::fs::remove_file(&file).unwrap();"
 )
 
-# How far behind its first letter the compiler marks what is wrong.
+# How far after its first letter the compiler marks what is wrong.
 MARKS = {'"x"': 1, "nothing": 3, "+ true": 0, "i {": 0}
 
 # What an earlier cell defines for the loops below.
@@ -55,7 +55,7 @@ LOOPS = [
     "Feet.go()",
     "Ones.last()",
     "stored(4)",
-    # Whoever catches it is asked again, and destructors run to their end.
+    # Code that catches it is stopped again, and destructors run to their end.
     "loop { let _ = std::panic::catch_unwind(|| loop {}); }",
     "let bye = Bye; loop {}",
 ]
@@ -101,7 +101,7 @@ class Stop(KernelTest):
         time.sleep(0.2)
         self.assertEqual(self.run_cell("idle").result, [{"text/plain": "1"}])
 
-    def test_a_program_that_looks(self):
+    def test_a_program_that_checks(self):
         self.assert_ok(self.run_cell("let kept = 5;"))
         run = self.run_cell(LOOKS + 'Err("stopped as asked")?;', on_message=self.interrupt_at("begun"))
         self.assertEqual((run.error["ename"], run.error["evalue"]), ("Interrupted", "stopped as asked"))
@@ -109,7 +109,7 @@ class Stop(KernelTest):
         self.assertEqual(self.run_cell("kept").result, [{"text/plain": "5"}])
 
     def test_one_press_is_one_stop(self):
-        # Who has looked may go on.
+        # A program that has checked may continue.
         code = LOOKS + "let mut turns = 0; for _ in 0..100 { turns += 1; " + SLEEP + "} turns"
         run = self.assert_ok(self.run_cell(code, on_message=self.interrupt_at("begun")))
         self.assertEqual(run.result, [{"text/plain": "100"}])
@@ -117,7 +117,7 @@ class Stop(KernelTest):
         self.assertEqual(run.error["ename"], "Interrupted")
         self.assertEqual(self.run_cell("(0..100).map(|x| x + 1).sum::<i32>()").result, [{"text/plain": "5050"}])
 
-    def test_a_program_that_does_not_look(self):
+    def test_a_program_that_does_not_check(self):
         # Threads are not stopped, nor are the loops of macros and libraries.
         self.assert_ok(self.run_cell(
             "macro_rules! endless { ($turn:stmt) => { loop { $turn } } } fn kept() -> i32 { 7 } let lost = 1;"
@@ -162,7 +162,7 @@ class Stop(KernelTest):
 
     def test_while_it_compiles(self):
         self.assert_ok(self.run_cell("let compiled = 3;"))
-        # Hundreds of functions keep the compiler at work for many seconds.
+        # Hundreds of functions keep the compiler busy for many seconds.
         many = "\n".join(
             f"fn slow_{i}(v: &mut Vec<String>) {{ v.sort(); v.dedup(); v.push(format!(\"{{v:?}}{i}\")); v.sort_by_key(|s| s.len()); }}"
             for i in range(600)
@@ -238,7 +238,7 @@ class Stop(KernelTest):
         while len(replies) < len(ids):
             message = client.get_shell_msg(timeout=60)
             replies[message["parent_header"]["msg_id"]] = message["content"]
-        # The last idle is the sign that all is said.
+        # The last idle means that everything has been sent.
         while True:
             message = client.get_iopub_msg(timeout=60)
             last = message["parent_header"].get("msg_id") == ids[-1]
@@ -247,7 +247,7 @@ class Stop(KernelTest):
 
 
 class Loops(KernelTest):
-    """The cell's own loops and functions look at the stop button."""
+    """The cell's own loops and functions check the stop button."""
 
     def test_loops_without_an_end(self):
         self.assert_ok(self.run_cell("let kept = 5; let shadowed = 6;\n" + "\n".join(EARLIER)))
@@ -259,12 +259,12 @@ class Loops(KernelTest):
                 self.assertEqual((run.error or {}).get("ename"), "Interrupted", run.error)
                 self.assertIn("what earlier cells made is kept", run.error["evalue"])
                 self.assertRegex(run.error["traceback"][1], r"^  in line [23] of the cell: ")
-                # Neither a panic's report nor a notice: it was quick.
+                # Neither a panic's report nor a notice: it was fast.
                 self.assertEqual(run.warnings, "")
                 self.assertEqual(run.text().count("bye"), 3 if "Bye" in code else 0)
         self.assertEqual(self.run_cell("(kept, shadowed)").result, [{"text/plain": "(5, 6)"}])
 
-    def test_what_looks_means_the_same(self):
+    def test_checked_code_means_the_same(self):
         pushes = [f"shown.push(format!(\"{{:?}}\", Some({{\n{code}\n}}).unwrap()));" for code, _ in SAME]
         run = self.run_cell("let mut shown = vec![];\n" + "\n".join(pushes) + '\nprintln!("{}", shown.join("\\n"));')
         self.assertEqual(run.text(), "".join(value + "\n" for _, value in SAME), run.error)
@@ -297,7 +297,7 @@ class Loops(KernelTest):
                     self.assertEqual(shown[place].split("│")[0].strip(), str(len(code.splitlines())))
                     self.assertEqual(shown[place + 1][shown[place].index(wrong) + MARKS[wrong]], "┬")
 
-    def test_messages_have_nothing_of_it(self):
+    def test_messages_do_not_mention_the_check(self):
         self.assert_ok(self.run_cell("fn take(v: Vec<i32>) {} let v = vec![1];"))
         code = "for i in 0..3 { if i == 1 { take(v); break; } } let other = 1;"
         self.assertIn("`v` is given away in line 1: " + code.split(" let ")[0], self.run_cell(code).text("stderr"))
@@ -325,7 +325,7 @@ class Failures(KernelTest):
                          {"status": "error", "ename": "panic", "evalue": run.error["evalue"]})
         self.assertEqual(self.run_cell("numbers.len()").result, [{"text/plain": "3"}])
 
-    def test_panics_that_were_caught_are_none(self):
+    def test_caught_panics_are_not_failures(self):
         run = self.assert_ok(self.run_cell(
             'let caught = std::panic::catch_unwind(|| panic!("tamed")).is_err();'
             ' let thread = std::thread::spawn(|| panic!("elsewhere")).join().is_err(); (caught, thread)'
@@ -341,7 +341,7 @@ class Failures(KernelTest):
         self.assertEqual(run.warnings, "")
         self.assertEqual(self.run_cell("before").result, [{"text/plain": "4"}])
 
-    def test_stderr_alone_is_no_failure(self):
+    def test_stderr_alone_is_not_a_failure(self):
         run = self.assert_ok(self.run_cell('eprintln!("a warning"); println!("fine");'))
         self.assertEqual((run.text("stderr"), run.text()), ("a warning\n", "fine\n"))
 
@@ -358,7 +358,7 @@ class Failures(KernelTest):
         self.assertEqual(run.reply["evalue"], "cannot find value `gift` in this scope")
         self.assertIn("given away in cell [", "".join(run.error["traceback"]))
         self.assertEqual(run.reply["traceback"], run.error["traceback"])
-        # A name that never was is the compiler's affair.
+        # A name that never existed is left to the compiler.
         self.assertNotIn("given away", str(self.run_cell("no_such_name").error))
 
     def test_a_loop_at_the_end_has_no_result(self):
@@ -407,8 +407,8 @@ class Training(KernelTest):
             'for class in ["a", "b"] {\n'
             "    std::fs::create_dir_all(folder.join(class))?;\n"
             "    for i in 0..40u8 {\n"
-            "        let picture = d2l::image::RgbImage::from_pixel(40, 40, d2l::image::Rgb([6 * i, 0, 99]));\n"
-            '        picture.save(folder.join(class).join(format!("{i}.png"))).unwrap();\n'
+            "        let image = d2l::image::RgbImage::from_pixel(40, 40, d2l::image::Rgb([6 * i, 0, 99]));\n"
+            '        image.save(folder.join(class).join(format!("{i}.png"))).unwrap();\n'
             "    }\n"
             "}\n"
             "let augs = compose![Resize::new([64, 64]), ToTensor];\n"
@@ -427,11 +427,11 @@ class Training(KernelTest):
         self.assertGreaterEqual(len(figures), 1)
         last = run.of("display_data", "update_display_data")[-1]["content"]["data"]
         self.assertRegex(last["text/plain"], r"^training: ended at \d+ % after 0:\d\d$|^Figure")
-        # The net is there, and learns on.
+        # The network is still there, and can be trained further.
         self.assertEqual(self.run_cell("net.fc.weight.size()").result, [{"text/plain": "[2, 512]"}])
         run = self.run_cell("evaluate_accuracy_gpu(&net, &test_iter, None)?")
         self.assert_ok(run)
-        # A loop of the reader's own stops at the next batch.
+        # The reader's own loop stops at the next batch.
         run = self.run_cell(
             'println!("begun"); loop { for batch in train_iter.iter() { batch?; } }',
             on_message=self.interrupt_at("begun"),

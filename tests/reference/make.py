@@ -4,7 +4,7 @@
     .venv/bin/python tests/reference/make.py            # writes them
     .venv/bin/python tests/reference/make.py --check    # says whether they are what it makes today
 
-Weights, pictures and inputs come from a formula on whole numbers that tests/it/common/mod.rs has too,
+Weights, images and inputs come from a formula on whole numbers that tests/it/common/mod.rs has too,
 so that only results need to be kept. The book's own functions are those of its package, d2l. Writes
 beside itself.
 """
@@ -56,7 +56,7 @@ def noise(count, key):
     return ((mixed >> np.uint64(8)).astype(np.float64) / (1 << 24) - 0.5).astype(np.float32)
 
 
-def picture(width, height):
+def test_image(width, height):
     """Slopes, stripes and noise, in whole numbers only."""
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     grain = (noise(width * height, width) * 64).astype(np.int64).reshape(height, width)
@@ -76,7 +76,7 @@ def transforms():
     values = {}
     bilinear = F.InterpolationMode.BILINEAR
     for width, height in [(61, 47), (200, 33), (31, 150), (300, 301)]:
-        source = picture(width, height)
+        source = test_image(width, height)
         name = f"{width}x{height}"
         values[f"source/{name}"] = pixels(source)
         sizes = {"40x56": [40, 56], "96x96": [96, 96], "1x1": [1, 1], "29": 29, "311": 311}
@@ -90,7 +90,7 @@ def transforms():
         values[f"flip/{name}"] = pixels(F.hflip(source))
         values[f"vertical_flip/{name}"] = pixels(F.vflip(source))
     for width, height in [(61, 47), (31, 150)]:
-        source = picture(width, height)
+        source = test_image(width, height)
         name = f"{width}x{height}"
         for kind in ("brightness", "contrast", "saturation"):
             for factor in (0.0, 0.35, 1.0, 1.7):
@@ -98,7 +98,7 @@ def transforms():
                 values[f"{kind}/{name}/{factor}"] = pixels(adjust(source, factor))
         for factor in (-0.5, -0.21, 0.0, 0.1, 0.5):
             values[f"hue/{name}/{factor}"] = pixels(F.adjust_hue(source, factor))
-    tensor = F.normalize(F.to_tensor(picture(61, 47)), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    tensor = F.normalize(F.to_tensor(test_image(61, 47)), [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     values["normalize/61x47"] = tensor
     get_params = torchvision.transforms.RandomResizedCrop.get_params
     # Quantiles of the boxes' area and of their ratio's logarithm, for two shapes
@@ -118,7 +118,7 @@ def transforms():
 
 
 def png(width, height, depth, colour, raw, palette=b"", interlaced=False, alpha=b""):
-    """A PNG file put together by hand, for the kinds that Pillow reads but does not write."""
+    """A PNG file assembled by hand, for the kinds that Pillow reads but does not write."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlaced))
@@ -129,10 +129,10 @@ def png(width, height, depth, colour, raw, palette=b"", interlaced=False, alpha=
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def picture_files():
-    """Small picture files of many kinds, by name. Those that start with `jpeg` or `lossy` are coded
-    with loss, and two decoders differ by a little."""
-    base = picture(23, 17)
+def image_files():
+    """Small image files of many kinds, by name. Those that start with `jpeg` or `lossy` are coded
+    with loss, and two decoders differ a little."""
+    base = test_image(23, 17)
     alpha = Image.linear_gradient("L").resize(base.size)
     rgba = base.copy()
     rgba.putalpha(alpha)
@@ -184,7 +184,7 @@ def picture_files():
     save("palette.gif", palette, "GIF")
     save("transparent.gif", palette, "GIF", transparency=3)
     save("animated.gif", palette, "GIF", save_all=True, append_images=[palette.rotate(180)])
-    smooth = picture(64, 48).resize((37, 29), Image.Resampling.BICUBIC)
+    smooth = test_image(64, 48).resize((37, 29), Image.Resampling.BICUBIC)
     save("jpeg_444.jpg", smooth, "JPEG", quality=90, subsampling=0)
     save("jpeg_420.jpg", smooth, "JPEG", quality=90)
     save("jpeg_422.jpg", smooth, "JPEG", quality=90, subsampling=1)
@@ -202,7 +202,7 @@ def picture_files():
 
 
 def tree():
-    """Names as in a folder of pictures, for the order that torchvision gives them."""
+    """Names as in a folder of images, for the order that torchvision gives them."""
     return [
         "b/z.png", "b/a.png", "b/B.PNG", "b/dark/1.png", "b/dark/more/2.jpg", "b/dark more/3.png",
         "b/ab/c.webp", "b/a.b.tif", "b/10.png", "b/9.png", "b/絵.jpeg", "b/é.png", "b/notes.txt",
@@ -210,18 +210,18 @@ def tree():
     ]
 
 
-def pictures():
-    folder = FOLDER / "pictures"
+def images():
+    folder = FOLDER / "images"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     values = {}
-    for name, content in picture_files().items():
+    for name, content in image_files().items():
         (folder / name).write_bytes(content)
         image = Image.open(io.BytesIO(content))
         values[name] = pixels(image.convert("RGB"))
         if "turned" in name:
             values[f"upright/{name}"] = pixels(ImageOps.exif_transpose(image).convert("RGB"))
-    save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "pictures.safetensors")
+    save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "images.safetensors")
     with tempfile.TemporaryDirectory() as root:
         for name in tree():
             path = Path(root) / name
@@ -240,7 +240,7 @@ def segment(marker, data):
 
 
 def jpeg(planes, sampling, ids=(1, 2, 3, 4), head=b"", frame=0xC0, scans=None, restart=0, tail=b"\xff\xd9"):
-    """A JPEG file put together by hand, for the kinds that Pillow reads but does not write: codes of one
+    """A JPEG file assembled by hand, for the kinds that Pillow reads but does not write: codes of one
     length, one table of quantization, `scans` as lists of components (progressive: coefficients, too)."""
     height, width = planes[0].shape
     across, down = max(h for h, _ in sampling), max(v for _, v in sampling)
@@ -512,7 +512,7 @@ def jpeg_files(smooth):
 
 
 def gif(screen, frame, indices, palette=b"", own=b"", key=None, background=0, interlaced=False, remark=b"", then=b""):
-    """A GIF file of four colours put together by hand: `frame` is left, top, width and height."""
+    """A GIF file of four colours, assembled by hand: `frame` is left, top, width and height."""
     codes = [code for i, index in enumerate(indices) for code in ([4, index] if i % 2 == 0 else [index])] + [5]
     packed = sum(code << 3 * i for i, code in enumerate(codes)).to_bytes((3 * len(codes) + 7) // 8, "little")
     content = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x81 if palette else 0, background, 0) + palette
@@ -523,7 +523,7 @@ def gif(screen, frame, indices, palette=b"", own=b"", key=None, background=0, in
 
 
 def bmp(width, height, bits, kind, data, palette=b"", head=40, masks=b""):
-    """A BMP file put together by hand."""
+    """A BMP file assembled by hand."""
     inside = masks[: max(head - 40, 0)]
     behind = masks[len(inside):]
     start = 14 + head + len(behind) + len(palette)
@@ -533,8 +533,8 @@ def bmp(width, height, bits, kind, data, palette=b"", head=40, masks=b""):
 
 
 def small_differences():
-    """Kinds in which decoders differ by a little, in silence."""
-    base = picture(23, 17)
+    """Kinds in which decoders silently differ a little."""
+    base = test_image(23, 17)
     files = {}
     grey = (np.arange(99, dtype=np.uint16) * 7).reshape(9, 11)
     files["exact_grey_16_key.png"] = png(11, 9, 16, 0, b"".join(b"\0" + row.astype(">u2").tobytes() for row in grey), alpha=b"\0\7")
@@ -611,7 +611,7 @@ def kinds():
     folder = FOLDER / "kinds"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    smooth = picture(64, 48).resize((37, 29), Image.Resampling.BICUBIC)
+    smooth = test_image(64, 48).resize((37, 29), Image.Resampling.BICUBIC)
     values = {}
     files = turned_files(smooth) | jpeg_files(smooth) | small_differences()
     for name, content in files.items():
@@ -637,7 +637,7 @@ class Harmful:
 
 
 def weight_files():
-    """The weights of one small layer, in the kinds of files that people have."""
+    """The weights of one small layer, in all common kinds of files."""
     folder = FOLDER / "weights"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -685,7 +685,7 @@ def weight_files():
 
 
 def save_script(module, path):
-    """As TorchScript, without the notes on where the sources lie on this machine."""
+    """As TorchScript, without the paths of this machine's sources."""
     content = io.BytesIO()
     torch.jit.save(torch.jit.script(module), content)
     with zipfile.ZipFile(content) as made, zipfile.ZipFile(path, "w") as kept:
@@ -696,7 +696,7 @@ def save_script(module, path):
 
 
 def archive_names(folder, state):
-    """Names of which the zip's reader once could not find the start, and zips without checksums."""
+    """Names with which the start of a zip was once not found, and zips without checksums."""
     for name in ("checkpoint_epoch_0010", "fine_tuned_hotdog_net", "model_best_weights_v2", "n" * 21):
         torch.save(state, folder / f"{name}.pth")
     torch.save(state, folder / "学習済みの重み.pth")
@@ -715,7 +715,7 @@ def several_dictionaries(folder, net, state):
     adam = torch.optim.Adam(copy.parameters())
     for parameter in copy.parameters():
         parameter.grad = torch.full_like(parameter, 0.5)
-    adam.step()  # its state has more tensors than the net
+    adam.step()  # its state has more tensors than the model
     adam = adam.state_dict()
     larger = {"weight": torch.from_numpy(noise(12, 2)).reshape(4, 3), "bias": torch.ones(4)}
     averaged = torch.optim.swa_utils.AveragedModel(net)
@@ -750,18 +750,18 @@ def several_dictionaries(folder, net, state):
 
 
 class Settings:
-    """A class that whoever reads the file does not have."""
+    """A class that the file's reader does not have."""
 
     def __init__(self):
         self.rate, self.scale = 0.1, torch.ones(3)
 
 
 class AttributeDict(dict):
-    """A dictionary of one's own, as many programs have."""
+    """A custom dictionary, as many programs have."""
 
 
 def values_beside(folder, state):
-    """Weights, and beside them what programs keep with them."""
+    """Weights, and beside them the other values that programs store."""
     trainer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 3))], lr=0.1)
     scheduler = lambda kind, *settings: kind(trainer, *settings).state_dict()
     schedulers = torch.optim.lr_scheduler
@@ -812,7 +812,7 @@ def checksum():
 
 
 def odd_tensors(folder, state):
-    """Weights of kinds that are not read, and objects in the place of weights."""
+    """Weights of unsupported kinds, and objects in the place of weights."""
     weight = state["weight"]
     negated = torch.complex(weight, weight).conj().imag  # a view with a bit that says so
     odd = {
@@ -849,7 +849,7 @@ def old_batch_norms(folder):
 
 
 def fill(net):
-    """Values of moderate size for every tensor of a net, by formula."""
+    """Values of moderate size for every tensor of a model, by formula."""
     for key, (name, tensor) in enumerate(net.state_dict().items()):
         if name.endswith("num_batches_tracked"):
             continue
@@ -873,7 +873,7 @@ def inputs(count, size, key):
 
 
 def efficientnet():
-    """The package's net, with PyTorch's usual momentum in batch norm and nothing dropped."""
+    """The package's model, with PyTorch's usual momentum in batch norm and nothing dropped."""
     net = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0")
     net._global_params = net._global_params._replace(drop_connect_rate=0.0)
     for module in net.modules():
@@ -900,7 +900,7 @@ def models():
         )
         x = inputs(2, 96, 7)
         if name == "efficientnet_lite0":
-            # The crate folds the net's own input scale in.
+            # The crate folds the model's own input scale in.
             mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
             std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
             x = ((x * std + mean) * 255 - 127) / 128
@@ -942,7 +942,7 @@ def book(*names):
 
 def training():
     """Three steps of the book's own function: summed losses, SGD in two groups, weight decay. After more of
-    them a value near 0 has fallen on the other side on another processor, and the losses part."""
+    them a value near 0 has changed sign on another CPU, and the losses diverge."""
     d2l = book("train_batch_ch13", "accuracy", "argmax", "astype", "reduce_sum")
     net = torchvision.models.resnet18(num_classes=2)
     fill(net)
@@ -1092,7 +1092,7 @@ def shown():
     (FOLDER / "shown.json").write_text(f"[\n{lines}\n]\n")
 
 
-MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel, shown]
+MAKERS = [transforms, images, kinds, weight_files, models, training, parallel, shown]
 
 
 def load(path):
@@ -1100,14 +1100,14 @@ def load(path):
 
 
 def difference(committed, made):
-    """What is not the same, up to the rounding of another processor; weight files by what is in them."""
+    """The differences, up to the rounding of another CPU; weight files are compared by their content."""
     if made.suffix in (".pth", ".safetensors"):
         try:
             new = load(made)
         except pickle.UnpicklingError:
             return None  # PyTorch does not load it without running what is in it.
         return value_difference("", load(committed), new)
-    # Such files have places in memory in them.
+    # Such files contain memory addresses.
     same = made.suffix in (".pth", ".pt") or committed.read_bytes() == made.read_bytes()
     return None if same else "its bytes"
 
@@ -1130,7 +1130,7 @@ def value_difference(key, old, new):
         new, old = new.to_dense() if new.is_sparse else new.dequantize(), old.to_dense() if old.is_sparse else old.dequantize()
     if new.is_complex():
         new, old = torch.view_as_real(new), torch.view_as_real(old)
-    # A value near 0 among large ones is the rest of a subtraction, so the largest gives the measure.
+    # A value near 0 among large ones is the remainder of a subtraction, so the largest sets the scale.
     apart = (old.double() - new.double()).abs().max()
     largest = new.double().abs().max()
     bound = 1e-3 * largest if new.is_floating_point() else 0

@@ -1,4 +1,4 @@
-"""Decodes and resizes photographs with Pillow, for tests/it/pictures.rs: argument 1 is the file to write,
+"""Decodes and resizes photographs with Pillow, for tests/it/images.rs: argument 1 is the file to write,
 the others are the photographs. Writes their pixels by number, and those resized to 256×256."""
 
 import sys

@@ -1,4 +1,4 @@
-//! What several tests share: the reference values and the formula they were made from.
+//! What several tests share: the reference values and the formula that made them.
 
 pub mod report;
 pub mod server;
@@ -31,8 +31,8 @@ pub fn noise(count: usize, key: u64) -> Vec<f32> {
         .collect()
 }
 
-/// As `picture` in make.py.
-pub fn picture(width: u32, height: u32) -> RgbImage {
+/// As `test_image` in make.py.
+pub fn test_image(width: u32, height: u32) -> RgbImage {
     let grain = noise((width * height) as usize, width.into());
     RgbImage::from_fn(width, height, |x, y| {
         let grain = (grain[(y * width + x) as usize] * 64.) as i64;
@@ -68,7 +68,7 @@ pub fn fill(net: &dyn Module) {
     }
 }
 
-/// A ResNet-18 of two classes, with values by `fill`.
+/// A ResNet-18 with two classes, with values from `fill`.
 pub fn two_classes() -> Classifier {
     let mut net = resnet18(Weights::Random).unwrap();
     net.fc = linear(512, 2).unwrap();
@@ -82,7 +82,7 @@ pub fn inputs(count: i64, size: i64, key: u64) -> Tensor {
     Tensor::from_slice(&values).view([count, 3, size, size]) * 4.
 }
 
-/// All that a folder holds, hidden files too.
+/// All entries of a folder, hidden files too.
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<_> =
@@ -102,7 +102,7 @@ pub fn difference(a: &Tensor, b: &Tensor) -> f64 {
     (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
 }
 
-/// A folder of small pictures: `train` and `test`, two classes, `count` each.
+/// A folder of small images: `train` and `test`, two classes, `count` each.
 pub fn small_set(count: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for split in ["train", "test"] {
@@ -110,7 +110,7 @@ pub fn small_set(count: usize) -> tempfile::TempDir {
             let path = folder.path().join(split).join(class);
             std::fs::create_dir_all(&path).unwrap();
             for i in 0..count {
-                let mut image = picture(40 + i as u32, 37);
+                let mut image = test_image(40 + i as u32, 37);
                 image.pixels_mut().for_each(|p| p.0 = p.0.map(|v| v / 2 + 2 * shift));
                 image.save(path.join(format!("{i:03}.png"))).unwrap();
             }

@@ -46,21 +46,21 @@ impl Drop for Comparison {
     }
 }
 
-/// A bad input, and the error that the reader sees: it names what it is about and says what to do.
+/// A bad input, and the error that the reader sees: it names its subject and says what to do.
 pub fn refused(what: &str, named: &str, error: &impl std::fmt::Display) -> String {
     let text = helpful(what, named, error);
     seen(what, &text);
     text
 }
 
-/// A mistake that beginners make, and the error that they see, which is as long as they read.
+/// A mistake that beginners make, and the error that they see, short enough to be read.
 pub fn mistake(what: &str, named: &str, error: &impl std::fmt::Display) {
     let text = helpful(what, named, error);
     assert!(text.len() < 700 && text.lines().count() <= 6, "{what}: {text}");
     note("mistake", &serde_json::json!({ "what": what, "text": without_folders(&text) }));
 }
 
-/// An error's text, which names what it is about and says what to do.
+/// An error's text, which names its subject and says what to do.
 fn helpful(what: &str, named: &str, error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     assert!(text.contains(named), "{what}: {text:?} does not name {named}");
@@ -78,8 +78,8 @@ pub fn fuzzed(target: &str, count: usize) {
     note("fuzzed", &serde_json::json!({ "what": target, "cases": count }));
 }
 
-/// A test, or a part of one, that this machine cannot run, and why not. `cargo d2l test` tells it: of a
-/// test that passes nobody sees what it prints.
+/// A test, or a part of one, that this machine cannot run, and why not. `cargo d2l test` lists it:
+/// the output of a test that passes is not shown.
 pub fn skipped(name: &str, why: &str) {
     println!("skipped: {name}: {why}");
     note("skipped", &serde_json::json!({ "what": name, "why": why }));
@@ -108,7 +108,7 @@ fn note(kind: &str, row: &serde_json::Value) {
     file.write_all(format!("{row}\n").as_bytes()).unwrap();
 }
 
-/// Temporary folders have a name of their own in each run, and ports a number.
+/// Temporary folders and ports differ from run to run.
 fn without_folders(text: &str) -> String {
     let start = std::env::temp_dir().join(".tmp").display().to_string();
     let mut parts = text.split(&start);

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A request: which one it is, from 0, its first line, from which byte on it asks, and under what
+/// A request: its number, from 0, its first line, the byte from which it asks, and under what
 /// condition.
 #[derive(Clone)]
 pub struct Request {
@@ -25,7 +25,7 @@ pub enum Step {
     Endless(Vec<u8>),
 }
 
-/// What a server and a client say to each other through.
+/// The connection between a server and a client.
 trait Connection: Read + Write {}
 
 impl<T: Read + Write> Connection for T {}
@@ -40,7 +40,7 @@ impl Server {
         Server::over("http", |stream| Box::new(stream), answer)
     }
 
-    /// A server with a certificate, that has a file at each address.
+    /// A server with a certificate that has a file at each address.
     pub fn encrypted(config: rustls::ServerConfig, body: Vec<u8>) -> Server {
         let config = Arc::new(config);
         let wrap = move |stream| -> Box<dyn Connection> {
@@ -87,7 +87,7 @@ impl Server {
                             Step::Endless(bytes) => while stream.write_all(&bytes).is_ok() {},
                         }
                     }
-                    // With encryption, the end is said before it is there.
+                    // With TLS, the end is announced before the connection closes.
                     let _ = stream.flush();
                 });
             }
@@ -95,7 +95,7 @@ impl Server {
         Server { address, requests }
     }
 
-    /// One answer to each request.
+    /// The same response to each request.
     pub fn always(answer: Vec<u8>) -> Server {
         Server::start(move |_| vec![Step::Send(answer.clone())])
     }
@@ -125,7 +125,7 @@ impl Server {
     }
 }
 
-/// The head of a request.
+/// The header of a request.
 fn head(stream: &mut dyn Connection) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
     let line = lines.next()?.ok()?;
@@ -164,7 +164,7 @@ pub fn part(body: &[u8], start: Option<usize>) -> Vec<u8> {
     part_with(body, start, "")
 }
 
-/// The same, with another line in its head.
+/// The same, with another line in its header.
 pub fn part_with(body: &[u8], start: Option<usize>, line: &str) -> Vec<u8> {
     let line = if line.is_empty() { String::new() } else { format!("\r\n{line}") };
     match start {

@@ -1,16 +1,16 @@
-//! Picture files of many kinds, against Pillow.
+//! Image files of many kinds, against Pillow.
 
 use std::fs;
 
 use crate::common;
 use crate::common::report::{Comparison, refused};
-use crate::common::{picture, reference};
+use crate::common::{reference, test_image};
 use d2l::image::RgbImage;
 use d2l::prelude::*;
 
 fn pixels(image: Image) -> RgbImage {
     match image {
-        Image::Pixels(picture) => picture,
+        Image::Pixels(pixels) => pixels,
         Image::Float(_) => panic!("numbers"),
     }
 }
@@ -26,17 +26,15 @@ fn differences(ours: &RgbImage, theirs: &Tensor, case: &str) -> (f64, f64) {
 
 /// Grey, palettes, transparency, 16 bits, CMYK, many formats: as Pillow's `convert("RGB")`.
 #[test]
-fn pictures_of_every_kind_are_read_as_pillow_does() {
-    let what =
-        "picture files without loss: PNG, BMP, PNM, TIFF, GIF, WebP of all kinds, against Pillow";
+fn images_of_every_kind_are_read_as_pillow_does() {
+    let what = "lossless image files: PNG, BMP, PNM, TIFF, GIF, WebP of all kinds, against Pillow";
     let mut exact = Comparison::new(what, "of 255", 0.);
-    let what =
-        "picture files with loss: JPEG (4:4:4, 4:2:2, 4:2:0, progressive, grey, restarts), WebP";
+    let what = "lossy image files: JPEG (4:4:4, 4:2:2, 4:2:0, progressive, grey, restarts), WebP";
     let mut largest = Comparison::new(what, "of 255", LARGEST);
-    let mut mean = Comparison::new("picture files with loss, the mean difference", "of 255", 0.5);
-    let reference = reference("pictures");
-    let folder = common::reference_folder().join("pictures");
-    // Pillow reads these; we say that we do not.
+    let mut mean = Comparison::new("lossy image files, the mean difference", "of 255", 0.5);
+    let reference = reference("images");
+    let folder = common::reference_folder().join("images");
+    // Pillow reads these; we refuse them by name.
     let unread = "palette.tif";
     let error = Image::open(folder.join(unread)).unwrap_err();
     let text = refused("a TIFF with a palette", unread, &error);
@@ -53,7 +51,7 @@ fn pictures_of_every_kind_are_read_as_pillow_does() {
     }
 }
 
-/// Two decoders round the same file otherwise, most where colours have half the size.
+/// Two decoders round the same file differently, most where chroma is subsampled.
 const LARGEST: f64 = 4.;
 
 /// Where there are photographs and the reference: JPEG files as cameras and editors write them.
@@ -89,14 +87,14 @@ fn photographs_are_read_and_resized_as_pillow_does() {
     }
 }
 
-/// image#1958, vision#7977, Pillow#9109: as torchvision, turned only where one asks for it.
+/// image#1958, vision#7977, Pillow#9109: as in torchvision, the orientation is applied only on request.
 #[test]
 fn the_cameras_orientation_is_applied_on_demand() {
-    let reference = reference("pictures");
+    let reference = reference("images");
     let root = tempfile::tempdir().unwrap();
     let class = root.path().join("class");
     fs::create_dir(&class).unwrap();
-    let folder = common::reference_folder().join("pictures");
+    let folder = common::reference_folder().join("images");
     let names: Vec<String> =
         common::names(&folder).into_iter().filter(|name| name.contains("turned")).collect();
     for name in &names {
@@ -127,11 +125,11 @@ fn reported(name: &str) -> std::path::PathBuf {
     common::reference_folder().join("reported").join(name)
 }
 
-/// F4: what lies behind the image decides nothing; a file that is cut off is still refused.
+/// F4: data after the image decides nothing; a file that is cut off is still refused.
 #[test]
 fn a_jpeg_ends_where_its_image_does() {
     let reference = reference("kinds");
-    let what = "JPEG files with videos, other images and rubbish behind them, against Pillow";
+    let what = "JPEG files followed by videos, other images and garbage, against Pillow";
     let mut largest = Comparison::new(what, "of 255", LARGEST);
     let mut compare = |key: &str, path: &std::path::Path| {
         let ours = pixels(Image::open(path).unwrap());
@@ -148,13 +146,13 @@ fn a_jpeg_ends_where_its_image_does() {
             refused("a JPEG that is cut off", name, &Image::open(reported(name)).unwrap_err());
         assert!(text.contains("no end") && text.contains("cut off"), "{text}");
     }
-    // Cut in the scan, with all that may follow: an end of its own among it, too.
+    // Cut in the scan, with anything that may follow: another end marker, too.
     let folder = tempfile::tempdir().unwrap();
     let large = folder.path().join("large.jpg");
-    picture(320, 240).save(&large).unwrap();
+    test_image(320, 240).save(&large).unwrap();
     let whole = &fs::read(large).unwrap()[..];
     let progressive =
-        fs::read(common::reference_folder().join("pictures/jpeg_progressive.jpg")).unwrap();
+        fs::read(common::reference_folder().join("images/jpeg_progressive.jpg")).unwrap();
     let trailers: [&[u8]; 6] = [
         b"",
         b"\0\0\0\x18ftypmp42 moov SEFT",
@@ -163,7 +161,7 @@ fn a_jpeg_ends_where_its_image_does() {
         &[&[0; 40][..], b"\xff\xd9SEFT"].concat(),
         b"\xff\xd9",
     ];
-    // A progressive image that ends early is a coarse one, for Pillow, too.
+    // A progressive image that ends early is a coarse one, in Pillow, too.
     let without_end = &trailers[..4];
     for (kind, jpeg, trailers) in
         [("baseline", whole, &trailers[..]), ("progressive", &progressive, without_end)]
@@ -172,7 +170,7 @@ fn a_jpeg_ends_where_its_image_does() {
             for (i, trailer) in trailers.iter().enumerate() {
                 let path = folder.path().join(format!("{kind}_{part}_{i}.jpg"));
                 fs::write(&path, [&jpeg[..jpeg.len() * part / 100], trailer].concat()).unwrap();
-                let what = "a JPEG that is cut off, and something behind it";
+                let what = "a JPEG that is cut off, and something after it";
                 let error = match Image::open(&path) {
                     Ok(_) => panic!("{} is read", path.display()),
                     Err(error) => error,
@@ -183,7 +181,7 @@ fn a_jpeg_ends_where_its_image_does() {
     }
 }
 
-/// All rows of an even image are in the last few bytes, which decoders read ahead.
+/// All rows of an image of one colour are in the last few bytes, which decoders read ahead.
 #[test]
 fn an_even_jpeg_is_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -228,14 +226,14 @@ fn orientations_are_read_as_pillow_does() {
     }
 }
 
-/// The kept images are those that are turned, whichever is asked for first.
+/// The cached images are the oriented ones, whichever option is set first.
 #[test]
-fn kept_images_are_turned_too() {
+fn cached_images_are_oriented_too() {
     let root = tempfile::tempdir().unwrap();
     let class = root.path().join("class");
     fs::create_dir(&class).unwrap();
     let name = "jpeg_turned_6.jpg";
-    fs::copy(common::reference_folder().join("pictures").join(name), class.join(name)).unwrap();
+    fs::copy(common::reference_folder().join("images").join(name), class.join(name)).unwrap();
     let images = ImageFolder::new(root.path()).unwrap();
     let kept = images.clone().keep_decoded(1 << 20);
     assert_eq!(kept.get(0).unwrap().0.size(), (37, 29));
@@ -248,7 +246,7 @@ fn kept_images_are_turned_too() {
     }
 }
 
-/// F13 and F14: a JPEG's colours are Pillow's, or the file is refused as a kind that is not read.
+/// F13 and F14: a JPEG's colours are Pillow's, or the file is refused as an unsupported kind.
 #[test]
 fn a_jpegs_colours_are_pillows_or_refused() {
     let reference = reference("kinds");
@@ -278,7 +276,7 @@ fn a_jpegs_colours_are_pillows_or_refused() {
         }
     }
     unread.dedup();
-    // Those alone; what is new among them was read before.
+    // Only these; those that are new were read before.
     assert_eq!(unread, UNREAD, "{read} are read");
 }
 
@@ -301,9 +299,9 @@ const UNREAD: [&str; 15] = [
     "reported/cjpeg_chroma_finer",
 ];
 
-/// Kinds in which decoders differ by a little.
+/// Kinds in which decoders differ a little.
 #[test]
-fn small_differences_are_none() {
+fn small_differences_are_tolerated() {
     let reference = reference("kinds");
     let what = "grey of 16 bits with a key, plain PNM with remarks, GIF frames smaller or larger than \
                 their screen, run-length BMP that jumps, BMP of 16 bits, against Pillow";
@@ -330,7 +328,7 @@ fn other_kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let boxes = |brands: &[u8]| {
         [&(8 + brands.len() as u32).to_be_bytes()[..], b"ftyp", brands, &[0; 200]].concat()
     };
-    let jpeg = fs::read(common::reference_folder().join("pictures/jpeg_444.jpg")).unwrap();
+    let jpeg = fs::read(common::reference_folder().join("images/jpeg_444.jpg")).unwrap();
     let frame = jpeg.windows(4).position(|part| part == [0xff, 0xc0, 0, 17]).unwrap();
     let with_frame = |marker: u8, precision: u8| {
         let mut jpeg = jpeg.clone();
@@ -407,19 +405,19 @@ fn other_kinds() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 
 /// A BMP with its pixels packed in this way.
 fn bmp_of_kind(kind: u8) -> Vec<u8> {
-    let mut content = fs::read(common::reference_folder().join("pictures/rgb.bmp")).unwrap();
+    let mut content = fs::read(common::reference_folder().join("images/rgb.bmp")).unwrap();
     content[30] = kind;
     content
 }
 
-/// F15: what is not read is told from what is damaged, with what it is and what to save it as.
+/// F15: unsupported kinds are told apart from damage, with what it is and what to save it as.
 #[test]
-fn kinds_that_are_not_read_are_named() {
+fn unsupported_kinds_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut files: Vec<_> = vec![
         (reported("heic_named.jpg"), "HEIC"),
         (reported("cjpeg_arithmetic.jpg"), "arithmetic"),
-        (common::reference_folder().join("pictures/palette.tif"), "palette"),
+        (common::reference_folder().join("images/palette.tif"), "palette"),
     ];
     for (name, content, what) in other_kinds() {
         let path = folder.path().join(name);
@@ -439,14 +437,14 @@ fn kinds_that_are_not_read_are_named() {
 fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
     let folder = tempfile::tempdir().unwrap();
     let saved = |name: &str| {
-        picture(64, 64).save(folder.path().join(name)).unwrap();
+        test_image(64, 64).save(folder.path().join(name)).unwrap();
         fs::read(folder.path().join(name)).unwrap()
     };
     let half = |name: &str| {
         let whole = saved(name);
         whole[..whole.len() / 2].to_vec()
     };
-    let progressive = common::reference_folder().join("pictures/jpeg_progressive.jpg");
+    let progressive = common::reference_folder().join("images/jpeg_progressive.jpg");
     let progressive = fs::read(progressive).unwrap();
     let mut wrong_bit = saved("a.png");
     let middle = wrong_bit.len() / 2;
@@ -467,7 +465,7 @@ fn bad_files() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
         ),
         ("a JPEG with its head alone", "head.jpg", saved("b.jpg")[..100].to_vec(), "decoded"),
         ("a PNG that is cut off", "cut.png", half("c.png"), "decoded"),
-        ("a PNG with a wrong bit", "bit.png", wrong_bit, "decoded"),
+        ("a PNG with a flipped bit", "bit.png", wrong_bit, "decoded"),
         (
             "a PNG with its signature alone",
             "signature.png",
@@ -501,9 +499,9 @@ fn bomb() -> Vec<u8> {
     png
 }
 
-/// vision#138, vision#485: a bad picture is an error that names it.
+/// vision#138, vision#485: a bad image is an error that names it.
 #[test]
-fn a_bad_picture_is_an_error_with_its_path() {
+fn a_bad_image_is_an_error_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     for (what, name, content, reason) in bad_files() {
         let path = folder.path().join(name);
@@ -512,21 +510,21 @@ fn a_bad_picture_is_an_error_with_its_path() {
         assert!(text.contains(reason), "{what}: {text}");
     }
     let path = |name: &str| folder.path().join(name);
-    refused("a picture that is not there", "gone.jpg", &Image::open(path("gone.jpg")).unwrap_err());
+    refused("a missing image", "gone.jpg", &Image::open(path("gone.jpg")).unwrap_err());
     fs::create_dir(path("folder.jpg")).unwrap();
     refused("a folder named .jpg", "folder.jpg", &Image::open(path("folder.jpg")).unwrap_err());
     let pipe = path("pipe.jpg");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     refused("a pipe named .jpg", "pipe.jpg", &Image::open(&pipe).unwrap_err());
-    // A picture by its content, whatever its name
-    picture(5, 5).save(path("whole.png")).unwrap();
+    // An image by its content, whatever its name
+    test_image(5, 5).save(path("whole.png")).unwrap();
     fs::copy(path("whole.png"), path("whole.jpg")).unwrap();
     assert!(Image::open(path("whole.jpg")).is_ok());
 }
 
-/// vision#864: all bad pictures are found before a training starts, none is passed over.
+/// vision#864: all bad images are found before a training starts, none is passed over.
 #[test]
-fn verify_images_lists_all_bad_pictures_with_reasons() {
+fn verify_images_lists_all_bad_images_with_reasons() {
     let set = common::small_set(4);
     let root = set.path().join("train");
     let images = ImageFolder::new(&root).unwrap();
@@ -552,8 +550,8 @@ fn verify_images_lists_all_bad_pictures_with_reasons() {
 
 /// Threads whose stacks no memory holds: the system starts none, and the images are looked at.
 #[test]
-fn images_are_looked_at_without_other_threads() {
-    const NAME: &str = "pictures::images_are_looked_at_without_other_threads";
+fn images_are_verified_without_other_threads() {
+    const NAME: &str = "images::images_are_verified_without_other_threads";
     if !common::in_child(NAME) {
         let stack = (1usize << 46).to_string();
         let stack = std::path::Path::new(&stack);
@@ -574,7 +572,7 @@ fn images_are_looked_at_without_other_threads() {
 /// decoded: an image, or an error. A process of its own, as the limit is one for all.
 #[test]
 fn a_changed_byte_is_an_image_or_an_error() {
-    const NAME: &str = "pictures::a_changed_byte_is_an_image_or_an_error";
+    const NAME: &str = "images::a_changed_byte_is_an_image_or_an_error";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -601,17 +599,17 @@ fn a_changed_byte_is_an_image_or_an_error() {
 /// The limit can be raised and lowered; a process of its own, as it is one for all.
 #[test]
 fn the_limit_of_pixels_can_be_changed() {
-    const NAME: &str = "pictures::the_limit_of_pixels_can_be_changed";
+    const NAME: &str = "images::the_limit_of_pixels_can_be_changed";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.png");
-    picture(40, 30).save(&path).unwrap();
+    test_image(40, 30).save(&path).unwrap();
     set_max_image_pixels(40 * 30 - 1);
     let text =
-        refused("a picture above a limit of one's own", "a.png", &Image::open(&path).unwrap_err());
+        refused("an image above the user's own limit", "a.png", &Image::open(&path).unwrap_err());
     assert!(text.contains("40×30") && text.contains("set_max_image_pixels"), "{text}");
     set_max_image_pixels(40 * 30);
     assert!(Image::open(&path).is_ok());
