@@ -1095,7 +1095,7 @@ fn the_users_certificates_are_trusted() {
     let unknown = "issued by nobody who is trusted here";
     // Case, server, variable and its value, what the error says
     let cases = [
-        ("an authority of one's own", &good, file_is, ca.clone(), ""),
+        ("the user's own authority", &good, file_is, ca.clone(), ""),
         ("a folder of authorities", &good, folder_is, path("folder"), ""),
         ("two folders of authorities", &good, folder_is, path("empty") + ":" + &path("folder"), ""),
         ("a bundle with a damaged certificate", &good, file_is, bundle, ""),

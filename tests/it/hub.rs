@@ -51,7 +51,7 @@ fn the_hub_finds_folders_then_archives_then_the_network() {
 #[test]
 fn the_users_archive_is_not_replaced() {
     const NAME: &str = "hub::the_users_archive_is_not_replaced";
-    let own = b"a re-packed archive of one's own";
+    let own = b"a re-packed archive of the user's";
     if common::in_child(NAME) {
         let cache = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
         fs::create_dir_all(&cache).unwrap();
@@ -184,6 +184,7 @@ fn without_photographs_the_set_is_drawn() {
     assert_eq!(download_extract("hotdog").unwrap(), folder);
     let digest = |i: usize| sha1(&fs::read(&train.samples()[i].0).unwrap());
     assert_eq!([digest(0), digest(train.len() - 1)], DIGESTS);
+    crate::models::the_source_model_recognises_drawn_hot_dogs(&folder);
 }
 
 /// The SHA-1 of the first and the last drawing.

@@ -272,7 +272,7 @@ fn a_data_set_that_panics_does_not_hang_the_epoch() {
             let unnamed = last(loader(bad)).unwrap().unwrap_err();
             assert!(unnamed.to_string().contains(found), "{what}: {unnamed}");
             if found != "cannot read" {
-                refused(&format!("a data set of one's own with {what}"), "number 5", &named);
+                refused(&format!("a custom data set with {what}"), "number 5", &named);
                 refused(&format!("the same, whose names fail: {what}"), "image 5", &unnamed);
             }
         }

@@ -12,7 +12,7 @@ fn full_precision() {
     set_precision(Precision::Full);
 }
 
-const NETS: [(Architecture, &str); 4] = [
+const CLASSIFIERS: [(Architecture, &str); 4] = [
     (Architecture::ResNet18, "resnet18"),
     (Architecture::ResNet34, "resnet34"),
     (Architecture::ResNet50, "resnet50"),
@@ -20,9 +20,9 @@ const NETS: [(Architecture, &str); 4] = [
 ];
 
 /// All models that have a reference, with their numbers of parameters.
-fn nets() -> Vec<(&'static str, Box<dyn Module>, usize)> {
+fn models() -> Vec<(&'static str, Box<dyn Module>, usize)> {
     let counts = [11_689_512, 21_797_672, 25_557_032, 4_652_008];
-    let classifiers = NETS.into_iter().zip(counts).map(|((architecture, name), count)| {
+    let classifiers = CLASSIFIERS.into_iter().zip(counts).map(|((architecture, name), count)| {
         let net = Classifier::new(architecture, Weights::Random).unwrap();
         (name, Box::new(net) as Box<dyn Module>, count)
     });
@@ -34,7 +34,7 @@ fn nets() -> Vec<(&'static str, Box<dyn Module>, usize)> {
 fn keys_and_shapes_are_those_of_the_reference() {
     let what = "keys of the state dict: names, order, shapes, and the number of parameters";
     let mut exact = Comparison::new(what, "keys", 0.);
-    for (name, net, count) in nets() {
+    for (name, net, count) in models() {
         let path = common::reference_folder().join(name).with_extension("keys");
         let theirs = std::fs::read_to_string(path).unwrap();
         let state = net.state_dict();
@@ -58,7 +58,7 @@ fn outputs_agree_in_both_modes() {
         "of the largest",
         1e-4,
     );
-    for (name, net, _) in nets() {
+    for (name, net, _) in models() {
         fill(&*net);
         let x = inputs(2, 96, 7);
         let mut close = |ours: &Tensor, mode: &str| {
@@ -95,7 +95,7 @@ fn initial_values_are_distributed_as_torchvisions() {
     let reference = reference("models");
     let what = "initial values of ResNet-18, 34 and 50: mean and spread of each layer";
     let mut off = Comparison::new(what, "standard errors", 6.);
-    for (architecture, net) in NETS.into_iter().take(3) {
+    for (architecture, net) in CLASSIFIERS.into_iter().take(3) {
         let state = Classifier::new(architecture, Weights::Random).unwrap().state_dict();
         let kept = state.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
         for (i, (name, tensor)) in kept.enumerate() {
@@ -141,7 +141,8 @@ fn a_copy_draws_no_random_numbers() {
         return;
     }
     let draw = || Tensor::rand([8], (Kind::Float, Device::Cpu));
-    let classifiers = NETS.map(|(architecture, _)| Classifier::new(architecture, Weights::Random));
+    let classifiers =
+        CLASSIFIERS.map(|(architecture, _)| Classifier::new(architecture, Weights::Random));
     let classifiers: Vec<Classifier> = classifiers.into_iter().map(Result::unwrap).collect();
     let book = d2l::resnet18(10, 3).unwrap();
     let layer = linear(4, 2).unwrap();
@@ -168,7 +169,7 @@ fn a_copy_is_as_the_original_is() {
     let frozen = |net: &dyn Module| -> Vec<bool> {
         net.parameters().iter().map(Tensor::requires_grad).collect()
     };
-    for (name, net, _) in nets() {
+    for (name, net, _) in models() {
         for (i, parameter) in net.parameters().iter().enumerate() {
             let _ = parameter.set_requires_grad(i % 3 > 0);
         }
@@ -255,7 +256,7 @@ fn error_of(net: &dyn Module, x: &Tensor) -> Error {
 fn a_layer_that_does_not_fit_is_named_as_in_the_state_dict() {
     full_precision();
     let x = inputs(1, 16, 0);
-    for (model, net, _) in nets() {
+    for (model, net, _) in models() {
         net.eval();
         for (name, mut weight) in net.named_parameters() {
             let Some(path) = name.strip_suffix(".weight") else { continue };
@@ -292,7 +293,7 @@ fn images_that_a_model_does_not_take_are_refused_by_its_first_layer() {
         ("images without a pixel", zeros(&[2, 3, 0, 0]), "of a pixel or more"),
         ("pixels", pixels, "still pixels"),
     ];
-    for (model, net, _) in nets() {
+    for (model, net, _) in models() {
         net.eval();
         let first = match model {
             "efficientnet_lite0" => "conv_stem",
@@ -364,7 +365,7 @@ fn a_sequence_names_its_layer() {
     // libtorch's error in a custom layer is one line.
     let reason = "shape '[2, -1]' is invalid for input of size 27";
     let view = || View(vec![2, -1]);
-    let notes = "A network of one's own may print all that it has: this here is longer than the line in \
+    let notes = "A custom network may print all that it has: this here is longer than the line in \
                  which an error says what has happened and where.";
     let (mut short, mut long) = (Sequential::new(), Sequential::new());
     short.push(view());
@@ -589,19 +590,9 @@ fn the_source_model_recognises_hot_dogs() {
     assert!(named[0].0 == HOT_DOG && named[0].1 >= 24, "of 40 photographs: {named:?}");
 }
 
-/// The drawings that stand in for photographs must be recognisable.
-#[test]
-fn the_source_model_recognises_drawn_hot_dogs() {
-    const NAME: &str = "models::the_source_model_recognises_drawn_hot_dogs";
-    if !common::in_child(NAME) {
-        let cache = tempfile::tempdir().unwrap();
-        let offline = std::path::Path::new("1");
-        common::run_in_child(NAME, &[("XDG_CACHE_HOME", cache.path()), ("D2L_OFFLINE", offline)]);
-        return;
-    }
+/// The drawings that stand in for photographs must be recognisable: the folder is theirs.
+pub fn the_source_model_recognises_drawn_hot_dogs(folder: &std::path::Path) {
     let Some(net) = pretrained() else { return };
-    let folder = download_extract("hotdog").unwrap();
     let named = named(&net, &folder.join("test"), 5);
-    println!("{named:?}");
     assert!(named[0].0 == HOT_DOG, "{named:?}");
 }

@@ -41,6 +41,9 @@ pub fn crate_tests(project: &Project) -> Result<Command> {
     }
     let mut tests = project.cargo();
     tests.args(["test", "--locked"]).env(REPORT_DIR, folder);
+    // libtorch's threads spin while they wait, and several tests run at a time: on two cores they would
+    // take most of the time from each other.
+    tests.env("OMP_WAIT_POLICY", "passive");
     for variable in [OFFLINE, DATA_DIR, MAX_EPOCHS, DATASET_LIMIT] {
         tests.env_remove(variable);
     }

@@ -136,6 +136,8 @@ pub fn child(name: &str) -> Command {
     for variable in ["D2L_DATA_DIR", "D2L_MIRROR", "D2L_OFFLINE", "D2L_TIMEOUT"] {
         command.env_remove(variable);
     }
+    // As `cargo d2l test` has it: see `crate_tests` there.
+    command.env("OMP_WAIT_POLICY", "passive");
     command.env("D2L_TEST_CHILD", name);
     command
 }
