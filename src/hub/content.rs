@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 
+use super::first_bytes::Kind;
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
@@ -28,8 +30,7 @@ pub(super) enum Content {
 pub(super) struct Foreign {
     /// What it is called.
     pub(super) name: &'static str,
-    /// How files of this kind begin.
-    magic: &'static [u8],
+    kind: Kind,
     /// How their names end.
     ends: &'static [&'static str],
     /// The program that unpacks it. One that is for single files unpacks a tar by way of `tar`.
@@ -38,25 +39,25 @@ pub(super) struct Foreign {
 }
 
 const FOREIGN: [Foreign; 9] = [
-    foreign("xz", b"\xfd7zXZ\0", &[".xz", ".txz"], "xz -dk", true),
-    foreign("bzip2", b"BZh", &[".bz2", ".tbz", ".tbz2"], "bzip2 -dk", true),
-    foreign("Zstandard", b"\x28\xb5\x2f\xfd", &[".zst", ".tzst"], "zstd -d", true),
-    foreign("LZ4", b"\x04\x22\x4d\x18", &[".lz4"], "lz4 -d", true),
-    foreign("lzip", b"LZIP", &[".lz", ".tlz"], "lzip -dk", true),
-    foreign("LZMA", b"\x5d\0\0", &[".lzma"], "xz -dk", true),
-    foreign("compress", b"\x1f\x9d", &[".Z", ".taz"], "gzip -dk", true),
-    foreign("7-Zip", b"7z\xbc\xaf\x27\x1c", &[".7z"], "7z x", false),
-    foreign("RAR", b"Rar!\x1a\x07", &[".rar"], "unrar x", false),
+    foreign("xz", Kind::Xz, &[".xz", ".txz"], "xz -dk", true),
+    foreign("bzip2", Kind::Bzip2, &[".bz2", ".tbz", ".tbz2"], "bzip2 -dk", true),
+    foreign("Zstandard", Kind::Zstandard, &[".zst", ".tzst"], "zstd -d", true),
+    foreign("LZ4", Kind::Lz4, &[".lz4"], "lz4 -d", true),
+    foreign("lzip", Kind::Lzip, &[".lz", ".tlz"], "lzip -dk", true),
+    foreign("LZMA", Kind::Lzma, &[".lzma"], "xz -dk", true),
+    foreign("compress", Kind::Compress, &[".Z", ".taz"], "gzip -dk", true),
+    foreign("7-Zip", Kind::SevenZip, &[".7z"], "7z x", false),
+    foreign("RAR", Kind::Rar, &[".rar"], "unrar x", false),
 ];
 
 const fn foreign(
     name: &'static str,
-    magic: &'static [u8],
+    kind: Kind,
     ends: &'static [&'static str],
     tool: &'static str,
     single: bool,
 ) -> Foreign {
-    Foreign { name, magic, ends, tool, single }
+    Foreign { name, kind, ends, tool, single }
 }
 
 impl Foreign {
@@ -92,17 +93,17 @@ impl Content {
 
     /// What begins like this.
     pub(super) fn of(head: &[u8]) -> Content {
-        let zip: [&[u8]; 4] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04"];
-        if zip.iter().any(|magic| head.starts_with(magic)) {
-            return Content::Zip;
-        }
-        if head.starts_with(b"\x1f\x8b") {
-            return Content::Gzip;
-        }
         if is_tar(head) {
             return Content::Tar;
         }
-        if let Some(foreign) = FOREIGN.iter().find(|foreign| head.starts_with(foreign.magic)) {
+        let kind = Kind::of(head);
+        match kind {
+            Some(Kind::Zip) => return Content::Zip,
+            Some(Kind::Gzip) => return Content::Gzip,
+            Some(Kind::LfsPointer | Kind::AnnexPointer) => return Content::Pointer,
+            _ => {}
+        }
+        if let Some(foreign) = FOREIGN.iter().find(|foreign| Some(foreign.kind) == kind) {
             return Content::Foreign(foreign);
         }
         let text = String::from_utf8_lossy(head);
@@ -116,8 +117,6 @@ impl Content {
             Content::Page
         } else if ["<?xml", "<!doctype", "<!--"].into_iter().any(begins) {
             Content::Xml
-        } else if begins("version https://git-lfs.github.com/spec/") || begins("/annex/objects/") {
-            Content::Pointer
         } else {
             Content::Unknown
         }

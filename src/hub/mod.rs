@@ -11,6 +11,7 @@ mod content;
 mod download;
 mod extract;
 mod file_lock;
+pub(crate) mod first_bytes;
 mod gzip;
 pub(crate) mod published;
 mod request;
@@ -157,13 +158,13 @@ pub(crate) fn writable_folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Waits until a new name in a folder is on the disk, where the system can say so.
+/// Waits until a new name in a folder is on the disk, if the system can tell.
 fn sync_folder(folder: &Path) {
     // Some file systems know no such thing; the file itself is whole without it.
     let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-/// An empty file beside `path`, which may take its place; it is gone if it is dropped before.
+/// An empty file beside `path`, to be renamed to it; removed if dropped before.
 pub(crate) fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));

@@ -1,6 +1,7 @@
-//! Files that are something, but no image of a kind that is read here.
+//! Files that are not an image of a supported kind, and what they are instead.
 
 use super::tiff;
+use crate::hub::first_bytes::Kind;
 
 /// What to do with an image of another kind.
 const SAVE: &str = "open it with the program it comes from, and save it as PNG or JPEG";
@@ -12,6 +13,7 @@ const FRAMES: &str = "save single frames as PNG or JPEG (ffmpeg -i file frame%04
 const FETCH: &str = "look at it in a browser or an editor, and fetch the image itself: the address \
                      led to a page, perhaps one to sign in";
 const POINTER: &str = "fetch the file that it stands for: run `git lfs pull` in the repository";
+const ANNEX: &str = "fetch the file that it stands for: run `git annex get` in the repository";
 const UNPACK: &str = "unpack it, and name the images inside";
 
 /// First bytes, what such a file is, and what to do.
@@ -46,20 +48,6 @@ const STARTS: &[(&[u8], &str, &str)] = &[
     (b"%PDF-", "a PDF document", SAVE),
     (b"%!PS", "a PostScript document", SAVE),
     (b"\x1aE\xdf\xa3", "a video (Matroska or WebM)", FRAMES),
-    (
-        b"version https://git-lfs.github.com/spec/",
-        "a pointer of Git LFS, not the image itself",
-        POINTER,
-    ),
-    (b"PK\x03\x04", "a zip archive", UNPACK),
-    (b"\x1f\x8b", "a gzip archive", UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-    (b"Rar!", "a RAR archive", UNPACK),
-    (
-        b"\x93NUMPY",
-        "an array of NumPy",
-        "save it as PNG with Pillow: Image.fromarray(array).save(path)",
-    ),
 ];
 
 /// What this file is and what to do, if it is known and not read here.
@@ -67,10 +55,30 @@ pub(super) fn unread(content: &[u8]) -> Option<(&'static str, &'static str)> {
     let start = STARTS.iter().find(|(start, ..)| content.starts_with(start));
     start
         .map(|&(_, what, todo)| (what, todo))
+        .or_else(|| common(content))
         .or_else(|| iso_media(content))
         .or_else(|| riff(content))
         .or_else(|| text(content))
         .or_else(|| raw_tiff(content))
+}
+
+/// Kinds that readers of other files meet, too.
+fn common(content: &[u8]) -> Option<(&'static str, &'static str)> {
+    Some(match Kind::of(content)? {
+        Kind::Zip => ("a zip archive", UNPACK),
+        Kind::Gzip => ("a gzip archive", UNPACK),
+        Kind::Bzip2 => ("a bzip2 archive", UNPACK),
+        Kind::Xz => ("an xz archive", UNPACK),
+        Kind::Zstandard => ("a Zstandard archive", UNPACK),
+        Kind::SevenZip => ("a 7z archive", UNPACK),
+        Kind::Rar => ("a RAR archive", UNPACK),
+        Kind::Numpy => {
+            ("an array of NumPy", "save it as PNG with Pillow: Image.fromarray(array).save(path)")
+        }
+        Kind::LfsPointer => ("a pointer of Git LFS, not the image itself", POINTER),
+        Kind::AnnexPointer => ("a pointer of git-annex, not the image itself", ANNEX),
+        Kind::Lz4 | Kind::Lzip | Kind::Lzma | Kind::Compress => return None,
+    })
 }
 
 /// HEIC, AVIF and videos: boxes, whose first tells the brands.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::Error;
+use crate::hub::first_bytes::Kind;
 
 /// What was found, and what to do about it.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ const DOWNLOAD: &str = "fetch the file itself: an error page, a log-in or a prev
 const LEGACY_NUMBER: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
 /// A kind by the first bytes, `(place, bytes, what it is, what to do)`.
-const MAGIC: [(usize, &[u8], &str, &str); 26] = [
+const MAGIC: [(usize, &[u8], &str, &str); 17] = [
     (0, b"\x89HDF\r\n\x1a\n", "a file of HDF5, as Keras writes (.h5)", IN_PYTHON),
     (0, b"GGUF", "a GGUF file, as llama.cpp reads", IN_PYTHON),
     (0, b"lmgg", "a GGML file, as older llama.cpp reads", IN_PYTHON),
@@ -76,26 +77,7 @@ const MAGIC: [(usize, &[u8], &str, &str); 26] = [
     (4, b"TFL3", "a TensorFlow Lite model", IN_PYTHON),
     (4, b"PTMF", "a model of PyTorch Mobile", IN_PYTHON),
     (4, b"ET12", "a model of ExecuTorch", IN_PYTHON),
-    (0, b"\x93NUMPY", "an array of NumPy (.npy)", ARRAYS),
     (0, b"MATLAB 5.0", "a file of MATLAB", ARRAYS),
-    (
-        0,
-        b"version https://git-lfs",
-        "a pointer of Git LFS, which stands for the file and is not the file",
-        "run `git lfs pull` where the repository was cloned, or fetch the file itself",
-    ),
-    (
-        0,
-        b"/annex/objects/",
-        "a pointer of git-annex, which stands for the file and is not the file",
-        "run `git annex get` where the repository was cloned",
-    ),
-    (0, b"\x1f\x8b", "packed with gzip", UNPACK),
-    (0, b"BZh", "packed with bzip2", UNPACK),
-    (0, b"\xfd7zXZ\0", "packed with xz", UNPACK),
-    (0, b"\x28\xb5\x2f\xfd", "packed with zstd", UNPACK),
-    (0, b"7z\xbc\xaf\x27\x1c", "an archive of 7-Zip", UNPACK),
-    (0, b"Rar!", "an archive of RAR", UNPACK),
     (257, b"ustar", "an archive of tar", UNPACK),
     // Protocol buffers start with the number and the length of their first field.
     (0, b"\x08\x01\x12", "a SavedModel of TensorFlow (.pb)", IN_PYTHON),
@@ -120,12 +102,38 @@ const NAMES: [(&str, &str, &str); 8] = [
     (".engine", "an engine of TensorRT", IN_PYTHON),
 ];
 
+/// Kinds that readers of other files meet, too.
+fn common(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    Some(match Kind::of(start)? {
+        Kind::Gzip => ("packed with gzip", UNPACK),
+        Kind::Bzip2 => ("packed with bzip2", UNPACK),
+        Kind::Xz => ("packed with xz", UNPACK),
+        Kind::Zstandard => ("packed with zstd", UNPACK),
+        Kind::SevenZip => ("an archive of 7-Zip", UNPACK),
+        Kind::Rar => ("an archive of RAR", UNPACK),
+        Kind::Numpy => ("an array of NumPy (.npy)", ARRAYS),
+        Kind::LfsPointer => (
+            "a pointer of Git LFS, which stands for the file and is not the file",
+            "run `git lfs pull` where the repository was cloned, or fetch the file itself",
+        ),
+        Kind::AnnexPointer => (
+            "a pointer of git-annex, which stands for the file and is not the file",
+            "run `git annex get` where the repository was cloned",
+        ),
+        // A zip is read elsewhere; the others are too short to be sure.
+        Kind::Zip | Kind::Lz4 | Kind::Lzip | Kind::Lzma | Kind::Compress => return None,
+    })
+}
+
 /// What a file is that starts so and is neither a zip nor a `.safetensors`.
 pub(super) fn other_kind(path: &Path, start: &[u8]) -> Fault {
     let not_read = |what: &str| format!("{what}: a kind that is not read here");
     let first_bytes = &start[..start.len().min(32)];
     if first_bytes.windows(LEGACY_NUMBER.len()).any(|bytes| bytes == LEGACY_NUMBER) {
         return Fault::unsupported(not_read("a pickle as torch wrote before version 1.6"), LEGACY);
+    }
+    if let Some((what, todo)) = common(start) {
+        return Fault::unsupported(not_read(what), todo);
     }
     let begins = |&&(place, bytes, ..): &&(usize, &[u8], _, _)| {
         start.get(place..).is_some_and(|rest| rest.starts_with(bytes))
