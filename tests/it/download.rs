@@ -1146,7 +1146,7 @@ fn a_limit_of_threads_is_an_error() {
     command.env("D2L_TEST_CHILD", NAME).env_remove("D2L_REPORT_DIR").env("OMP_NUM_THREADS", "1");
     let output = match command.output() {
         Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("setpriv:") => output,
-        _ => return println!("skipped: this user cannot become another"),
+        _ => return common::report::skipped_here("this user cannot become another"),
     };
     let text = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
     assert!(output.status.success() && text.contains("it was an error"), "{text}");

@@ -144,7 +144,7 @@ fn another_users_cache_folder_is_not_trusted() {
     fs::write(theirs.path().join("d2l-54321/set/train/a/1.png"), "planted").unwrap();
     let output = match child(theirs.path(), &[]) {
         Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("setpriv:") => output,
-        _ => return println!("skipped: this user cannot become another"),
+        _ => return common::report::skipped_here("this user cannot become another"),
     };
     let text = |output: &std::process::Output| {
         [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()

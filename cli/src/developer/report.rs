@@ -100,7 +100,7 @@ fn done(project: &Project) -> Result<[String; 4]> {
         ),
         format!("{} bad inputs, each with an error that says what to do", sum("refused")?.1),
         format!("{} mistakes of beginners, likewise", sum("mistake")?.1),
-        format!("{} inputs that fuzzers have kept", sum("fuzzed")?.1),
+        format!("{} inputs saved by the fuzzers", sum("fuzzed")?.1),
     ])
 }
 

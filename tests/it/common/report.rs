@@ -73,7 +73,7 @@ pub fn seen(what: &str, text: &str) {
     note("refused", &serde_json::json!({ "what": what, "text": without_folders(text) }));
 }
 
-/// Inputs that a fuzzer has kept.
+/// Inputs saved by a fuzzer.
 pub fn fuzzed(target: &str, count: usize) {
     note("fuzzed", &serde_json::json!({ "what": target, "cases": count }));
 }
