@@ -1,5 +1,5 @@
 //! What the fuzz targets do with an input, and what must hold for every one; tests/it/fuzz_corpus.rs
-//! does the same with the inputs that are kept.
+//! does the same with the saved inputs.
 
 #![allow(dead_code)] // each target uses one function
 

@@ -33,7 +33,7 @@ pub fn download(name: &str) -> Result<PathBuf> {
             continue;
         }
         let Some(differs) = checksum.mismatch(&path)? else { return Ok(path) };
-        // What is in the cache folder was fetched: it is damaged, and is fetched anew.
+        // What is in the cache folder was downloaded: it is damaged, and is downloaded again.
         if folder != settings::folders().cache {
             is_in_the_way = true;
             say(format_args!(
@@ -202,7 +202,7 @@ impl Part<'_> {
 
     /// Fetches the whole file from one address; returns why it could not be had.
     fn fetch(&mut self, url: &str, folder: &Path) -> Result<Option<Problem>> {
-        /// A server may pass through a bad moment; a longer way between cuts starts the count anew.
+        /// A server may fail for a moment; more progress between two cuts starts the count over.
         const PAUSES: [u64; 3] = [500, 1000, 2000];
         const LONG_WAY: u64 = 1 << 20;
         let mut pauses = PAUSES.iter();
@@ -311,7 +311,7 @@ impl Part<'_> {
         say(format_args!("Downloading {rest}{url} ({size}) to {} ...", folder.display()));
         let mut progress = Progress::new("downloading", whole.unwrap_or(0));
         progress.advance(self.length);
-        // Who does not say how much will come may send for ever.
+        // A server that does not declare a length may send forever.
         let most =
             whole.or_else(|| Some(self.length + free_space(folder)? / 2)).unwrap_or(u64::MAX);
         let until = promised.map_or(u64::MAX, |count| self.length.saturating_add(count));

@@ -19,7 +19,7 @@ use crate::{Error, Result, settings};
 /// folder that came out of it: the one named like the archive, else `folder` (d2l: `extract`).
 ///
 /// It unpacks into a hidden folder first, so that what is there under its name is whole; what a
-/// killed program left there is removed. What is there already is kept.
+/// killed program left there is removed. What is there already stays.
 ///
 /// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///

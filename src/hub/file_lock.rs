@@ -9,7 +9,7 @@ use crate::jupyter::say;
 use crate::{Error, Result};
 
 /// Opens `path` with `open`, and locks it until the file is dropped; the system unlocks it when a
-/// program is killed. Waits for a program that has it, and begins anew if that one has moved or
+/// program is killed. Waits for a program that has it, and starts over if that one has moved or
 /// removed it in the meantime. `None` on a file system that knows no locks.
 pub(super) fn lock(path: &Path, open: impl Fn() -> std::io::Result<File>) -> Result<Option<File>> {
     let mut told = false;

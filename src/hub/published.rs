@@ -22,7 +22,7 @@ pub(crate) const RESNET34: Published =
 pub(crate) const RESNET50: Published =
     ("resnet50-0676ba61.pth", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a");
 
-/// An error for a file that has the name of one of these and is another.
+/// An error for another file under one of these names.
 pub(crate) fn check_published(path: &Path) -> Result<()> {
     let is_named = |(name, _): &Published| path.file_name().is_some_and(|found| found == *name);
     let Some((name, hash)) = [RESNET18, RESNET34, RESNET50].into_iter().find(is_named) else {
@@ -40,7 +40,7 @@ pub(crate) fn check_published(path: &Path) -> Result<()> {
     ))
 }
 
-/// From the data folders, PyTorch's own cache, or the network. Whether it is torchvision's is seen when
+/// From the data folders, PyTorch's own cache, or the network. Its checksum is compared when
 /// it is loaded.
 pub(crate) fn published_file((name, hash): Published) -> Result<PathBuf> {
     for folder in folders().into_iter().chain(settings::folders().torch) {

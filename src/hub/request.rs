@@ -1,4 +1,4 @@
-//! One request to a server, which cannot hold a reader up: it is read by a thread, and a stop button
+//! One request to a server, which cannot block the reader: a thread reads it, and the stop button
 //! or a server that has gone silent ends the wait.
 
 use std::io::Read;
@@ -18,9 +18,9 @@ pub(super) enum News {
     Head(Head),
     /// A piece of the body.
     Bytes(Vec<u8>),
-    /// The body is whole, as far as the server's own words tell.
+    /// The body is complete, according to the server.
     End,
-    /// It went wrong.
+    /// The request failed.
     Failed(Problem),
 }
 
@@ -29,40 +29,40 @@ pub(super) struct Head {
     pub(super) status: u16,
     /// The bytes that will follow, if it says so.
     pub(super) length: Option<u64>,
-    /// A page for people, not a file.
+    /// A web page, not a file.
     pub(super) is_page: bool,
-    /// Which bytes of the file they are, in the server's own words.
+    /// Which bytes of the file they are, according to the server.
     pub(super) range: Option<String>,
     /// What changes when the file does: a strong `ETag`, else `Last-Modified`.
     pub(super) validator: Option<String>,
-    /// The bytes on the way are not those of the file, which is unpacked here.
+    /// The response is compressed in transit and is decompressed here.
     pub(super) packed: bool,
-    /// It is encoded in a way that was not asked for and is not known here.
+    /// It has an encoding that was not requested and is not supported here.
     pub(super) unknown_encoding: Option<String>,
 }
 
-/// Why no response, or not all of it, could be had.
+/// Why there was no response, or not all of it.
 pub(super) struct Problem {
     pub(super) reason: String,
-    /// A server was there, and it may go well a moment later.
+    /// A server responded, and it may work a moment later.
     pub(super) passing: bool,
-    /// What to do, where that is not the usual.
+    /// What to do, unless it is the usual advice.
     pub(super) todo: Option<String>,
 }
 
 impl Problem {
-    /// It will be the same again.
+    /// It would fail again.
     pub(super) fn lasting(reason: impl Into<String>) -> Problem {
         Problem { reason: reason.into(), passing: false, todo: None }
     }
 
-    /// It may be otherwise a moment later.
+    /// It may work a moment later.
     pub(super) fn passing(reason: impl Into<String>) -> Problem {
         Problem { reason: reason.into(), passing: true, todo: None }
     }
 }
 
-/// A request on its way.
+/// A request in flight.
 pub(super) struct Request(Receiver<News>);
 
 impl Request {
@@ -109,7 +109,7 @@ impl Request {
     }
 }
 
-/// What went wrong, without the library's name for the kind of it. Where nobody can be reached, a
+/// What went wrong, without the library's name for its kind. If no server can be reached, a
 /// reader without a network is not to wait for it again and again.
 fn problem(error: ureq::Error) -> Problem {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
@@ -128,7 +128,7 @@ fn problem(error: ureq::Error) -> Problem {
     }
 }
 
-/// Sends all news but a failure. `Ok` says that nobody listens, or that it has ended.
+/// Sends everything but a failure. `Ok` means that nobody listens, or that it has ended.
 fn read(
     url: &str,
     start: u64,
@@ -137,7 +137,7 @@ fn read(
 ) -> std::result::Result<(), Problem> {
     let certificates = match certificates::trusted() {
         Ok(certificates) => certificates,
-        // Who asks for no encryption needs none, unless the server sends it elsewhere.
+        // Without TLS no certificates are needed, unless the server redirects elsewhere.
         Err(_) if !url.to_lowercase().starts_with("https:") => certificates::none(),
         Err((reason, todo)) => {
             return Err(Problem { todo: Some(todo), ..Problem::lasting(reason) });
@@ -149,7 +149,7 @@ fn read(
         .tls_config(ureq::tls::TlsConfig::builder().root_certs(certificates).build())
         .build()
         .into();
-    // A compressed response could not be gone on with.
+    // A compressed response could not be resumed.
     let mut request = agent.get(url).header("Accept-Encoding", "identity");
     if start > 0 {
         request = request.header("Range", format!("bytes={start}-"));
@@ -162,7 +162,7 @@ fn read(
     let encoding = header(headers, "content-encoding").unwrap_or_default().to_lowercase();
     let encoding = encoding.trim();
     let is_gzip = matches!(encoding, "gzip" | "x-gzip");
-    // Servers say it of a .tar.gz too, and mean the file itself: browsers do the same here.
+    // Servers also send it with a .tar.gz and mean the file itself; browsers do the same.
     let packed = is_gzip && !is_gzip_by_name(url);
     let is_known = is_gzip || matches!(encoding, "" | "identity");
     let kind = header(headers, "content-type").unwrap_or_default().to_lowercase();
@@ -196,7 +196,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What is another if one byte of the file is: an `ETag` that is not weak, else the time of its last
+/// What changes with any byte of the file: a strong `ETag`, else the time of its last
 /// change, if the response was given in a later second.
 fn strong_validator(headers: &HeaderMap) -> Option<String> {
     let tag = header(headers, "etag").map(str::trim);

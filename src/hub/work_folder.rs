@@ -1,4 +1,4 @@
-//! A hidden folder in which something is made before it takes its place.
+//! A hidden folder in which something is made before it is moved to its place.
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use super::file_lock::{lock, no_follow};
 use crate::{Error, Result};
 
-/// An empty folder, locked where that can be, that goes when it is dropped.
+/// An empty folder, locked where the system can, and removed when dropped.
 pub(crate) struct WorkFolder {
     path: PathBuf,
     _lock: Option<File>,
 }
 
 impl WorkFolder {
-    /// Makes the folder, or takes the one that a killed program left and empties it; waits for a
-    /// program that is at work in it. On a file system without locks each program has its own.
+    /// Creates the folder, or empties the one that a killed program left; waits for a
+    /// program that is working in it. On a file system without locks each program has its own.
     pub(crate) fn new(path: PathBuf) -> Result<WorkFolder> {
         let lock = lock(&path, || {
             match std::fs::create_dir(&path) {
@@ -25,7 +25,7 @@ impl WorkFolder {
             no_follow(OpenOptions::new().read(true)).open(&path)
         })?;
         if lock.is_none() {
-            // Only where nobody is at work in it.
+            // Only if no program is working in it.
             let _ = std::fs::remove_dir(&path);
             let own = format!("{}-", path.file_name().unwrap_or_default().to_string_lossy());
             let folder = path.parent().unwrap_or(Path::new(""));

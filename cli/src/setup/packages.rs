@@ -33,7 +33,7 @@ pub fn install(
             quietly(&mut pip, bar).with_context(|| {
                 format!(
                     "pip could not install {file}; check the network, the proxy and the disk, and \
-                     run again: what was fetched is kept"
+                     run again: finished downloads are not repeated"
                 )
             })
         })

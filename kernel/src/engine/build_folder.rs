@@ -18,13 +18,13 @@ pub const SCRATCH: &str = "d2l-kernel-";
 /// A folder that this kernel has to itself, until it and all that it has started have ended.
 pub struct BuildFolder {
     pub path: PathBuf,
-    /// There while a kernel uses the folder, and after one that crashed; names its scratch folder.
+    /// Exists while a kernel uses the folder, and after a crash; names its scratch folder.
     in_use: PathBuf,
     _lock: File,
 }
 
 impl BuildFolder {
-    /// Says that the folder was left in order.
+    /// Marks a folder that was left in order.
     pub fn leave(&self) {
         let _ = fs::remove_file(&self.in_use);
     }
@@ -47,7 +47,7 @@ pub fn take_free(base: &Path, scratch: &Path, report: impl Fn(&str)) -> Result<B
         let name = format!("kernel-{i}");
         if let Some(folder) = take(base, &name)? {
             if let Ok(left) = fs::read(&folder.in_use) {
-                // Whatever a crash has left goes.
+                // Leftovers of a crash are removed.
                 let _ = fs::remove_file(folder.path.join(STAMP));
                 let left = Path::new(OsStr::from_bytes(&left));
                 if is_scratch(left, scratch) {
@@ -107,7 +107,7 @@ fn refresh(template: &Path, folder: &Path, report: impl Fn(&str)) -> Result<()> 
         .with_context(|| format!("cannot write to {}", folder.display()))
 }
 
-/// Copies a folder; times are kept, for Cargo to see that nothing changed. Large files, which the
+/// Copies a folder, with its times, so that Cargo sees that nothing changed. Large files, which the
 /// compiler replaces but never changes in place, are linked.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     const LARGE: u64 = 1 << 16;
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"warm");
     }
 
-    /// A file that was written to by accident, or by somebody else, must not cost a folder.
+    /// A file that was overwritten, by accident or by somebody else, must not cause a folder to be removed.
     #[test]
     fn only_a_kernel_s_own_scratch_folder_is_removed() {
         let own = Path::new("/tmp/x/d2l-kernel-own");

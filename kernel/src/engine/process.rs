@@ -82,7 +82,7 @@ pub struct Evcxr {
     _input: ChildStdin,
 }
 
-/// What is on its way to evcxr's sockets.
+/// Queues before evcxr's sockets.
 struct Outgoing {
     shell: UnboundedSender<ZmqMessage>,
     control: UnboundedSender<ZmqMessage>,
@@ -173,7 +173,7 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
         command.env("CARGO_NET_OFFLINE", "true");
     }
     // Forgets what Cargo tells the programs that it runs, such as `cargo d2l`. Build scripts look at
-    // it, and what they make would be made anew for a kernel that an editor has started.
+    // it, and what they build would be built again for a kernel that an editor has started.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
@@ -208,7 +208,7 @@ where
     lines
 }
 
-/// Reads to the end, whatever comes: evcxr would not survive that nobody reads.
+/// Reads to the end, whatever comes: evcxr would not survive a closed pipe.
 async fn read_lines<T: From<Event>>(
     log: impl AsyncRead + Unpin,
     lines: LastLines,
@@ -218,7 +218,7 @@ async fn read_lines<T: From<Event>>(
     const LONGEST: u64 = 1 << 16;
     let mut log = BufReader::new(log);
     let mut line = vec![];
-    // A line that does not end is cut.
+    // An endless line is cut.
     while (&mut log).take(LONGEST).read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0)
     {
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
@@ -301,7 +301,7 @@ where
     Ok((to, tasks))
 }
 
-/// Takes messages from a socket of evcxr's to the relay's queue, until either ends.
+/// Forwards messages from a socket of evcxr's to the relay's queue, until either ends.
 async fn pass_on<S: SocketRecv, T: From<Event>>(
     mut socket: S,
     event: fn(ZmqMessage) -> Event,

@@ -33,7 +33,7 @@ pub fn metadata(mut cargo: Command) -> Result<()> {
     std::process::exit(output.status.code().unwrap_or(1));
 }
 
-/// Takes out what is not visible; `None` if this is not metadata with dependencies.
+/// Removes what is not visible; `None` if this is not metadata with dependencies.
 fn hide(metadata: &mut Value) -> Option<()> {
     let text = |value: &Value| Some(value.as_str()?.to_string());
     let mut names = HashMap::new();

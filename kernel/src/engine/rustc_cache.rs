@@ -28,7 +28,7 @@ const CELL: &str = "ctx";
 /// Cargo's own: what is called in rustc's place for the cells' package.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 
-/// A cell has little to gain from being optimised across its own parts, which takes the third part of
+/// A cell gains little from optimisation across its codegen units, which takes a third of
 /// its compilation.
 const WITHIN_PARTS: &str = "-Clto=off";
 
@@ -136,7 +136,7 @@ impl Identity {
         }
     }
 
-    /// Puts the cells' identity into a call of rustc; it is kept in a file.
+    /// Puts the cells' identity into a call of rustc; it is stored in a file.
     fn keep(arguments: &mut [String], file: &Path) -> Option<()> {
         let is_extern = |pair: &&[String]| pair[0] == "--extern";
         let externs = arguments.windows(2).filter(is_extern);
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(call("4", &["d2l=/libd2l-1.so", "csv=/libcsv-2.rlib"]), "metadata=4");
         assert_eq!(call("5", &["csv=/libcsv-2.rlib"]), "metadata=4");
         assert_eq!(call("6", &["tokio=/libtokio-1.rlib", "csv=/libcsv-1.rlib"]), "metadata=6");
-        // Without metadata of Cargo's there is nothing to keep.
+        // Without Cargo's metadata there is nothing to preserve.
         assert_eq!(Identity::keep(&mut ["-C".into(), "opt-level=2".into()], &file), None);
     }
 }

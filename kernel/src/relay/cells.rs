@@ -20,18 +20,18 @@ pub struct Cell {
     pub request: Message,
     /// Whether the program runs it; else it is being compiled.
     pub running: bool,
-    /// Whether it looks for the stop button.
+    /// Whether it checks the stop button.
     pub listening: bool,
     pub asked_to_stop: bool,
     /// What its reader was told since.
     pub told: Told,
-    /// Why the program was ended by us.
+    /// Why we ended the program.
     pub ended_because: Option<String>,
     /// What it waits for while it does not run.
     pub progress: Progress,
     /// The error that its reader was shown.
     pub error: Option<Value>,
-    /// Whether a hint says what all of the compiler's errors come of.
+    /// Whether a hint explains all of the compiler's errors.
     pub explained: bool,
 }
 
@@ -140,7 +140,7 @@ impl Relay {
         Some(cell)
     }
 
-    /// Cells that wait behind one that failed, or that was stopped, are not run.
+    /// Cells queued after one that failed, or that was stopped, are not run.
     pub fn abort_waiting(&mut self, failed: &Message) {
         if failed.content()["stop_on_error"] == false {
             return;
@@ -150,7 +150,7 @@ impl Relay {
         }
     }
 
-    /// All cells that wait have failed.
+    /// All queued cells fail.
     pub fn fail_waiting(&mut self, failure: &Failure) {
         self.take_notice_back();
         let error = failure.content();

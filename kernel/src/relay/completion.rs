@@ -2,7 +2,7 @@
 //!
 //! tch has three functions for most of libtorch's operators: `sum`, which panics, `f_sum`, which returns
 //! a `Result`, and `sum_out`, which writes into a tensor that is there. That makes thousands, by which
-//! they can be told from all other lists: no table of types is needed. evcxr's order is kept elsewhere.
+//! they can be told from all other lists: no table of types is needed. Elsewhere evcxr's order stays.
 
 use std::collections::HashSet;
 
@@ -61,7 +61,7 @@ pub fn sort(content: &mut Value) {
     }
 }
 
-/// The variable that a cell makes last, as far as its lines tell.
+/// The variable that a cell creates last, as far as its lines show.
 pub fn last_variable(code: &str) -> Option<&str> {
     code.lines().rev().find_map(|line| {
         let pattern = line.strip_prefix("let ")?.trim_start();

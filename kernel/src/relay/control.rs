@@ -45,7 +45,7 @@ impl Relay {
         if let Some(evcxr) = self.engine.up() {
             let request = Message::new("shutdown_request", &json!({"restart": false}));
             evcxr.control(&request);
-            // With the relay its standard input ends, and so does evcxr, wherever it is.
+            // With the relay its standard input ends, and so does evcxr, whatever it is doing.
             sleep(Duration::from_millis(50)).await;
         }
         self.engine = Engine::Down;

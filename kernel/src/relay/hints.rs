@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// Patterns for the error and for its line, and the hint, in which `$1` is the line's first group.
 type Row = (&'static str, &'static str, &'static str);
 
-/// Python that is no Rust at all. The pattern is for the message; the line has no text within quotes. What
+/// Python that is not Rust at all. The pattern is for the message; the line has no text within quotes. What
 /// else the compiler says of such a cell is not shown.
 const SYNTAX: &[Row] = &[
     ("`!` or `\\[`", "#", "a comment begins with `//`"),
@@ -399,7 +399,7 @@ const HABITS: &[Row] = &[
         r"[(,]\s*‸(\w+)\s*=[^=]",
         "arguments have no names: leave out `$1 =`, and keep the order",
     ),
-    // Given away.
+    // Moved.
     (
         "E0382 [^§]*value: `\\w+`",
         r"‸(\w+)",
@@ -552,7 +552,7 @@ static IN_HABITS: LazyLock<Vec<Habit>> = LazyLock::new(|| habits(HABITS));
 #[derive(Debug, PartialEq)]
 pub struct Hint {
     pub text: String,
-    /// Whether what else the compiler says of the cell comes of the same.
+    /// Whether the compiler's other errors in the cell have the same cause.
     pub is_all: bool,
 }
 

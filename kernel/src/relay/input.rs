@@ -7,18 +7,18 @@ use crate::jupyter::clients;
 use crate::program::{handshake, streams};
 use crate::relay::start;
 
-/// All that the relay acts upon.
+/// All events that the relay acts upon.
 pub enum Input {
     Jupyter(clients::Event),
     Evcxr(process::Event),
     Program(streams::Event),
     Work(handshake::Event),
     Start(start::Event),
-    /// It is time to say what the cell of this request waits for.
+    /// It is time to show what the cell of this request waits for.
     Progress(String),
-    /// So long ago the cell of this request was asked to stop.
+    /// The cell of this request was asked to stop this long ago.
     Asked(String, Duration),
-    /// A moment ago there was nothing to do, after so many cells.
+    /// There has been nothing to do for a moment, after this many cells.
     Idle(usize),
     /// The process that has started this kernel is gone.
     Orphaned,

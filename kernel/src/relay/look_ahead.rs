@@ -1,4 +1,4 @@
-//! What is done while the reader reads.
+//! Compiling ahead: what is done while the reader reads.
 //!
 //! The types of the next cell's variables take rust-analyzer seconds the first time, and after a `:dep`.
 //! It does that work for a completion, too, and keeps the result. So it does with a type's methods, and

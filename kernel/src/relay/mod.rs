@@ -87,7 +87,7 @@ struct Relay {
     look_ahead: LookAhead,
 }
 
-/// Goes on, or ends with a reply to the request to end.
+/// Continues, or ends with a reply to the shutdown request.
 type Flow = ControlFlow<Option<Message>>;
 
 impl Relay {
@@ -116,14 +116,14 @@ impl Relay {
             match self.on_input(input) {
                 Ok(Flow::Continue(())) => {}
                 Ok(Flow::Break(farewell)) => return farewell,
-                // One message that cannot be read must not be the kernel's end.
+                // One unreadable message must not end the kernel.
                 Err(error) => eprintln!("d2l-kernel: {error:#}"),
             }
         }
         None
     }
 
-    /// Acts upon one input. It waits for nothing, so that nobody can make all others wait.
+    /// Acts upon one input, without waiting, so that no client can block the others.
     fn on_input(&mut self, input: Input) -> Result<Flow> {
         match input {
             Input::Jupyter(event) => return self.on_jupyter(event),

@@ -13,7 +13,7 @@ use crate::jupyter::message::Message;
 use crate::relay::Relay;
 use crate::relay::input::Input;
 
-/// What takes no longer is done without a word.
+/// Shorter work is not announced.
 pub const SHORT: Duration = Duration::from_secs(2);
 /// How often the line changes.
 const STEP: Duration = Duration::from_secs(1);
@@ -24,9 +24,9 @@ pub struct Progress {
     /// The package below the cell's that is being compiled, and how many were before.
     package: Option<String>,
     packages: usize,
-    /// Whether there is a line that is to be taken away.
+    /// Whether there is a line to be removed.
     is_shown: bool,
-    /// Whether the cell has shown anything else, which is not to be taken away with it.
+    /// Whether the cell has shown anything else, which must not be removed with it.
     has_output: bool,
 }
 

@@ -20,7 +20,7 @@ use crate::relay::input::Input;
 use crate::relay::progress::notice;
 
 const STARTING: &str = "Starting the kernel ...";
-/// What takes no longer is waited for without a word.
+/// A shorter wait is not announced.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// What happens while evcxr starts.
@@ -141,7 +141,7 @@ impl Relay {
 
     pub fn on_evcxr_ended(&mut self, words: &str) {
         self.engine = Engine::Down;
-        // A cell would run on without anybody who could stop it.
+        // A cell would go on running, and nobody could stop it.
         self.kill_program();
         let text = format!(
             "evcxr ended with {words}\n  what to do: it is started anew; variables, functions and \

@@ -19,10 +19,10 @@ use crate::relay::input::Input;
 const NOTICE: Duration = Duration::from_secs(2);
 /// How long a cell may take to stop, until its reader is offered to end it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one may take that is known to look for the stop button: a batch can be long.
+/// The same for one that is known to check the stop button: a batch can take long.
 const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a reader was told who has pressed the stop button.
+/// What the reader was told after pressing the stop button.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub enum Told {
     Nothing,
@@ -60,7 +60,7 @@ impl Relay {
         });
     }
 
-    /// So long ago a cell was asked to stop, and it may have.
+    /// A cell was asked to stop this long ago, and may have stopped since.
     pub fn on_asked(&mut self, id: &str, time: Duration) {
         let Some(cell) = self.cell.as_mut().filter(|cell| cell.request.id() == id) else { return };
         let patience = if cell.listening { LISTENING_PATIENCE } else { PATIENCE };
@@ -91,7 +91,7 @@ impl Relay {
         }
     }
 
-    /// Nothing is lost that the reader was not asked about.
+    /// Nothing is lost without the reader's consent.
     fn offer_to_end(&mut self) {
         let Some(cell) = &mut self.cell else { return };
         cell.told = Told::Offer;
@@ -120,7 +120,7 @@ impl Relay {
         }
     }
 
-    /// evcxr does not notice the end of a program that waits for input, so the input comes: nothing.
+    /// evcxr does not notice the end of a program that waits for input, so it gets an empty one.
     fn end_input(&mut self) {
         if std::mem::take(&mut self.asks_for_input)
             && let Some(evcxr) = self.engine.up()
@@ -221,7 +221,7 @@ mod tests {
             let (mut relay, _folder, id) = busy();
             says(&mut relay, Event::Running);
             press(&mut relay);
-            // It may begin to look after the button was pressed.
+            // It may begin to check after the button was pressed.
             if listens {
                 says(&mut relay, Event::Listening);
             }
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(relay.work.len(), 1);
         press(&mut relay);
         assert!(!begins(&mut relay, nobody - 1));
-        // There is no program to be ended.
+        // There is no program to end.
         asked(&mut relay, &id, LISTENING_PATIENCE);
         press(&mut relay);
         assert!(!is_offered(&relay) && reason(&relay).is_none());
