@@ -16,9 +16,9 @@ use crate::{Error, Result};
 ///     let pixels = CrossEntropyLoss::new(Reduction::None).forward(scores, masks)?;
 ///     Ok(pixels.f_mean_dim(&[1i64, 2][..], false, Kind::Float)?)
 /// }
-/// # let net = Sequential::new();
-/// let (scores, masks) = (Tensor::zeros([2, 3, 4, 5], (Kind::Float, Device::Cpu)), Tensor::zeros([2, 4, 5], (Kind::Int64, Device::Cpu)));
-/// let losses = Loss::forward(&loss, &scores, &masks)?;
+/// let scores = Tensor::zeros([2, 3, 4, 5], (Kind::Float, Device::Cpu));
+/// let masks = Tensor::zeros([2, 4, 5], (Kind::Int64, Device::Cpu));
+/// let losses = loss(&scores, &masks)?;
 /// assert_eq!(losses.size(), [2]);
 /// assert!((losses.double_value(&[0]) - 3f64.ln()).abs() < 1e-6);
 /// # Ok::<(), d2l::Error>(())

@@ -18,23 +18,23 @@ use crate::{Error, Result, settings};
 
 /// The result of a training run, which can go on: [`train`](Self::train) adds epochs.
 ///
-/// A schedule is a loop around it, and so is stopping early. In a cell there is one figure that grows,
-/// and a line for each epoch:
+/// A schedule is a loop around it, and so is stopping early, as here. In a cell there is one figure that
+/// grows, and a line for each epoch:
 ///
 /// ```no_run
 /// # use d2l::prelude::*;
 /// # let (net, loss) = (resnet18(Weights::Random)?, CrossEntropyLoss::new(Reduction::None));
-/// # let (train_iter, test_iter) = load_cifar10(32)?;
+/// # let augs = compose![ToTensor];
+/// # let (train_iter, test_iter) = (load_cifar10(true, &augs, 32)?, load_cifar10(false, &augs, 32)?);
 /// # let mut trainer = Adam::new(net.parameters(), 1e-3)?;
 /// let mut run = Summary::new();
 /// let mut best = 0.;
-/// for epoch in 0..20 {
+/// for _ in 0..20 {
 ///     run.train(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &try_all_gpus())?;
 ///     if run.stopped || run.test_acc < best {
 ///         break;
 ///     }
 ///     best = run.test_acc;
-///     // schedule.step(&mut trainer)?;
 /// }
 /// println!("{run}");
 /// # Ok::<(), d2l::Error>(())
