@@ -161,8 +161,7 @@ fn masks_are_learned_from() {
         let _ = masks.get(0).fill_(255);
         let step = train_batch_ch13(&net, &x, &masks, &mean_over_pixels, &mut trainer, &devices);
         refused("a mask with a colour that is no class", "label 255", &step.unwrap_err());
-        let _ = masks
-            .copy_(&Tensor::arange(180, (Kind::Int64, Device::Cpu)).remainder(4).view([5, 6, 6]));
+        masks.copy_(&Tensor::arange(180, (Kind::Int64, Device::Cpu)).remainder(4).view([5, 6, 6]));
     }
     let net = Pixels::new();
     let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
