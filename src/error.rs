@@ -3,6 +3,19 @@
 //! Every function of the crate that can fail returns [`Result`]. A message names the file or the
 //! argument, what was found there, what was expected, and what to do. `{}` and `{:?}` print the same
 //! sentence, so that `unwrap`, `main` and the last line of a cell show it too.
+//!
+//! What a program may want to answer by itself is a variant of its own:
+//!
+//! ```
+//! use d2l::prelude::*;
+//! fn half_if_too_large(result: Result<Summary>, batch_size: usize) -> Result<usize> {
+//!     match result {
+//!         Ok(_) => Ok(batch_size),
+//!         Err(Error::OutOfMemory { batch_size, .. }) => Ok(batch_size / 2),
+//!         Err(error) => Err(error),
+//!     }
+//! }
+//! ```
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -37,6 +50,36 @@ pub enum Error {
         expected: String,
         /// What to do.
         todo: String,
+    },
+    /// A batch does not fit into a device's memory. The network is as it was.
+    #[error("{reason}")]
+    OutOfMemory {
+        /// The number of images in the batch.
+        batch_size: usize,
+        /// The same in words, as all of what follows here.
+        reason: Box<Error>,
+    },
+    /// The loss is NaN or infinite. The network is as it was before this step.
+    #[error("{reason}")]
+    Diverged {
+        /// The batch's loss.
+        loss: f64,
+        /// What happened, in words.
+        reason: Box<Error>,
+    },
+    /// A tensor has a shape that does not fit: images, labels, or what comes to a layer.
+    #[error("{reason}")]
+    ShapeMismatch {
+        /// The shape that was found.
+        shape: Vec<i64>,
+        /// What is wrong with it, in words.
+        reason: Box<Error>,
+    },
+    /// A file has another checksum than the one that was asked for: it is damaged, or another file.
+    #[error("{reason}")]
+    Checksum {
+        /// Of which file, what was found and what was expected, in words.
+        reason: Box<Error>,
     },
     /// A file could not be fetched.
     #[error("{url}: {reason}\n  what to do: {todo}")]
@@ -92,6 +135,31 @@ impl Error {
         }
     }
 
+    /// The same as a shape that does not fit.
+    pub(crate) fn of_shape(self, shape: &[i64]) -> Error {
+        Error::ShapeMismatch { shape: shape.to_vec(), reason: Box::new(self) }
+    }
+
+    /// What was wrong, without the layers in which it was, to match on.
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let mut net = Sequential::new();
+    /// net.push(linear(4, 2)?);
+    /// let x = Tensor::ones([1, 3], (Kind::Float, Device::Cpu));
+    /// match net.forward(&x).unwrap_err().root() {
+    ///     Error::ShapeMismatch { shape, .. } => assert_eq!(shape, &[1, 3]),
+    ///     other => panic!("{other}"),
+    /// }
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn root(&self) -> &Error {
+        match self {
+            Error::Layer { reason, .. } => reason.root(),
+            other => other,
+        }
+    }
+
     /// The first line: what happened, without what to do.
     pub(crate) fn summary(&self) -> String {
         self.to_string().lines().next().unwrap_or_default().to_string()
@@ -103,8 +171,19 @@ impl Error {
             Error::Invalid { subject, found, expected, todo } => {
                 Error::Invalid { subject: format!("{what}: {subject}"), found, expected, todo }
             }
-            Error::Layer { path, reason, .. } if matches!(*reason, Error::Invalid { .. }) => {
+            Error::Layer { path, reason, .. }
+                if matches!(*reason, Error::Invalid { .. } | Error::ShapeMismatch { .. }) =>
+            {
                 reason.during(format_args!("{what}: layer {path}"))
+            }
+            Error::OutOfMemory { batch_size, reason } => {
+                Error::OutOfMemory { batch_size, reason: Box::new(reason.during(what)) }
+            }
+            Error::Diverged { loss, reason } => {
+                Error::Diverged { loss, reason: Box::new(reason.during(what)) }
+            }
+            Error::ShapeMismatch { shape, reason } => {
+                Error::ShapeMismatch { shape, reason: Box::new(reason.during(what)) }
             }
             other => other,
         }
@@ -117,7 +196,7 @@ impl Error {
             Error::Layer { path, layer, reason } => {
                 Error::Layer { path: format!("{name}.{path}"), layer, reason }
             }
-            Error::Torch(_) | Error::Invalid { .. } => {
+            Error::Torch(_) | Error::Invalid { .. } | Error::ShapeMismatch { .. } => {
                 Error::Layer { path: name.to_string(), layer: short(layer), reason: Box::new(self) }
             }
             other => other,
@@ -126,9 +205,8 @@ impl Error {
 
     /// What libtorch said, wherever it was.
     pub(crate) fn torch(&self) -> Option<&str> {
-        match self {
+        match self.root() {
             Error::Torch(text) => Some(text),
-            Error::Layer { reason, .. } => reason.torch(),
             _ => None,
         }
     }

@@ -22,12 +22,13 @@ pub use crate::models::{
 };
 pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{
-    CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential, linear, load_weights,
+    CrossEntropyLoss, L1Loss, Linear, Loss, Module, Reduction, Sequential, linear, load_weights,
     load_weights_from, save_weights,
 };
 pub use crate::optim::{Adam, Optimizer, ParamGroup, SGD, load_checkpoint, save_checkpoint};
 pub use crate::train::{
-    Accumulator, Summary, Timer, accuracy, evaluate_accuracy_gpu, train_batch_ch13, train_ch13,
+    Accumulator, ConfusionMatrix, Summary, Timer, accuracy, confusion_matrix,
+    evaluate_accuracy_gpu, predict, top_k_accuracy, train_batch_ch13, train_ch13,
 };
 pub use crate::{Error, Result};
 pub use tch::{Device, Kind, Tensor};

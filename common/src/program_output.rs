@@ -15,8 +15,9 @@ const ERROR: &str = "EVCXR_ERROR_OCCURRED";
 const FAILED_AT: &str = "EVCXR_FAILED_AT_LINE:";
 /// Of our own patches: the cell ended before its variables were stored.
 const NOT_STORED: &str = "EVCXR_VARIABLES_NOT_STORED";
-/// Of our own patches: a loop of the cell's has seen the stop button. evcxr's mark for a panic follows.
-const INTERRUPTED: &str = "EVCXR_INTERRUPTED";
+/// Of our own patches: a loop of the cell's has seen the stop button, and unwinds with this text. evcxr's
+/// mark for a panic follows.
+pub const INTERRUPTED: &str = "EVCXR_INTERRUPTED";
 const CHANGED_TYPE: &str = "EVCXR_VARIABLE_CHANGED_TYPE:";
 /// Of our own patches: the cell was compiled but could not be loaded; why follows.
 const LOAD_FAILED: &str = "EVCXR_LOAD_FAILED:";

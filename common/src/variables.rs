@@ -42,6 +42,8 @@ pub const REPORT_DIR: &str = "D2L_REPORT_DIR";
 pub const JUPYTER_WIRE: &str = "JUPYTER_WIRE";
 /// Set for a program that runs cells: the file that is there when the program is asked to stop.
 pub const JUPYTER_INTERRUPT_FILE: &str = "JUPYTER_INTERRUPT_FILE";
+/// Beside that file: the one in which the running cell's identifier is.
+pub const CELL_FILE: &str = "cell";
 
 /// Whether [`OFFLINE`] asks for nothing to be fetched.
 pub fn is_offline() -> bool {

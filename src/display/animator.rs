@@ -58,6 +58,8 @@ struct Live(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// The cell in which the figure is.
+    cell: Option<String>,
     place: Option<Place>,
     drawn: Option<Instant>,
     /// Whether there are points that it does not show.
@@ -127,8 +129,30 @@ impl Animator {
         }
     }
 
+    /// Of the running cell: a figure that is in another cell stays as it is.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.live.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.live.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = jupyter::running_cell();
+        if state.cell != cell {
+            self.catch_up(&mut state);
+            *state = State { cell, ..State::default() };
+        }
+        state
+    }
+
+    /// For a training that goes on: takes away what lies beyond `from`, and makes room up to `to`.
+    pub(crate) fn go_on(&mut self, from: f64, to: f64) {
+        self.curves.iter_mut().for_each(|curve| curve.retain(|(x, _)| *x <= from));
+        self.xlim = Some((0., to));
+    }
+
+    /// Brings the last points to the figure on the page, which may grow on in this cell.
+    pub(crate) fn bring(&self) {
+        let mut state = self.state();
+        self.catch_up(&mut state);
+        if state.cell.is_none() {
+            *state = State::default();
+        }
     }
 
     /// Draws on the page. What cannot be drawn is told by `figure` and `show`.
@@ -139,12 +163,16 @@ impl Animator {
         (state.drawn, state.behind) = (Some(Instant::now()), false);
     }
 
+    fn catch_up(&self, state: &mut State) {
+        if state.place.is_some() && state.behind {
+            self.redraw(state);
+        }
+    }
+
     /// Completes the figure on the page; the next one will be another. False if there is none.
     fn complete(&self) -> bool {
         let mut state = self.state();
-        if state.place.is_some() && state.behind {
-            self.redraw(&mut state);
-        }
+        self.catch_up(&mut state);
         std::mem::take(&mut *state).place.is_some()
     }
 

@@ -100,7 +100,7 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
         part.become_whole(&target)?;
         return Ok(target);
     }
-    let (mut reasons, mut todo) = (vec![], vec![]);
+    let (mut reasons, mut todo, mut is_other_file) = (vec![], vec![], false);
     for address in addresses(url, &name, checksum) {
         let Some(problem) = part.fetch(&address, folder)? else {
             part.become_whole(&target)?;
@@ -108,17 +108,19 @@ pub(super) fn fetch(url: &str, folder: &Path, checksum: Checksum) -> Result<Path
         };
         let from = if address == url { String::new() } else { format!("{address}: ") };
         reasons.push(from + &problem.reason);
+        is_other_file |= problem.is_other_file;
         todo.extend(problem.todo.filter(|advice| !todo.contains(advice)));
     }
     if todo.is_empty() {
         todo.push("check the network and https_proxy, name another address in D2L_MIRROR".into());
     }
     let by_hand = "or fetch the file by other means and put it into";
-    Err(Error::Download {
+    let error = Error::Download {
         url: url.to_string(),
         reason: reasons.join("; "),
         todo: format!("{}, {by_hand} {}", todo.join("; "), folder.display()),
-    })
+    };
+    Err(if is_other_file { Error::Checksum { reason: Box::new(error) } } else { error })
 }
 
 /// Where to ask: the mirrors, then the address itself. Without a checksum the address comes first:
@@ -221,7 +223,8 @@ impl Part<'_> {
                         );
                         self.restart()?;
                         // What was there before may have been of another file.
-                        Problem { passing: start > 0, ..Problem::lasting(found) }
+                        let passing = start > 0;
+                        Problem { passing, is_other_file: true, ..Problem::lasting(found) }
                     }
                 },
                 Err(problem) => problem,

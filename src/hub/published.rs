@@ -32,12 +32,13 @@ pub(crate) fn check_published(path: &Path) -> Result<()> {
     if found == hash {
         return Ok(());
     }
-    Err(Error::file(
+    let reason = Error::file(
         path,
         format!("its SHA-256 is {found}"),
         format!("{hash}, as torchvision's {name} has"),
         "remove the file, it is damaged; or rename it if it is no file of torchvision's",
-    ))
+    );
+    Err(Error::Checksum { reason: Box::new(reason) })
 }
 
 /// From the data folders, PyTorch's own cache, or the network. Its checksum is compared when

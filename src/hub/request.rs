@@ -46,6 +46,8 @@ pub(super) struct Problem {
     pub(super) reason: String,
     /// A server responded, and it may work a moment later.
     pub(super) passing: bool,
+    /// The file came, and has another checksum.
+    pub(super) is_other_file: bool,
     /// What to do, unless it is the usual advice.
     pub(super) todo: Option<String>,
 }
@@ -53,12 +55,12 @@ pub(super) struct Problem {
 impl Problem {
     /// It would fail again.
     pub(super) fn lasting(reason: impl Into<String>) -> Problem {
-        Problem { reason: reason.into(), passing: false, todo: None }
+        Problem { reason: reason.into(), passing: false, is_other_file: false, todo: None }
     }
 
     /// It may work a moment later.
     pub(super) fn passing(reason: impl Into<String>) -> Problem {
-        Problem { reason: reason.into(), passing: true, todo: None }
+        Problem { passing: true, ..Problem::lasting(reason) }
     }
 }
 
@@ -114,7 +116,7 @@ impl Request {
 fn problem(error: ureq::Error) -> Problem {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     if let Some((reason, todo)) = certificates::explain(&error) {
-        return Problem { reason, passing: false, todo: Some(todo) };
+        return Problem { todo: Some(todo), ..Problem::lasting(reason) };
     }
     match error {
         ureq::Error::Io(error) => Problem {

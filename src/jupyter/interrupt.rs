@@ -3,12 +3,20 @@
 //! The kernel "Rust (d2l)" asks the cell first: it makes a file, whose path it has given to the
 //! program, and the crate's loops look for it between two batches. So nothing is lost: the loop
 //! returns [`Error::Interrupted`], and every variable is as it was at that moment.
+//!
+//! A training that has something to return when it is stopped returns it, and leaves the press to
+//! whoever looks next: what follows it in its cell does not go on as if nothing had been pressed. The
+//! kernel removes the file when the cell has ended.
 
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use d2l_common::display_line::Kind;
+use d2l_common::program_output::INTERRUPTED;
+use d2l_common::variables;
 
 use super::display_lines::{is_live, send};
 use crate::{Error, Result, settings};
@@ -36,10 +44,37 @@ pub fn check_interrupt() -> Result<()> {
     let Some(file) = &*FILE else { return Ok(()) };
     tell_that_we_look();
     // Whoever removes it has seen it: one press is one error.
-    if file.exists() && std::fs::remove_file(file).is_ok() {
+    if file.exists() && fs::remove_file(file).is_ok() {
         return Err(Error::Interrupted);
     }
     Ok(())
+}
+
+/// Runs work that calls functions of cells, such as a layer of the reader's own. These look at the
+/// button, too, and unwind; here that becomes [`Error::Interrupted`], and the press has been seen.
+pub(crate) fn stoppable<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let Some(file) = &*FILE else { return work() };
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        if payload.downcast_ref::<&str>() != Some(&INTERRUPTED) {
+            resume_unwind(payload);
+        }
+        let _ = fs::remove_file(file);
+        Err(Error::Interrupted)
+    })
+}
+
+/// Leaves a press that was seen to whoever looks next.
+pub(crate) fn pass_on() {
+    if let Some(file) = &*FILE {
+        // Should the disk be full, this press stops the training alone.
+        let _ = fs::write(file, "");
+    }
+}
+
+/// Which cell of the notebook runs. `None` in a program, and under a kernel that does not tell.
+pub(crate) fn running_cell() -> Option<String> {
+    let file = FILE.as_ref()?.with_file_name(variables::CELL_FILE);
+    fs::read_to_string(file).ok()
 }
 
 /// A kernel waits longer for a cell that looks for the stop button. It forgets this at a cell's end.

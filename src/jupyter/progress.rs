@@ -66,6 +66,15 @@ impl Progress {
         }
     }
 
+    /// Other work, in the place of what has ended.
+    pub(crate) fn restart(&mut self, label: &str, total: u64) {
+        (self.label, self.note, self.total, self.done) = (label.into(), String::new(), total, 0);
+        (self.start, self.drawn) = (Instant::now(), None);
+        if let Output::Terminal(bar) = &self.output {
+            bar.reset();
+        }
+    }
+
     /// So many parts more are done.
     pub fn advance(&mut self, parts: u64) {
         self.done = self.done.saturating_add(parts);
@@ -140,11 +149,10 @@ impl Progress {
         }
         text
     }
-}
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.drawn.is_none() {
+    /// A bar that was shown gives way to a line that says how long the work took.
+    pub(crate) fn finish(&mut self) {
+        if self.drawn.take().is_none() {
             return;
         }
         let time = clock(self.start.elapsed().as_secs_f64());
@@ -163,6 +171,12 @@ impl Drop for Progress {
             Output::Terminal(bar) => bar.finish_and_clear(),
             Output::Lines => {}
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

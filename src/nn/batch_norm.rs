@@ -89,7 +89,7 @@ impl BatchNorm2d {
             _ => "give it the output of a convolution".to_string(),
         };
         let found = format!("an input of shape {size:?}");
-        Err(Error::invalid(self, found, format!("[N, {channels}, H, W]"), todo))
+        Err(Error::invalid(self, found, format!("[N, {channels}, H, W]"), todo).of_shape(&size))
     }
 
     /// One value has no variance; PyTorch refuses it, too.
@@ -99,13 +99,14 @@ impl BatchNorm2d {
         if x.numel() as i64 > channels {
             return Ok(());
         }
-        Err(Error::invalid(
+        let error = Error::invalid(
             self,
             format!("an input of shape {size:?} in training: one value a channel, or none"),
             "two values a channel or more, to take mean and variance of",
             "take batches of two images or more (the last one of an epoch, too), larger images, \
              or net.eval()",
-        ))
+        );
+        Err(error.of_shape(&size))
     }
 }
 

@@ -139,6 +139,7 @@ impl Conv2d {
                 rows / 2
             ),
         )
+        .of_shape(&shape)
     }
 
     /// The number of channels that it takes.
@@ -151,7 +152,7 @@ impl Conv2d {
         let inputs = self.inputs().unwrap_or_default();
         let found = format!("an input of shape {shape:?}");
         let expected = format!("{inputs} channels: [N, {inputs}, H, W]");
-        Error::invalid(self, found, expected, make_fit(shape, inputs))
+        Error::invalid(self, found, expected, make_fit(shape, inputs)).of_shape(shape)
     }
 
     /// An error for what is no batch of images, where this is a model's first layer. libtorch takes one

@@ -103,13 +103,15 @@ impl Linear {
                     "make the layer for its input, linear({found}, {outputs})?, or flatten images \
                      before it: x.f_flatten(1, -1)?"
                 ),
-            ),
+            )
+            .of_shape(&shape),
             None => Error::invalid(
                 self,
                 "an input of shape []: one number",
                 format!("{inputs} features: [N, {inputs}]"),
                 "give it a row for each example",
-            ),
+            )
+            .of_shape(&shape),
             _ => error.into(),
         }
     }

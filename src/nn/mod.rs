@@ -15,7 +15,7 @@ pub(crate) mod state_dict;
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
 pub use linear::{Linear, linear};
-pub use loss::{CrossEntropyLoss, Loss};
+pub use loss::{CrossEntropyLoss, L1Loss, Loss};
 pub(crate) use loss::{check_devices, check_labels, label_range};
 pub use module::{Module, Part, Visitor};
 pub(crate) use module::{check_numbers, check_place, child, copy, memory, walk};

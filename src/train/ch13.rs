@@ -1,57 +1,26 @@
 //! The training loop of the chapter (d2l: section 14.1.3, `train_ch13`).
 
 use std::collections::HashSet;
-use std::fmt;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-use super::evaluate::{check_device, evaluate};
+use super::Summary;
+use super::evaluate::check_device;
 use super::gradients::{Replicas, forward_backward, on_device, split_batch};
 use super::out_of_memory::out_of_memory;
 use super::undo::Undo;
-use super::{Accumulator, Timer};
 use crate::data::DataLoader;
-use crate::device::{self, compute_kind};
-use crate::display::Animator;
-use crate::jupyter::{Progress, say};
+use crate::jupyter::{is_live, say};
 use crate::nn::{Loss, Module, memory};
 use crate::optim::Optimizer;
-use crate::{Error, Result, settings};
-
-/// The result of a training run.
-///
-/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
-#[derive(Clone)]
-pub struct Summary {
-    /// The mean loss of the last epoch's examples.
-    pub loss: f64,
-    /// Training accuracy over the last epoch, in [0, 1].
-    pub train_acc: f64,
-    /// Test accuracy after the last epoch, in [0, 1].
-    pub test_acc: f64,
-    /// Examples per second of training, without loading and testing, as the book counts.
-    pub examples_per_sec: f64,
-    /// The devices trained on.
-    pub devices: Vec<Device>,
-    /// The curves.
-    pub animator: Animator,
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Summary { loss, train_acc, test_acc, examples_per_sec, devices, .. } = self;
-        writeln!(f, "loss {loss:.3}, train acc {train_acc:.3}, test acc {test_acc:.3}")?;
-        write!(f, "{examples_per_sec:.1} examples/sec on {devices:?}")
-    }
-}
-
-crate::jupyter::show_as_text!(Summary);
+use crate::{Error, Result, device};
 
 /// Takes one step on a batch, on one device or several (d2l: `train_batch_ch13`). Returns the sum
 /// of the losses and the number of correct predictions.
 ///
-/// `x` is `[N, 3, H, W]`, `y` is `[N]`. Losses are added up, not averaged, whatever the number of
-/// devices.
+/// `x` is `[N, 3, H, W]`, `y` is `[N]`, or a label for each pixel, `[N, H, W]`. Targets of kind `Float`
+/// are the loss's affair, such as boxes or probabilities of all classes: the number of correct
+/// predictions is NaN then. Losses are added up, not averaged, whatever the number of devices.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
@@ -70,7 +39,7 @@ pub fn train_batch_ch13(
     step(net, x, y, loss, trainer, devices, &mut Replicas::default())
 }
 
-fn step(
+pub(super) fn step(
     net: &dyn Module,
     x: &Tensor,
     y: &Tensor,
@@ -106,7 +75,7 @@ fn step(
 }
 
 /// The first device, if all are there.
-fn check_devices(devices: &[Device]) -> Result<Device> {
+pub(super) fn check_devices(devices: &[Device]) -> Result<Device> {
     let Some(&first) = devices.first() else {
         let todo = "give it &try_all_gpus()";
         return Err(Error::invalid("devices", "an empty list", "one device or more", todo));
@@ -116,7 +85,7 @@ fn check_devices(devices: &[Device]) -> Result<Device> {
 }
 
 /// What would learn nothing, or leave a part of the network out by mistake, and say nothing.
-fn check_trainer(net: &dyn Module, trainer: &dyn Optimizer) -> Result<()> {
+pub(super) fn check_trainer(net: &dyn Module, trainer: &dyn Optimizer) -> Result<()> {
     let all = net.named_parameters();
     let (learning, frozen): (Vec<_>, Vec<_>) = all.iter().partition(|(_, p)| p.requires_grad());
     if learning.is_empty() {
@@ -162,12 +131,15 @@ fn check_batch(x: &Tensor, y: &Tensor) -> Result<()> {
     let (images, labels) = (shape(x), shape(y));
     match (images.first(), labels.first()) {
         (Some(a), Some(b)) if a == b && *a > 0 => Ok(()),
-        _ => Err(Error::invalid(
-            "the batch",
-            format!("images of shape {images:?}, labels of shape {labels:?}"),
-            "[N, 3, H, W] and [N], N being 1 or more",
-            "give it as many labels as images; one image is a batch of one: x.unsqueeze(0)",
-        )),
+        _ => {
+            let error = Error::invalid(
+                "the batch",
+                format!("images of shape {images:?}, labels of shape {labels:?}"),
+                "[N, 3, H, W] and [N], N being 1 or more",
+                "give it as many labels as images; one image is a batch of one: x.unsqueeze(0)",
+            );
+            Err(error.of_shape(&labels))
+        }
     }
 }
 
@@ -194,19 +166,21 @@ fn all_finite(tensor: &Tensor) -> Result<bool> {
     Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1)
 }
 
-/// A training step costs about as much as three forward passes: a weight for the progress bar.
-const LEARNING: usize = 3;
-
 /// Trains, tests after each epoch, and shows the curves (d2l: `train_ch13`).
 ///
 /// Under the kernel "Rust (d2l)" the curves grow while it trains, and a bar tells the time left; a
 /// line an epoch tells how far it is, and the book's two lines what came of it. The network is borrowed:
 /// it is there with what it has learned even after an error or the stop button.
 ///
+/// The stop button ends it with what there is: `Ok`, and [`Summary::stopped`] is true. The cell comes to
+/// its end then and keeps its variables; a loop of the cell's, or whatever looks for the button next,
+/// ends it with an error.
+///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
 /// # Errors
-/// There is nothing to learn from or to test on, both loaders' classes differ, an image cannot be read, the stop button was pressed, or as
+/// There is nothing to learn from or to test on, both loaders' classes differ, an image cannot be read,
+/// targets are no classes, the stop button was pressed before the first batch was learned, or as
 /// [`train_batch_ch13`].
 pub fn train_ch13(
     net: &dyn Module,
@@ -217,84 +191,22 @@ pub fn train_ch13(
     num_epochs: usize,
     devices: &[Device],
 ) -> Result<Summary> {
-    let device = check_devices(devices)?;
-    let num_epochs = settings::max_epochs().map_or(num_epochs, |most| num_epochs.min(most));
-    if num_epochs == 0 || train_iter.is_empty() {
-        let found = format!("{num_epochs} epochs of {} batches", train_iter.len());
-        let todo = "train for one epoch or more, on one image or more";
-        return Err(Error::invalid("train_ch13", found, "something to learn from", todo));
-    }
-    if test_iter.is_empty() {
-        let todo = "give the test loader one image or more";
-        return Err(Error::invalid("train_ch13", "nothing to test on", "a test loader", todo));
-    }
-    same_classes(train_iter, test_iter)?;
-    check_trainer(net, trainer)?;
-    say(format_args!("training on {devices:?}, computing in {}", name_of(compute_kind(device))));
-    settings::quick_mode_notice().into_iter().for_each(say);
-
-    net.to(device)?;
-    let (mut timer, num_batches) = (Timer::new(), train_iter.len());
-    let mut animator = Animator::new("epoch", &["train loss", "train acc", "test acc"])
-        .xlim(0., num_epochs as f64)
-        .ylim(0., 1.);
-    let examples = |iter: &DataLoader| num_epochs.saturating_mul(iter.num_examples());
-    let (learned, tested) = (examples(train_iter), examples(test_iter));
-    let all = learned.saturating_mul(LEARNING).saturating_add(tested);
-    let mut progress = Progress::new("training", all as u64);
-    progress.begin();
-    let mut replicas = Replicas::default();
-    let mut test_acc = 0.;
-    let mut metric = Accumulator::new(3);
-    for epoch in 0..num_epochs {
-        // Sums of the loss, of correct predictions, of examples
-        metric.reset();
-        for (i, batch) in train_iter.iter_for(device).enumerate() {
-            let (x, y) = batch?;
-            timer.start();
-            let (l, acc) = step(net, &x, &y, loss, trainer, devices, &mut replicas)
-                .map_err(|error| error.during(format!("batch {} of epoch {}", i + 1, epoch + 1)))?;
-            metric.add(&[l, acc, y.numel() as f64]);
-            timer.stop();
-            progress.note(format!("epoch {}: loss {:.3}", epoch + 1, metric[0] / metric[2]));
-            progress.advance(LEARNING as u64 * y.size().first().copied().unwrap_or(0) as u64);
-            if (i + 1) % (num_batches / 5).max(1) == 0 || i == num_batches - 1 {
-                let x = epoch as f64 + (i + 1) as f64 / num_batches as f64;
-                animator.add(x, &[Some(metric[0] / metric[2]), Some(metric[1] / metric[2]), None]);
-            }
-        }
-        test_acc = evaluate(net, test_iter, None, &mut progress)?;
-        animator.add((epoch + 1) as f64, &[None, None, Some(test_acc)]);
-        progress.println(&format!(
-            "epoch {}/{num_epochs}: loss {:.3}, train acc {:.3}, test acc {test_acc:.3}",
-            epoch + 1,
-            metric[0] / metric[2],
-            metric[1] / metric[2]
-        ));
-    }
-    let summary = Summary {
-        loss: metric[0] / metric[2],
-        train_acc: metric[1] / metric[2],
-        test_acc,
-        examples_per_sec: learned as f64 / timer.sum(),
-        devices: devices.to_vec(),
-        animator,
-    };
-    drop(progress);
+    let mut summary = Summary::new();
+    summary.train(net, train_iter, test_iter, loss, trainer, num_epochs, devices)?;
     say(&summary);
-    summary.animator.show()?;
-    Ok(summary)
-}
-
-fn name_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::BFloat16 => "bfloat16 (set_precision(Precision::Full) for f32)",
-        _ => "f32",
+    if !is_live() {
+        summary.animator.show()?;
     }
+    Ok(summary)
 }
 
 /// The loss is no number: images are to blame, or the steps before.
 fn diverged(loss: f64, x: &Tensor) -> Result<Error> {
+    let reason = Box::new(reason_of_divergence(loss, x)?);
+    Ok(Error::Diverged { loss, reason })
+}
+
+fn reason_of_divergence(loss: f64, x: &Tensor) -> Result<Error> {
     let mut found = format!("the loss is {loss}");
     for i in 0..x.size().first().copied().unwrap_or(0) {
         if !all_finite(&x.f_get(i)?)? {
@@ -313,10 +225,10 @@ fn diverged(loss: f64, x: &Tensor) -> Result<Error> {
     ))
 }
 
-/// A label means the same in both sets only if their classes are the same.
-fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> Result<()> {
+/// A label means the same in both sets only if their classes are the same, where both have names.
+pub(super) fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> Result<()> {
     let (train, test) = (train_iter.dataset().classes(), test_iter.dataset().classes());
-    if train == test {
+    if train == test || train.is_empty() || test.is_empty() {
         return Ok(());
     }
     Err(Error::invalid(

@@ -51,33 +51,57 @@ pub(super) fn evaluate(
     device: Option<Device>,
     progress: &mut Progress,
 ) -> Result<f64> {
+    const NAME: &str = "evaluate_accuracy_gpu";
+    // Summed up on the device and read once
+    let mut right: Option<Tensor> = None;
+    let mut count = 0;
+    test(NAME, net, data_iter, device, progress, &mut |pred, y| {
+        let batch = num_correct(&pred, &y.f_to_device(pred.device())?)?;
+        right = Some(match &right {
+            Some(sum) => sum.f_add(&batch)?,
+            None => batch,
+        });
+        count += y.numel();
+        Ok(())
+    })?;
+    let Some(right) = right else { return Err(no_images(NAME)) };
+    Ok(right.f_int64_value(&[])? as f64 / count as f64)
+}
+
+/// Gives `each` the scores and the labels of each batch, which fit each other; the labels are still on
+/// the CPU.
+pub(super) fn test(
+    subject: &str,
+    net: &dyn Module,
+    data_iter: &DataLoader,
+    device: Option<Device>,
+    progress: &mut Progress,
+    each: &mut dyn FnMut(Tensor, Tensor) -> Result<()>,
+) -> Result<()> {
     let device = device.unwrap_or_else(|| net.device());
-    check_device("evaluate_accuracy_gpu", net, device)?;
+    check_device(subject, net, device)?;
     let undo = Undo::test(net);
     net.eval();
     let _guard = tch::no_grad_guard();
-    // Summed up on the device and read once
-    let mut right = Tensor::f_zeros([0i64; 0], (Kind::Int64, device))?;
-    let mut count = 0;
     for batch in data_iter.iter_for(device) {
         let (x, y) = batch?;
+        let count = y.size().first().copied().unwrap_or(0);
         let range = label_range(&y)?;
-        let test = || -> Result<Tensor> {
+        let test = || -> Result<()> {
             let pred = net.forward(&x.f_to_device(device)?)?;
             check_labels(&pred, &y, range)?;
-            num_correct(&pred, &y.f_to_device(device)?)
+            each(pred, y)
         };
-        right = right.f_add(&test().map_err(|error| out_of_memory(error, &x))?)?;
-        count += y.numel();
-        progress.advance(y.size().first().copied().unwrap_or(0) as u64);
+        test().map_err(|error| out_of_memory(error, &x))?;
+        progress.advance(count as u64);
     }
-    if count == 0 {
-        let todo = "check the folder that the loader was given";
-        return Err(Error::invalid("evaluate_accuracy_gpu", "no images", "one or more", todo));
-    }
-    let right = right.f_int64_value(&[])? as f64;
     undo.done();
-    Ok(right / count as f64)
+    Ok(())
+}
+
+pub(super) fn no_images(subject: &str) -> Error {
+    let todo = "check the folder that the loader was given";
+    Error::invalid(subject, "no images", "one or more", todo)
 }
 
 /// An error for a device that is not there, or on which the network is not.

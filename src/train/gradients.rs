@@ -40,7 +40,10 @@ pub(super) struct Sums {
 pub(super) fn forward_backward(net: &dyn Module, batch: &Batch, loss: &dyn Loss) -> Result<Sums> {
     let Batch { x, y, range } = batch;
     let pred = net.forward(x)?;
-    check_labels(&pred, y, *range)?;
+    let are_classes = !y.is_floating_point();
+    if are_classes {
+        check_labels(&pred, y, *range)?;
+    }
     let sum = loss.forward(&pred, y)?.f_sum(None)?;
     if !sum.requires_grad() {
         return Err(Error::invalid(
@@ -51,7 +54,8 @@ pub(super) fn forward_backward(net: &dyn Module, batch: &Batch, loss: &dyn Loss)
         ));
     }
     sum.f_backward()?;
-    let mut all = vec![sum.f_detach()?, num_correct(&pred, y)?];
+    let right = if are_classes { num_correct(&pred, y)? } else { Tensor::from(f64::NAN) };
+    let mut all = vec![sum.f_detach()?, right];
     for parameter in net.parameters() {
         let gradient = parameter.f_grad()?;
         if gradient.defined() {

@@ -14,7 +14,7 @@ pub(super) fn out_of_memory(error: Error, x: &Tensor) -> Error {
     match error.torch() {
         Some(text) if is_full(text) => {
             let count = x.size().first().copied().unwrap_or(0);
-            Error::invalid(
+            let reason = Error::invalid(
                 "memory",
                 format!("a batch of {count} does not fit into it"),
                 "a batch and all that is computed from it, in a device's memory at once",
@@ -23,7 +23,8 @@ pub(super) fn out_of_memory(error: Error, x: &Tensor) -> Error {
                     (count / 2).max(1),
                     text.lines().next().unwrap_or_default()
                 ),
-            )
+            );
+            Error::OutOfMemory { batch_size: count as usize, reason: Box::new(reason) }
         }
         _ => error,
     }

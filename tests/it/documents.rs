@@ -66,7 +66,8 @@ fn the_books_requirements_name_the_folder_they_are_installed_into() {
 }
 
 /// What the prelude has beside the book: no section teaches it.
-const OF_OUR_OWN: [&str; 12] = [
+const OF_OUR_OWN: [&str; 16] = [
+    "ConfusionMatrix",
     "Error",
     "Figure",
     "Precision",
@@ -74,10 +75,13 @@ const OF_OUR_OWN: [&str; 12] = [
     "Show",
     "check_interrupt",
     "clear_output",
+    "confusion_matrix",
     "manual_seed",
     "precision",
+    "predict",
     "set_max_image_pixels",
     "set_precision",
+    "top_k_accuracy",
     "verify_images",
 ];
 

@@ -89,7 +89,9 @@ fn a_failed_download_leaves_no_file_and_says_why() {
     for (what, url, reason) in cases {
         let folder = tempfile::tempdir().unwrap();
         let error = download_url(&url, folder.path(), Some(&sha1(&whole))).unwrap_err();
-        assert!(matches!(error, Error::Download { .. }), "{error}");
+        let is_other_file = reason == "checksum";
+        assert_eq!(matches!(error, Error::Checksum { .. }), is_other_file, "{error}");
+        assert_eq!(matches!(error, Error::Download { .. }), !is_other_file, "{error}");
         let text = refused(what, reason, &error);
         assert!(text.contains(&folder.path().display().to_string()), "{what}: {text}");
         assert!(names(folder.path()).is_empty(), "{what}: {:?}", names(folder.path()));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common;
@@ -148,10 +149,14 @@ fn a_training_stops_in_its_middle_with_its_curves() {
             press();
         });
         let before = net.fc.weight.copy();
-        let result =
-            train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 10_000, &[Device::Cpu]);
-        assert_interrupted(result);
+        let summary =
+            train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 10_000, &[Device::Cpu])
+                .unwrap();
+        assert!(summary.stopped && summary.loss.is_finite(), "{summary}");
+        assert!(!summary.animator.curve("train loss").is_empty());
         assert_ne!(before, net.fc.weight);
+        // Whoever looks next ends the cell.
+        assert_interrupted(check_interrupt());
         return;
     };
     let shown: Vec<&str> = text.lines().filter(|line| line.contains("jupyter/1 ")).collect();
@@ -160,6 +165,126 @@ fn a_training_stops_in_its_middle_with_its_curves() {
     assert!(first_curves.is_some(), "{text}");
     let last = shown.iter().rfind(|line| line.contains("training: ")).unwrap();
     assert!(last.contains("update_display_data") && last.contains("ended at"), "{last}");
+}
+
+/// Presses the button while batch number `at`, from 0, is learned; `cell` says that a function of the
+/// cell's is in between, which unwinds.
+fn pressing(at: usize, cell: bool) -> impl Loss {
+    let count = AtomicUsize::new(0);
+    move |y_hat: &Tensor, y: &Tensor| {
+        if count.fetch_add(1, Ordering::Relaxed) == at {
+            press();
+            if cell {
+                std::panic::resume_unwind(Box::new("EVCXR_INTERRUPTED"));
+            }
+        }
+        CrossEntropyLoss::new(Reduction::None).forward(y_hat, y)
+    }
+}
+
+/// Three batches an epoch: where the button is pressed, what was tested by then, and what is told.
+#[test]
+fn a_stopped_training_says_where_and_what_is_known() {
+    if in_live_kernel("a_stopped_training_says_where_and_what_is_known").is_some() {
+        return;
+    }
+    set_precision(Precision::Full);
+    let set = common::small_set(6);
+    let [train_iter, test_iter] = loaders(set.path());
+    let cases = [
+        (0, false, 0, "stopped in epoch 1, after batch 1 of 3"),
+        (1, false, 0, "stopped in epoch 1, after batch 2 of 3"),
+        // The last batch: the test does not begin.
+        (2, false, 0, "stopped in epoch 1, after batch 3 of 3"),
+        (4, false, 1, "stopped in epoch 2, after batch 2 of 3"),
+        (1, true, 0, "stopped in epoch 1, after batch 1 of 3"),
+        (3, true, 1, "stopped after epoch 1"),
+    ];
+    for (at, cell, epochs, place) in cases {
+        let net = common::Light::new();
+        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let loss = pressing(at, cell);
+        let summary =
+            train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 5, &[Device::Cpu])
+                .unwrap();
+        assert_eq!((summary.stopped, summary.epochs), (true, epochs), "{place}");
+        let text = summary.to_string();
+        assert!(text.ends_with(place), "{text}");
+        assert!(summary.loss.is_finite() && (0. ..=1.).contains(&summary.train_acc), "{text}");
+        assert_eq!(text.contains("test acc not tested"), epochs == 0, "{text}");
+        assert_eq!(summary.test_acc.is_nan(), epochs == 0, "{text}");
+        assert_eq!(summary.animator.curve("test acc").len(), epochs);
+        assert_interrupted(check_interrupt());
+        // What was learned is what this many whole batches teach.
+        let unbroken = common::Light::new();
+        let mut other = SGD::new(unbroken.parameters(), 1e-4, 0.).unwrap();
+        let all = (0..2).flat_map(|_| train_iter.iter());
+        for batch in all.take(if cell { at } else { at + 1 }) {
+            let (x, y) = batch.unwrap();
+            let loss = CrossEntropyLoss::new(Reduction::None);
+            train_batch_ch13(&unbroken, &x, &y, &loss, &mut other, &[Device::Cpu]).unwrap();
+        }
+        for ((name, a), (_, b)) in net.state_dict().iter().zip(unbroken.state_dict()) {
+            assert_eq!(common::difference(a, &b), 0., "{place}: {name}");
+        }
+    }
+}
+
+/// A loop of trainings ends at a press, whether it looks at `stopped` or not, and what it has is kept.
+#[test]
+fn a_loop_of_trainings_does_not_go_on() {
+    if in_live_kernel("a_loop_of_trainings_does_not_go_on").is_some() {
+        return;
+    }
+    let set = common::small_set(6);
+    let [train_iter, test_iter] = loaders(set.path());
+    let net = common::Light::new();
+    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let loss = pressing(4, false);
+    let mut run = Summary::new();
+    let mut calls = 0;
+    let mut train = |run: &mut Summary| {
+        calls += 1;
+        run.train(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &[Device::Cpu])
+    };
+    let mut careless = || -> Result<()> {
+        for _ in 0..10 {
+            train(&mut run)?;
+        }
+        Ok(())
+    };
+    // The second call is stopped and returns, the third has nothing to return.
+    assert_interrupted(careless());
+    assert!(run.stopped && run.epochs == 1, "{run}");
+    let broken = run.animator.curve("train loss").to_vec();
+    assert_eq!(broken.len(), 5, "{broken:?}");
+    // In the next cell the epoch is done once more.
+    train(&mut run).unwrap();
+    assert_eq!((run.stopped, run.epochs, calls), (false, 2, 4));
+    assert!(!run.to_string().contains("stopped"), "{run}");
+    let points: Vec<f64> = run.animator.curve("train loss").iter().map(|point| point.0).collect();
+    assert_eq!(points.len(), 6);
+    assert!(points.windows(2).all(|pair| pair[0] < pair[1]), "{points:?}");
+}
+
+/// A panic of a layer's is none of the button's.
+#[test]
+fn other_panics_go_through_a_training() {
+    if in_live_kernel("other_panics_go_through_a_training").is_some() {
+        return;
+    }
+    let set = common::small_set(2);
+    let [train_iter, test_iter] = loaders(set.path());
+    let net = common::Light::new();
+    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let loss =
+        |_: &Tensor, _: &Tensor| -> Result<Tensor> { std::panic::resume_unwind(Box::new("else")) };
+    let work = std::panic::AssertUnwindSafe(|| {
+        train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &[Device::Cpu])
+    });
+    let panic = std::panic::catch_unwind(work).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"else"));
+    check_interrupt().unwrap();
 }
 
 #[test]

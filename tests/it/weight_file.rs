@@ -815,8 +815,9 @@ fn only_torchvisions_file_names_promise_a_checksum() {
     for name in ["resnet18-f37072fd.pth", "resnet34-b627a593.pth", "resnet50-0676ba61.pth"] {
         let path = folder.path().join(name);
         fs::copy(weights("plain.pth"), &path).unwrap();
-        let text =
-            refused("another file under a name of torchvision's", name, &error_of(&small(), &path));
+        let error = error_of(&small(), &path);
+        assert!(matches!(error, Error::Checksum { .. }), "{error}");
+        let text = refused("another file under a name of torchvision's", name, &error);
         assert!(text.contains("its SHA-256 is"), "{text}");
     }
 }

@@ -420,13 +420,17 @@ class Training(KernelTest):
             "let mut trainer = SGD::new(net.parameters(), 1e-5, 0.)?;"
         ))
         train = "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 500, &try_all_gpus())?;"
-        run = self.run_cell(train, on_message=self.interrupt_at("image/svg+xml"))
-        self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
-        self.assertIn("variables of earlier cells are kept", run.error["evalue"])
+        run = self.assert_ok(self.run_cell(train, on_message=self.interrupt_at("image/svg+xml")))
+        self.assertRegex(run.text(), r"loss \d.*\n.*examples/sec.*\nstopped in epoch \d+, after batch \d+ of 10")
         figures = [m for m in run.of("display_data", "update_display_data") if "image/svg+xml" in m["content"]["data"]]
         self.assertGreaterEqual(len(figures), 1)
         last = run.of("display_data", "update_display_data")[-1]["content"]["data"]
         self.assertRegex(last["text/plain"], r"^training: ended at \d+ % after 0:\d\d$|^Figure")
+        # The summary is there, and the press is gone.
+        run = self.run_cell('(summary.stopped, summary.animator.curve("train loss").is_empty())')
+        self.assertEqual(run.result, [{"text/plain": "(true, false)"}])
+        self.going_on()
+        self.a_layer_of_a_cells_own()
         # The network is still there, and can be trained further.
         self.assertEqual(self.run_cell("net.fc.weight.size()").result, [{"text/plain": "[2, 512]"}])
         run = self.run_cell("evaluate_accuracy_gpu(&net, &test_iter, None)?")
@@ -438,6 +442,50 @@ class Training(KernelTest):
         )
         self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
         self.assert_ok(self.run_cell("std::fs::remove_dir_all(&folder)?; net.fc.in_features"))
+
+    def going_on(self):
+        """A loop of epochs has one figure in a cell, and ends at a press."""
+        epoch = "run.train(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &try_all_gpus())?;"
+        figures = lambda run, kind: [m for m in run.of(kind) if "image/svg+xml" in m["content"]["data"]]
+        cell = "let mut run = Summary::new();\nfor _ in 0..3 { %s }\nrun" % epoch
+        run = self.assert_ok(self.run_cell(cell))
+        self.assertEqual(len(figures(run, "display_data")), 1)
+        self.assertGreaterEqual(len(figures(run, "update_display_data")), 1)
+        self.assertRegex(run.text(), r"(?s)training on.*epoch 1: .*epoch 2: .*epoch 3: ")
+        self.assertRegex(run.result[0]["text/plain"], r"^loss .*\n.*examples/sec on \S+$")
+        # The next cell has a figure of its own, and keeps what it has when its loop looks.
+        cell = "for _ in 0..500 { %s\n if run.stopped { break; } }" % epoch
+        run = self.assert_ok(self.run_cell(cell, on_message=self.interrupt_at("epoch 5: ")))
+        self.assertEqual(len(figures(run, "display_data")), 1)
+        self.assertNotIn("training on", run.text())
+        self.assertEqual(self.run_cell("run.stopped").result, [{"text/plain": "true"}])
+        # One that does not look ends with an error, and the summary is there.
+        run = self.run_cell("for _ in 0..500 { %s }" % epoch, on_message=self.interrupt_at("image/svg+xml"))
+        self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
+        run = self.run_cell("run.epochs >= 5 && run.stopped")
+        self.assertEqual(run.result, [{"text/plain": "true"}])
+
+    def a_layer_of_a_cells_own(self):
+        """Its functions look at the button, too; the training they stop returns what it has."""
+        self.assert_ok(self.run_cell(
+            "#[derive(Debug)]\n"
+            "struct Own(Classifier);\n"
+            "impl Module for Own {\n"
+            "    fn forward(&self, x: &Tensor) -> Result<Tensor> {\n"
+            "        for _ in 0..20 { std::thread::sleep(std::time::Duration::from_millis(10)); }\n"
+            "        self.0.forward(x)\n"
+            "    }\n"
+            "    fn visit(&self, visitor: &mut d2l::nn::Visitor) { self.0.visit(visitor); }\n"
+            "}\n"
+            "let own = Own(net.copy()?);\n"
+            "let mut own_trainer = SGD::new(own.parameters(), 1e-5, 0.)?;"
+        ))
+        run = self.assert_ok(self.run_cell(
+            "let stopped = train_ch13(&own, &train_iter, &test_iter, &loss, &mut own_trainer, 500, &try_all_gpus())?;",
+            on_message=self.interrupt_at("epoch 1: "),
+        ))
+        self.assertIn("stopped", run.text())
+        self.assertEqual(self.run_cell("stopped.stopped").result, [{"text/plain": "true"}])
 
 
 if __name__ == "__main__":

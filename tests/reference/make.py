@@ -45,6 +45,8 @@ from safetensors.torch import load_file, save_file
 from torchvision import tv_tensors
 from torchvision.transforms import functional as F
 
+from losses import losses as values_of_losses
+
 FOLDER = Path(__file__).parent
 
 
@@ -1092,7 +1094,11 @@ def shown():
     (FOLDER / "shown.json").write_text(f"[\n{lines}\n]\n")
 
 
-MAKERS = [transforms, images, kinds, weight_files, models, training, parallel, shown]
+def losses():
+    values_of_losses(noise, FOLDER)
+
+
+MAKERS = [transforms, images, kinds, weight_files, models, training, parallel, shown, losses]
 
 
 def load(path):

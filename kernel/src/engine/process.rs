@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use d2l_common::display_line;
 use d2l_common::variables::{
-    JUPYTER_INTERRUPT_FILE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SHIMS, KERNEL_SOCKET,
-    is_offline,
+    CELL_FILE, JUPYTER_INTERRUPT_FILE, JUPYTER_WIRE, KERNEL_CARGO_HOME, KERNEL_SHIMS,
+    KERNEL_SOCKET, is_offline,
 };
 use jupyter_protocol::connection_info::ConnectionInfo;
 use serde_json::json;
@@ -65,6 +65,11 @@ impl Settings {
 
     pub fn interrupt_file(&self) -> PathBuf {
         self.scratch.join("interrupt")
+    }
+
+    /// Where a program reads which cell it runs.
+    pub fn cell_file(&self) -> PathBuf {
+        self.interrupt_file().with_file_name(CELL_FILE)
     }
 
     pub fn shims(&self) -> PathBuf {

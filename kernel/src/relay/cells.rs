@@ -84,6 +84,9 @@ impl Relay {
     pub fn begin(&mut self, request: Message) {
         self.cells += 1;
         self.watch_progress(request.id(), progress::SHORT);
+        if let Err(error) = std::fs::write(self.settings.cell_file(), request.id()) {
+            eprintln!("d2l-kernel: the program cannot be told which cell it runs: {error}");
+        }
         self.cell = Some(Cell::new(request));
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use d2l::image::{Rgb, RgbImage};
+use d2l::nn::Visitor;
 use d2l::prelude::*;
 
 /// Values made by `tests/reference/make.py`.
@@ -74,6 +75,30 @@ pub fn two_classes() -> Classifier {
     net.fc = linear(512, 2).unwrap();
     fill(&net);
     net
+}
+
+/// A network of two classes for tests of what goes on around one: it looks at 16 parts of an image.
+#[derive(Debug)]
+pub struct Light {
+    pub fc: Linear,
+}
+
+impl Light {
+    pub fn new() -> Light {
+        let net = Light { fc: linear(48, 2).unwrap() };
+        fill(&net);
+        net
+    }
+}
+
+impl Module for Light {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.fc.forward(&x.f_adaptive_avg_pool2d([4, 4])?.f_flatten(1, -1)?)
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.child("fc", &self.fc);
+    }
 }
 
 /// As `inputs` in make.py.
