@@ -178,7 +178,7 @@ pub(super) fn named(error: Error, name: &str) -> Error {
 /// How messages show a data set: one that is derived may print all that it holds.
 pub(super) fn brief(dataset: &dyn Debug) -> String {
     let text = format!("{dataset:?}");
-    if text.len() <= 300 {
+    if text.len() <= 1000 {
         return text;
     }
     let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());

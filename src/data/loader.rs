@@ -189,7 +189,7 @@ impl DataLoader {
     }
 }
 
-impl<'a> IntoIterator for &'a DataLoader {
+impl IntoIterator for &DataLoader {
     type Item = Result<(Tensor, Tensor)>;
     type IntoIter = Batches;
 
