@@ -28,9 +28,9 @@ fn images(c: &mut Criterion) {
     let mut rng = Rng::seed_from_u64(0);
     let image = Image::from(test_image());
     for (name, step) in [
-        ("Resize([256, 256])", &Resize::new([256, 256]) as &dyn Transform),
-        ("RandomResizedCrop(224)", &RandomResizedCrop::new(224)),
-        ("RandomHorizontalFlip(1.)", &RandomHorizontalFlip::new(1.)),
+        ("Resize([256, 256])", &Resize::new([256, 256]).unwrap() as &dyn Transform),
+        ("RandomResizedCrop(224)", &RandomResizedCrop::new(224).unwrap()),
+        ("RandomHorizontalFlip(1.)", &RandomHorizontalFlip::new(1.).unwrap()),
     ] {
         let image = || image.clone();
         c.bench_function(name, |b| {
@@ -45,9 +45,13 @@ fn images(c: &mut Criterion) {
     for i in 0..63 {
         std::fs::copy(&path, class.join(format!("{i}.jpg"))).unwrap();
     }
-    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    let augs =
-        compose![RandomResizedCrop::new(224), RandomHorizontalFlip::new(0.5), ToTensor, normalize];
+    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]).unwrap();
+    let augs = compose![
+        RandomResizedCrop::new(224).unwrap(),
+        RandomHorizontalFlip::new(0.5).unwrap(),
+        ToTensor,
+        normalize
+    ];
     let images = ImageFolder::with_transform(folder.path(), &augs).unwrap();
     let loader = |images: ImageFolder| DataLoader::new(images, 32).unwrap().num_workers(1);
     let cached = loader(images.clone().keep_decoded(1 << 30));

@@ -29,10 +29,14 @@ fn train_fine_tuning(
 fn main() -> Result<()> {
     // The data
     let data_dir = download_extract("hotdog")?;
-    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    let train_augs =
-        compose![RandomResizedCrop::new(224), RandomHorizontalFlip::new(0.5), ToTensor, normalize];
-    let test_augs = compose![Resize::new([256, 256]), CenterCrop::new(224), ToTensor, normalize];
+    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])?;
+    let train_augs = compose![
+        RandomResizedCrop::new(224)?,
+        RandomHorizontalFlip::new(0.5)?,
+        ToTensor,
+        normalize
+    ];
+    let test_augs = compose![Resize::new([256, 256])?, CenterCrop::new(224)?, ToTensor, normalize];
 
     // The same output layer on what ImageNet taught, and on nothing
     let pretrained_net = pretrained_source_model()?;

@@ -36,19 +36,19 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn train_augs() -> Compose {
-    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    compose![RandomResizedCrop::new(224), RandomHorizontalFlip::new(0.5), ToTensor, normalize]
+fn train_augs() -> Result<Compose> {
+    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])?;
+    Ok(compose![RandomResizedCrop::new(224)?, RandomHorizontalFlip::new(0.5)?, ToTensor, normalize])
 }
 
-fn test_augs() -> Compose {
-    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    compose![Resize::new([256, 256]), CenterCrop::new(224), ToTensor, normalize]
+fn test_augs() -> Result<Compose> {
+    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])?;
+    Ok(compose![Resize::new([256, 256])?, CenterCrop::new(224)?, ToTensor, normalize])
 }
 
 /// One epoch for the page cache, then one that counts; `D2L_DATASET_LIMIT` bounds both.
 fn loader(folder: &Path, threads: usize, batch: usize, keep: bool) -> Result<Value> {
-    let mut images = ImageFolder::with_transform(folder.join("train"), &train_augs())?;
+    let mut images = ImageFolder::with_transform(folder.join("train"), &train_augs()?)?;
     if keep {
         images = images.keep_decoded(4_000_000_000);
     }
@@ -93,8 +93,8 @@ fn lesson(folder: &Path, seed: usize, epochs: usize, batch: usize) -> Result<Val
     let mut net = resnet18(Weights::Random)?;
     net.fc = linear(net.fc.in_features, 2)?;
     xavier_uniform(&net.fc.weight)?;
-    let train_imgs = ImageFolder::with_transform(folder.join("train"), &train_augs())?;
-    let test_imgs = ImageFolder::with_transform(folder.join("test"), &test_augs())?;
+    let train_imgs = ImageFolder::with_transform(folder.join("train"), &train_augs()?)?;
+    let test_imgs = ImageFolder::with_transform(folder.join("test"), &test_augs()?)?;
     let train_iter = DataLoader::new(train_imgs, batch)?.shuffle(true);
     let test_iter = DataLoader::new(test_imgs, batch)?;
     let loss = CrossEntropyLoss::new(Reduction::None);

@@ -28,8 +28,8 @@ pub fn image(input: &[u8]) {
     fs::write(class.join("image.jpg"), input).unwrap();
     let images = ImageFolder::new(ROOT.path()).unwrap();
     for images in [images.clone(), images.exif_transpose()] {
-        match images.get(0) {
-            Ok((image, _)) => {
+        match images.image(0) {
+            Ok(image) => {
                 let (width, height) = image.size();
                 assert!(width * height <= 1 << 20);
                 assert_eq!(image.to_tensor().unwrap().size(), [3, height as i64, width as i64]);

@@ -138,7 +138,7 @@ def look(page, screenshots, theme):
 TRAINING = [
     ':dep d2l = { path = ".." }\nuse d2l::prelude::*;',
     """let data_dir = download_extract("hotdog")?;
-let augs = compose![Resize::new([224, 224]), ToTensor];
+let augs = compose![Resize::new([224, 224])?, ToTensor];
 let train_iter = DataLoader::new(ImageFolder::with_transform(data_dir.join("train"), &augs)?, 2)?.shuffle(true);
 let test_iter = DataLoader::new(ImageFolder::with_transform(data_dir.join("test"), &augs)?, 2)?;
 let mut net = efficientnet_lite0(Weights::ImageNet)?;

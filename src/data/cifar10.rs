@@ -8,8 +8,8 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use super::dataset::check_index;
-use super::{DataLoader, Dataset, Image, download_extract};
-use crate::images::transforms::Compose;
+use super::{DataLoader, Dataset, Rng, Sample, download_extract};
+use crate::images::transforms::{Compose, Transform};
 use crate::{Error, Result};
 
 /// Height and width of an image.
@@ -41,7 +41,23 @@ impl CIFAR10 {
     /// # Errors
     /// A file is missing, is cut off, or has a label that is none of the classes.
     pub fn new(root: impl AsRef<Path>, train: bool) -> Result<CIFAR10> {
-        let root = root.as_ref();
+        CIFAR10::read(root.as_ref(), train)
+    }
+
+    /// As [`new`](Self::new); each image goes through `transform`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_transform(
+        root: impl AsRef<Path>,
+        train: bool,
+        transform: &Compose,
+    ) -> Result<CIFAR10> {
+        let set = CIFAR10::read(root.as_ref(), train)?;
+        Ok(CIFAR10 { transform: Some(transform.clone()), ..set })
+    }
+
+    fn read(root: &Path, train: bool) -> Result<CIFAR10> {
         let names = root.join("batches.meta.txt");
         let classes = fs::read_to_string(&names).map_err(Error::io("read the classes", &names))?;
         let classes: Vec<String> = classes
@@ -75,23 +91,25 @@ impl CIFAR10 {
         }
         Ok(CIFAR10 { root: root.into(), classes, records: records.into(), transform: None })
     }
-
-    /// As [`new`](Self::new); each image goes through `transform`.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn with_transform(
-        root: impl AsRef<Path>,
-        train: bool,
-        transform: &Compose,
-    ) -> Result<CIFAR10> {
-        Ok(CIFAR10 { transform: Some(transform.clone()), ..CIFAR10::new(root, train)? })
-    }
 }
 
 impl Dataset for CIFAR10 {
     fn len(&self) -> usize {
         self.records.len() / RECORD
+    }
+
+    fn sample(&self, index: usize, rng: &mut Rng) -> Result<Sample> {
+        check_index("sample", self, index)?;
+        let record = &self.records[index * RECORD..][..RECORD];
+        let picture = RgbImage::from_fn(SIZE, SIZE, |x, y| {
+            let pixel = 1 + (y * SIZE + x) as usize;
+            image::Rgb(std::array::from_fn(|channel| record[pixel + channel * PIXELS]))
+        });
+        let image = match &self.transform {
+            Some(transform) => transform.apply(picture.into(), rng)?,
+            None => picture.into(),
+        };
+        Ok(Sample::new(image, i64::from(record[0])))
     }
 
     fn classes(&self) -> &[String] {
@@ -101,32 +119,20 @@ impl Dataset for CIFAR10 {
     fn name(&self, index: usize) -> String {
         format!("image {index} of {}", self.root.display())
     }
-
-    fn open(&self, index: usize) -> Result<(Image, i64)> {
-        check_index(self, index)?;
-        let record = &self.records[index * RECORD..][..RECORD];
-        let picture = RgbImage::from_fn(SIZE, SIZE, |x, y| {
-            let pixel = 1 + (y * SIZE + x) as usize;
-            image::Rgb(std::array::from_fn(|channel| record[pixel + channel * PIXELS]))
-        });
-        Ok((picture.into(), record[0].into()))
-    }
-
-    fn transform(&self) -> Option<&Compose> {
-        self.transform.as_ref()
-    }
 }
 
-impl fmt::Debug for CIFAR10 {
+impl fmt::Display for CIFAR10 {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (count, root) = (self.len(), self.root.display());
-        write!(f, "CIFAR10({root}: {count} images, classes {})", self.classes.join(", "))?;
+        write!(f, "CIFAR10({root}: {count} images, classes {}", self.classes.join(", "))?;
         match &self.transform {
             Some(transform) => write!(f, ", transform {transform:?})"),
-            None => Ok(()),
+            None => f.write_str(")"),
         }
     }
 }
+
+crate::jupyter::show_as_text!(CIFAR10);
 
 /// Batches of CIFAR-10 to learn from, in an order of its own for each epoch, or to test with (d2l:
 /// section 14.1.2, `load_cifar10`).

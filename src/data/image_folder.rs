@@ -9,9 +9,9 @@ use image::RgbImage;
 
 use super::dataset::check_index;
 use super::image_cache::Kept;
-use super::{Dataset, Image};
+use super::{Dataset, Rng, Sample};
 use crate::images::decode;
-use crate::images::transforms::Compose;
+use crate::images::transforms::{Compose, Transform};
 use crate::{Error, Result};
 
 /// torchvision's.
@@ -43,19 +43,7 @@ impl ImageFolder {
     /// # Errors
     /// The folder is missing, has no sub-folders, or a class has no image.
     pub fn new(root: impl AsRef<Path>) -> Result<ImageFolder> {
-        let folder = ImageFolder::allow_empty(&root)?;
-        let has_picture = |label| folder.samples.iter().any(|sample| sample.1 == label);
-        let empty = (0i64..).zip(&folder.classes).filter(|&(label, _)| !has_picture(label));
-        let empty: Vec<&str> = empty.map(|(_, name)| name.as_str()).collect();
-        if empty.is_empty() {
-            return Ok(folder);
-        }
-        Err(Error::file(
-            root.as_ref(),
-            format!("no image for the classes {}", empty.join(", ")),
-            format!("{LAYOUT} (extensions: {})", EXTENSIONS.join(", ")),
-            "add images, remove these folders, or take ImageFolder::allow_empty",
-        ))
+        ImageFolder::read(root.as_ref(), false)
     }
 
     /// As [`new`](Self::new), but a class may have no image (torchvision: `allow_empty=True`).
@@ -63,8 +51,37 @@ impl ImageFolder {
     /// # Errors
     /// The folder is missing or has no sub-folders.
     pub fn allow_empty(root: impl AsRef<Path>) -> Result<ImageFolder> {
-        let root = root.as_ref();
-        let (_, folders) = list(root)?;
+        ImageFolder::read(root.as_ref(), true)
+    }
+
+    /// As [`new`](Self::new); each image goes through `transform` (torchvision:
+    /// `ImageFolder(root, transform=…)`).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_transform(root: impl AsRef<Path>, transform: &Compose) -> Result<ImageFolder> {
+        let folder = ImageFolder::read(root.as_ref(), false)?;
+        Ok(ImageFolder { transform: Some(transform.clone()), ..folder })
+    }
+
+    fn read(root: &Path, allow_empty: bool) -> Result<ImageFolder> {
+        let folder = ImageFolder::list(root)?;
+        let has_picture = |label| folder.samples.iter().any(|sample| sample.1 == label);
+        let empty = (0i64..).zip(&folder.classes).filter(|&(label, _)| !has_picture(label));
+        let empty: Vec<&str> = empty.map(|(_, name)| name.as_str()).collect();
+        if allow_empty || empty.is_empty() {
+            return Ok(folder);
+        }
+        Err(Error::file(
+            root,
+            format!("no image for the classes {}", empty.join(", ")),
+            format!("{LAYOUT} (extensions: {})", EXTENSIONS.join(", ")),
+            "add images, remove these folders, or take ImageFolder::allow_empty",
+        ))
+    }
+
+    fn list(root: &Path) -> Result<ImageFolder> {
+        let (_, folders) = entries(root)?;
         if folders.is_empty() {
             let todo = "check the path: it may be the folder above or below";
             return Err(Error::file(root, "no class folders in it", LAYOUT, todo));
@@ -84,15 +101,6 @@ impl ImageFolder {
         let classes = folders.iter().map(name).collect();
         let root = root.to_path_buf();
         Ok(ImageFolder { root, classes, samples, transform: None, upright: false, kept: None })
-    }
-
-    /// As [`new`](Self::new); each image goes through `transform` (torchvision:
-    /// `ImageFolder(root, transform=…)`).
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn with_transform(root: impl AsRef<Path>, transform: &Compose) -> Result<ImageFolder> {
-        Ok(ImageFolder { transform: Some(transform.clone()), ..ImageFolder::new(root)? })
     }
 
     /// Turns each image as its camera notes in the EXIF data (Pillow: `ImageOps.exif_transpose`).
@@ -125,6 +133,21 @@ impl Dataset for ImageFolder {
         self.samples.len()
     }
 
+    fn sample(&self, index: usize, rng: &mut Rng) -> Result<Sample> {
+        check_index("sample", self, index)?;
+        let (path, label) = &self.samples[index];
+        let decode = || decode(path, self.upright);
+        let picture = match &self.kept {
+            Some(kept) => kept.get(index, decode)?,
+            None => decode()?,
+        };
+        let image = match &self.transform {
+            Some(transform) => transform.apply(picture.into(), rng)?,
+            None => picture.into(),
+        };
+        Ok(Sample::new(image, *label))
+    }
+
     fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -137,36 +160,23 @@ impl Dataset for ImageFolder {
             }
         }
     }
-
-    fn open(&self, index: usize) -> Result<(Image, i64)> {
-        check_index(self, index)?;
-        let (path, label) = &self.samples[index];
-        let decode = || decode(path, self.upright);
-        let picture = match &self.kept {
-            Some(kept) => kept.get(index, decode)?,
-            None => decode()?,
-        };
-        Ok((picture.into(), *label))
-    }
-
-    fn transform(&self) -> Option<&Compose> {
-        self.transform.as_ref()
-    }
 }
 
-impl fmt::Debug for ImageFolder {
+impl fmt::Display for ImageFolder {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (count, root) = (self.samples.len(), self.root.display());
-        write!(f, "ImageFolder({root}: {count} images, classes {})", self.classes.join(", "))?;
+        write!(f, "ImageFolder({root}: {count} images, classes {}", self.classes.join(", "))?;
         match &self.transform {
             Some(transform) => write!(f, ", transform {transform:?})"),
-            None => Ok(()),
+            None => f.write_str(")"),
         }
     }
 }
 
+crate::jupyter::show_as_text!(ImageFolder);
+
 /// The visible files and folders in a folder, by name.
-fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let mut paths = vec![];
     for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))? {
         let entry = entry.map_err(Error::io("read the folder", folder))?;
@@ -185,7 +195,7 @@ fn collect(folder: &Path, above: &mut Vec<PathBuf>, pictures: &mut Vec<PathBuf>)
         return Ok(());
     }
     above.push(real);
-    let (files, folders) = list(folder)?;
+    let (files, folders) = entries(folder)?;
     pictures.extend(files.into_iter().filter(|path| is_picture(path)));
     for folder in folders {
         collect(&folder, above, pictures)?;

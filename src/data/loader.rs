@@ -13,7 +13,9 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
-use super::{Dataset, FloatImage, Image, batch_memory};
+use super::collate::collate;
+use super::dataset::{brief, named};
+use super::{Dataset, Sample};
 use crate::device::num_gpus;
 use crate::jupyter::check_interrupt;
 use crate::random::{generator, global_seed};
@@ -21,6 +23,10 @@ use crate::settings;
 use crate::{Error, Result};
 
 /// Makes batches of a data set (PyTorch: `DataLoader`); the last one may be smaller.
+///
+/// A batch is `(x, y)`: images `[N, 3, H, W]` (`f32`), and of classes `[N]` (`i64`). Targets that are
+/// tensors are stacked: boxes `[M, 5]` to `[N, M, 5]`, masks `[H, W]` to `[N, H, W]`, numbers `[K]` to
+/// `[N, K]`, of the kind that they are.
 ///
 /// Threads make the images of the next two batches while a network learns, of four where threads are
 /// many. What a batch holds depends on the seed, the epoch and the images alone, not on the number
@@ -31,6 +37,7 @@ pub struct DataLoader {
     dataset: Arc<dyn Dataset>,
     batch_size: usize,
     shuffle: bool,
+    drop_last: bool,
     num_workers: usize,
     pin_memory: Option<bool>,
     seed: u64,
@@ -40,18 +47,25 @@ pub struct DataLoader {
 impl DataLoader {
     /// Batches of `batch_size`, in order, by as many threads as there are cores, sixteen at most.
     ///
+    /// A set that is needed elsewhere, too, is given as an [`Arc`] or a clone.
+    ///
     /// # Errors
     /// `batch_size` is 0.
     pub fn new(dataset: impl Dataset + 'static, batch_size: usize) -> Result<DataLoader> {
+        DataLoader::of(Arc::new(dataset), batch_size)
+    }
+
+    fn of(dataset: Arc<dyn Dataset>, batch_size: usize) -> Result<DataLoader> {
         if batch_size == 0 {
             let todo = "give a batch size of 1 or more";
             return Err(Error::invalid("DataLoader", "batch size 0", "1 or more", todo));
         }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(DataLoader {
-            dataset: Arc::new(dataset),
+            dataset,
             batch_size,
             shuffle: false,
+            drop_last: false,
             num_workers: cores.min(16),
             pin_memory: None,
             seed: global_seed(),
@@ -62,6 +76,11 @@ impl DataLoader {
     /// Whether each epoch has an order of its own.
     pub fn shuffle(self, shuffle: bool) -> DataLoader {
         DataLoader { shuffle, ..self }
+    }
+
+    /// Whether a last batch of fewer images is left out (PyTorch: `drop_last`).
+    pub fn drop_last(self, drop_last: bool) -> DataLoader {
+        DataLoader { drop_last, ..self }
     }
 
     /// The number of threads, from 1 to 256. Where the system starts fewer, these do the work.
@@ -89,9 +108,12 @@ impl DataLoader {
         &*self.dataset
     }
 
-    /// The number of images in an epoch: all, unless `D2L_DATASET_LIMIT` bounds them.
+    /// The number of images in an epoch's batches: all, unless `D2L_DATASET_LIMIT` bounds them or
+    /// [`drop_last`](Self::drop_last) leaves some out.
     pub fn num_examples(&self) -> usize {
-        settings::dataset_limit().map_or(self.dataset.len(), |limit| limit.min(self.dataset.len()))
+        let all = self.dataset.len();
+        let count = settings::dataset_limit().map_or(all, |limit| limit.min(all));
+        if self.drop_last { count - count % self.batch_size } else { count }
     }
 
     /// The number of batches in an epoch.
@@ -104,7 +126,7 @@ impl DataLoader {
         self.len() == 0
     }
 
-    /// Starts the next epoch: images `[N, 3, H, W]` (`f32`) and labels `[N]` (`i64`).
+    /// Starts the next epoch; `for batch in &loader` does, too.
     pub fn iter(&self) -> Batches {
         self.iter_for(Device::Cpu)
     }
@@ -116,6 +138,7 @@ impl DataLoader {
         if self.shuffle {
             order.shuffle(&mut generator(self.seed, epoch, u64::MAX));
         }
+        order.truncate(self.num_examples());
         Batches::start(self, epoch, order, self.pin_memory.unwrap_or(device.is_cuda()))
     }
 
@@ -134,17 +157,58 @@ impl DataLoader {
         let start = |part: usize| (part as u128 * all as u128 / count as u128) as usize;
         (0..count).map(|part| rng.random_range(start(part)..start(part + 1))).collect()
     }
-}
 
-impl fmt::Debug for DataLoader {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (dataset, size, count) = (&self.dataset, self.batch_size, self.len());
-        write!(f, "DataLoader({dataset:?}, batch_size={size}, {count} batches")?;
-        write!(f, ", shuffle={}, num_workers={})", self.shuffle, self.num_workers)
+    /// Where the data set has the image that is at this place in an epoch, from 0, for
+    /// [`Dataset::get`]: the place, unless `D2L_DATASET_LIMIT` leaves images out. A place comes from a
+    /// tensor of all batches' results, such as the index of the largest loss.
+    ///
+    /// # Errors
+    /// The epoch has no such place, or each has an order of its own (`shuffle`).
+    pub fn index(&self, place: i64) -> Result<isize> {
+        let refused = |found: String, expected: String, todo: &str| {
+            Err(Error::invalid("DataLoader::index", found, expected, todo))
+        };
+        if self.shuffle {
+            let (found, todo) =
+                ("a loader that shuffles", "make one of the same set without shuffle");
+            return refused(found.into(), "a loader with one order for all epochs".into(), todo);
+        }
+        let count = self.num_examples();
+        let index = usize::try_from(place).ok().filter(|&place| place < count);
+        match index.and_then(|place| self.indices().get(place).copied()) {
+            Some(index) => Ok(index as isize),
+            None => {
+                let todo = "give the place of an image in the batches, from 0";
+                refused(
+                    format!("place {place}"),
+                    format!("less than {count}, an epoch's images"),
+                    todo,
+                )
+            }
+        }
     }
 }
 
-type Sample = Result<(Image, i64)>;
+impl IntoIterator for &DataLoader {
+    type Item = Result<(Tensor, Tensor)>;
+    type IntoIter = Batches;
+
+    fn into_iter(self) -> Batches {
+        self.iter()
+    }
+}
+
+impl fmt::Display for DataLoader {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (dataset, size, count) = (brief(&self.dataset), self.batch_size, self.len());
+        write!(f, "DataLoader({dataset}, batch_size={size}, {count} batches")?;
+        let DataLoader { shuffle, drop_last, num_workers, .. } = self;
+        write!(f, ", shuffle={shuffle}, drop_last={drop_last}, num_workers={num_workers})")
+    }
+}
+
+crate::jupyter::show_as_text!(DataLoader);
+
 type Batch = Result<(Tensor, Tensor)>;
 
 /// A batch whose images are being made, by as many threads as there are.
@@ -156,7 +220,7 @@ struct Parts {
 
 /// The images of a batch, and how many are missing.
 struct Samples {
-    made: Vec<Option<Sample>>,
+    made: Vec<Option<Result<Sample>>>,
     missing: usize,
 }
 
@@ -168,7 +232,7 @@ impl Parts {
     }
 
     /// Keeps an image; whoever brings the last one gets all.
-    fn put(&self, slot: usize, sample: Sample) -> Option<Vec<Sample>> {
+    fn put(&self, slot: usize, sample: Result<Sample>) -> Option<Vec<Result<Sample>>> {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         samples.made[slot] = Some(sample);
         samples.missing -= 1;
@@ -212,57 +276,22 @@ impl Shared {
         }
     }
 
-    fn make_sample(&self, index: usize) -> Sample {
+    fn make_sample(&self, index: usize) -> Result<Sample> {
         let rng = &mut generator(self.seed, self.epoch, index as u64);
         let make = || self.dataset.sample(index, rng);
-        catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
-            Err(panicked("the data set or a transform panicked").during(self.name(index)))
-        })
+        catch_unwind(AssertUnwindSafe(make))
+            .unwrap_or_else(|_| Err(panicked("the data set or a transform panicked")))
+            .map_err(|error| named(error, &self.name(index)))
     }
 
     /// What messages call an image, even where the data set's own name for it fails.
     fn name(&self, index: usize) -> String {
         catch_unwind(AssertUnwindSafe(|| self.dataset.name(index)))
-            .unwrap_or_else(|_| format!("image {index}"))
+            .unwrap_or_else(|_| format!("sample {index}"))
     }
 
-    /// Images `[N, 3, H, W]` and labels `[N]`.
-    fn collate(&self, indices: &[usize], samples: Vec<Sample>) -> Batch {
-        let (mut pictures, mut labels) = (vec![], vec![]);
-        for (&index, sample) in indices.iter().zip(samples) {
-            let (image, label) = sample?;
-            let Image::Float(numbers) = image else {
-                let todo = "put ToTensor at the end of the transform that the data set's transform() returns";
-                let name = self.name(index);
-                return Err(Error::invalid(name, "still pixels", "numbers for the network", todo));
-            };
-            let first = pictures.first().unwrap_or(&numbers);
-            let size = |numbers: &FloatImage| (numbers.width(), numbers.height());
-            if size(&numbers) != size(first) {
-                return Err(Error::invalid(
-                    self.name(index),
-                    format!("{}×{} pixels after the transform", numbers.width(), numbers.height()),
-                    format!("{}×{}, as the batch's first image", first.width(), first.height()),
-                    "make all images one size with RandomResizedCrop, or Resize([256, 256])",
-                ));
-            }
-            pictures.push(numbers);
-            labels.push(label);
-        }
-        let (height, width) =
-            pictures.first().map_or((0, 0), |first| (first.height(), first.width()));
-        let x = batch_memory::pixels([pictures.len(), height, width], |places| {
-            let mut places = places.iter_mut();
-            for picture in &pictures {
-                picture.each(|pixel| {
-                    if let Some(place) = places.next() {
-                        place.write(pixel);
-                    }
-                });
-            }
-        })?;
-        // Channels lie side by side in memory: libtorch's channels-last layout.
-        let (x, y) = (x.f_permute([0, 3, 1, 2])?, Tensor::f_from_slice(&labels)?);
+    fn collate(&self, indices: &[usize], samples: Vec<Result<Sample>>) -> Batch {
+        let (x, y) = collate(indices, samples, |index| self.name(index))?;
         let is_pinned = self.pin_memory && num_gpus() > 0;
         Ok(if is_pinned { (pinned(x), pinned(y)) } else { (x, y) })
     }
@@ -377,6 +406,12 @@ impl Iterator for Batches {
             self.stop();
         }
         Some(batch)
+    }
+
+    /// At most so many: an error ends them.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.count - self.next;
+        (left.min(1), Some(left))
     }
 }
 

@@ -1,15 +1,18 @@
-//! Images: folders of them, what is done to them, and batches of them (d2l: section 14.1 and
-//! 14.2).
+//! Data sets: folders of images, what is done to an image, and batches (d2l: sections 14.1 and 14.2).
 
 mod batch_memory;
 mod cifar10;
+mod collate;
 mod dataset;
 mod download_extract;
 mod drawings;
 mod image_cache;
 mod image_folder;
+mod joint;
 mod loader;
 mod parallel;
+mod sample;
+mod subset;
 mod verify;
 
 pub use cifar10::{CIFAR10, load_cifar10};
@@ -17,6 +20,8 @@ pub use dataset::Dataset;
 pub use download_extract::download_extract;
 pub use image_folder::ImageFolder;
 pub use loader::{Batches, DataLoader};
+pub use sample::{Sample, Target};
+pub use subset::{Length, Subset, random_split};
 pub use verify::verify_images;
 
 pub use crate::images::{FloatImage, Image, set_max_image_pixels, transforms};

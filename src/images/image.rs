@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::Path;
 
 use image::RgbImage;
-use tch::Tensor;
+use image::imageops::flip_horizontal_in_place;
+use tch::{Device, Kind, Tensor};
 
 use super::decode::decode;
+use super::float_image::{FloatImage, crop_pixels};
 use crate::{Error, Result};
 
 /// An image on its way through transforms: pixels first, numbers after `ToTensor`.
@@ -18,87 +20,6 @@ pub enum Image {
     Pixels(RgbImage),
     /// What `ToTensor` makes of it.
     Float(FloatImage),
-}
-
-/// An image in numbers (`f32`), one pixel's channels side by side.
-///
-/// As long as each number follows from its pixel alone, the pixels are kept beside a table of what
-/// their 256 values stand for, and the numbers are made when they are asked for: where they go to.
-#[derive(Clone)]
-pub struct FloatImage {
-    height: usize,
-    width: usize,
-    numbers: Numbers,
-}
-
-#[derive(Clone)]
-enum Numbers {
-    /// A table for each channel.
-    Table(RgbImage, Box<[[f32; 256]; 3]>),
-    /// `[height * width, 3]`, row by row.
-    Each(Vec<[f32; 3]>),
-}
-
-impl FloatImage {
-    /// An image of these pixels: red, green and blue of each, row by row.
-    ///
-    /// # Errors
-    /// `data` has another length.
-    pub fn new(height: usize, width: usize, data: Vec<[f32; 3]>) -> Result<FloatImage> {
-        if height.checked_mul(width) != Some(data.len()) {
-            let found = format!("{} pixels for {width}×{height}", data.len());
-            let todo = "give the pixels of all rows";
-            return Err(Error::invalid("FloatImage", found, "as many as its size says", todo));
-        }
-        Ok(FloatImage { height, width, numbers: Numbers::Each(data) })
-    }
-
-    /// Rows.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// Columns.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Red, green and blue of each pixel, row by row.
-    pub fn data(&self) -> Vec<[f32; 3]> {
-        let mut data = Vec::with_capacity(self.height * self.width);
-        self.each(|pixel| data.push(pixel));
-        data
-    }
-
-    /// Hands out the pixels, row by row.
-    pub(crate) fn each(&self, mut take: impl FnMut([f32; 3])) {
-        match &self.numbers {
-            Numbers::Table(picture, table) => {
-                let [red, green, blue] = &**table;
-                for &[r, g, b] in picture.as_raw().as_chunks().0 {
-                    take([red[usize::from(r)], green[usize::from(g)], blue[usize::from(b)]]);
-                }
-            }
-            Numbers::Each(data) => data.iter().copied().for_each(take),
-        }
-    }
-
-    /// Puts `each(channel, number)` in the place of each number; the channels are 0, 1 and 2.
-    pub fn map(mut self, each: impl Fn(usize, f32) -> f32) -> FloatImage {
-        match &mut self.numbers {
-            Numbers::Table(_, table) => {
-                for (channel, numbers) in table.iter_mut().enumerate() {
-                    numbers.iter_mut().for_each(|number| *number = each(channel, *number));
-                }
-            }
-            Numbers::Each(data) => {
-                for pixel in data {
-                    *pixel = std::array::from_fn(|channel| each(channel, pixel[channel]));
-                }
-            }
-        }
-        self
-    }
 }
 
 impl Image {
@@ -118,11 +39,79 @@ impl Image {
         Ok(Image::Pixels(decode(path.as_ref(), false)?))
     }
 
+    /// The image that a tensor holds: `[3, H, W]`, or `[H, W]` and `[1, H, W]` for grey.
+    ///
+    /// Bytes (`u8`) are pixels from 0 to 255; `f32` are numbers from 0 to 1, or normalised ones, and
+    /// stay as they are. [`to_tensor`](Self::to_tensor) is the way back.
+    ///
+    /// # Errors
+    /// The tensor has another shape or kind, or a number is NaN or infinite.
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let grey = Image::from_tensor(&Tensor::from_slice2(&[[0f32, 0.5, 1.], [1., 0.5, 0.]]))?;
+    /// assert_eq!(grey.size(), (3, 2));
+    /// assert_eq!(grey.to_tensor()?.size(), [3, 2, 3]);
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn from_tensor(tensor: &Tensor) -> Result<Image> {
+        let refused = |found: String, expected: &str, todo: &str| {
+            Err(Error::invalid("Image::from_tensor", found, expected, todo))
+        };
+        if !tensor.defined() {
+            let todo = "fill it first, as with Tensor::zeros";
+            return refused("a tensor without values".into(), "[3, H, W] or [H, W]", todo);
+        }
+        let size = tensor.size();
+        let (&[1 | 3, height, width] | &[height, width]) = &size[..] else {
+            let todo = "give one image of a batch, as x.get(0), and its channels first, as with \
+                        x.permute([2, 0, 1])";
+            return refused(format!("the shape {size:?}"), "[3, H, W], [1, H, W] or [H, W]", todo);
+        };
+        let (Ok(rows), Ok(columns)) = (u32::try_from(height), u32::try_from(width)) else {
+            let todo = "cut it into parts";
+            return refused(format!("the shape {size:?}"), "sides below 4 294 967 296", todo);
+        };
+        if tensor.numel() == 0 {
+            let todo = "look at what made it";
+            return refused(format!("the shape {size:?}"), "one pixel or more", todo);
+        }
+        // Grey is spread over three channels, which then lie side by side.
+        let pixels = tensor
+            .f_detach()?
+            .f_to_device(Device::Cpu)?
+            .f_expand([3, height, width], false)?
+            .f_permute([1, 2, 0])?
+            .f_contiguous()?
+            .f_view([-1])?;
+        match pixels.f_kind() {
+            Ok(Kind::Uint8) => {
+                let bytes = Vec::<u8>::try_from(&pixels)?;
+                // As many bytes as the size says.
+                Ok(RgbImage::from_raw(columns, rows, bytes).unwrap_or_default().into())
+            }
+            Ok(Kind::Float) => {
+                let numbers = Vec::<f32>::try_from(&pixels)?;
+                if !numbers.iter().all(|number| number.is_finite()) {
+                    let todo = "look for a division by 0 in what made it";
+                    return refused("NaN or infinite values".into(), "finite numbers", todo);
+                }
+                let pixels = numbers.as_chunks().0.to_vec();
+                Ok(Image::Float(FloatImage::new(rows as usize, columns as usize, pixels)?))
+            }
+            kind => {
+                let found = kind.map_or_else(|error| error.to_string(), |kind| format!("{kind:?}"));
+                let expected = "numbers (Kind::Float) or bytes (Kind::Uint8)";
+                refused(found, expected, "convert it with .to_kind(Kind::Float)")
+            }
+        }
+    }
+
     /// Width and height.
     pub fn size(&self) -> (usize, usize) {
         match self {
             Image::Pixels(picture) => (picture.width() as usize, picture.height() as usize),
-            Image::Float(numbers) => (numbers.width, numbers.height),
+            Image::Float(numbers) => (numbers.width(), numbers.height()),
         }
     }
 
@@ -135,20 +124,46 @@ impl Image {
             Image::Pixels(picture) => &FloatImage::from(picture.clone()),
             Image::Float(numbers) => numbers,
         };
-        let size = [numbers.height as i64, numbers.width as i64, 3];
+        let size = [numbers.height() as i64, numbers.width() as i64, 3];
         let tensor = Tensor::f_from_slice(numbers.data().as_flattened())?.f_view(size)?;
         Ok(tensor.f_permute([2, 0, 1])?.f_contiguous()?)
     }
-}
 
-impl From<RgbImage> for FloatImage {
-    /// Numbers from 0 to 1.
-    fn from(picture: RgbImage) -> FloatImage {
-        let numbers = std::array::from_fn(|value| value as f32 / 255.);
-        FloatImage {
-            height: picture.height() as usize,
-            width: picture.width() as usize,
-            numbers: Numbers::Table(picture, Box::new([numbers; 3])),
+    /// Cuts a rectangle out, whose upper left corner is at row `top` and column `left` (torchvision:
+    /// `functional.crop`). See [`Sample::crop`](crate::data::Sample::crop) for an image with its boxes
+    /// or its mask.
+    ///
+    /// # Errors
+    /// The rectangle is empty, or does not lie in the image.
+    pub fn crop(&self, top: usize, left: usize, height: usize, width: usize) -> Result<Image> {
+        let (columns, rows) = self.size();
+        let lies_in = |start: usize, length: usize, all: usize| {
+            length > 0 && start.checked_add(length).is_some_and(|end| end <= all)
+        };
+        if !(lies_in(top, height, rows) && lies_in(left, width, columns)) {
+            return Err(Error::invalid(
+                "crop",
+                format!("{width}×{height} pixels from row {top}, column {left}"),
+                format!("a rectangle in an image of {columns}×{rows} pixels"),
+                "give top, left, height, width; resize images that are too small, or leave them out",
+            ));
+        }
+        Ok(match self {
+            Image::Pixels(picture) => crop_pixels(picture, top, left, height, width).into(),
+            Image::Float(numbers) => Image::Float(numbers.crop(top, left, height, width)),
+        })
+    }
+
+    /// Exchanges left and right (torchvision: `functional.hflip`). See
+    /// [`Sample::flip_horizontal`](crate::data::Sample::flip_horizontal) for an image with its boxes or
+    /// its mask.
+    pub fn flip_horizontal(self) -> Image {
+        match self {
+            Image::Pixels(mut picture) => {
+                flip_horizontal_in_place(&mut picture);
+                picture.into()
+            }
+            Image::Float(numbers) => Image::Float(numbers.flip_horizontal()),
         }
     }
 }

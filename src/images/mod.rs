@@ -2,6 +2,7 @@
 
 mod bmp;
 mod decode;
+mod float_image;
 mod gif;
 mod image;
 mod jpeg;
@@ -12,4 +13,5 @@ mod unsupported;
 
 pub(crate) use self::decode::decode;
 pub use self::decode::set_max_image_pixels;
-pub use self::image::{FloatImage, Image};
+pub use self::float_image::FloatImage;
+pub use self::image::Image;

@@ -47,15 +47,18 @@ fn images_are_assembled_from_their_planes() {
         (CIFAR10::new(folder.path(), true).unwrap(), CIFAR10::new(folder.path(), false).unwrap());
     assert_eq!((train.len(), test.len()), (10, 2));
     assert_eq!(train.classes(), ["cat", "dog", "ship"]);
-    let (image, label) = train.get(3).unwrap();
+    let Sample { image, target } = train.get(3).unwrap();
+    let label = target.class().unwrap();
     let Image::Pixels(image) = image else { panic!("numbers") };
     assert_eq!((image.dimensions(), label), ((32, 32), 2));
     assert_eq!(*image.get_pixel(5, 9), Rgb([40, 72, 3]));
-    assert_eq!(test.get(-1).unwrap().1, 0);
+    assert_eq!(test.get(-1).unwrap().target.class().unwrap(), 0);
     assert!(train.get(10).is_err() && train.get(-11).is_err());
     // C17
+    let mut rng = <Rng as rand::SeedableRng>::seed_from_u64(0);
     for index in [10, usize::MAX] {
-        refused("an index that CIFAR-10 does not have", "index", &train.open(index).unwrap_err());
+        let error = train.sample(index, &mut rng).unwrap_err();
+        refused("an index that CIFAR-10 does not have", "index", &error);
     }
 }
 
@@ -63,7 +66,7 @@ fn images_are_assembled_from_their_planes() {
 fn batches_come_from_it_as_from_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     small_set(folder.path());
-    let augs = compose![RandomHorizontalFlip::new(0.5), ToTensor];
+    let augs = compose![RandomHorizontalFlip::new(0.5).unwrap(), ToTensor];
     let train = CIFAR10::with_transform(folder.path(), true, &augs).unwrap();
     let loader = DataLoader::new(train, 4).unwrap().shuffle(true);
     let batches: Vec<_> = loader.iter().map(Result::unwrap).collect();
@@ -141,7 +144,7 @@ fn offline_ten_classes_are_drawn() {
     let (train, test) =
         (CIFAR10::new(&folder, true).unwrap(), CIFAR10::new(&folder, false).unwrap());
     assert_eq!((train.len(), test.len(), train.classes().len()), (2000, 400, 10));
-    let labels: Vec<i64> = (0..400).map(|i| test.get(i).unwrap().1).collect();
+    let labels: Vec<i64> = (0..400).map(|i| test.get(i).unwrap().target.class().unwrap()).collect();
     for class in 0..10 {
         assert_eq!(labels.iter().filter(|&&label| label == class).count(), 40);
     }

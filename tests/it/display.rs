@@ -63,12 +63,12 @@ fn normalised_images_are_shown_in_their_colours() {
     const NAME: &str = "normalised_images_are_shown_in_their_colours";
     let Some(svg) = figure(NAME) else {
         let image = d2l::image::RgbImage::from_pixel(64, 64, d2l::image::Rgb([200, 100, 50]));
-        let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]).unwrap();
         let set = tempfile::tempdir().unwrap();
         fs::create_dir_all(set.path().join("a")).unwrap();
         image.save(set.path().join("a/1.png")).unwrap();
         let folder = ImageFolder::with_transform(set.path(), &compose![ToTensor, normalize]);
-        return show_images(&[folder.unwrap().get(0).unwrap().0], 1, 1, 1.).unwrap();
+        return show_images(&[folder.unwrap().image(0).unwrap()], 1, 1, 1.).unwrap();
     };
     let pixel = decode(&svg).get_pixel(72, 72).0;
     let near = pixel.iter().zip([200, 100, 50]).all(|(&a, b)| a.abs_diff(b) <= 3);
@@ -116,7 +116,7 @@ fn a_curve_of_one_value_can_be_drawn() {
 #[test]
 fn apply_shows_a_transform_several_times() {
     let Some(svg) = figure("apply_shows_a_transform_several_times") else {
-        return apply(&test_image(60, 40).into(), &RandomVerticalFlip::new(0.5), 2, 4, 1.5)
+        return apply(&test_image(60, 40).into(), &RandomVerticalFlip::new(0.5).unwrap(), 2, 4, 1.5)
             .unwrap();
     };
     assert!(svg.contains("<title>8 images in a grid</title>"));
@@ -532,12 +532,12 @@ fn impossible_grids_are_errors() {
         refused("an impossible scale", "show_images", &show(1, 5, scale).unwrap_err());
     }
     let error = in_time("apply", || {
-        apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5), 1000, 10_000, 1.5)
+        apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5).unwrap(), 1000, 10_000, 1.5)
             .unwrap_err()
     });
     refused("a transform, shown ten million times", "show_images", &error);
-    let error =
-        apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5), max, 3, 1.5).unwrap_err();
+    let error = apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5).unwrap(), max, 3, 1.5)
+        .unwrap_err();
     refused("a transform, shown without end", "show_images", &error);
     let nothing = Image::from(d2l::image::RgbImage::new(0, 0));
     let error = show_images(&[nothing], 1, 1, 1.).unwrap_err();

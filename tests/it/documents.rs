@@ -66,12 +66,13 @@ fn the_books_requirements_name_the_folder_they_are_installed_into() {
 }
 
 /// What the prelude has beside the book: no section teaches it.
-const OF_OUR_OWN: [&str; 16] = [
+const OF_OUR_OWN: [&str; 17] = [
     "ConfusionMatrix",
     "Error",
     "Figure",
     "Precision",
     "Progress",
+    "Rng",
     "Show",
     "check_interrupt",
     "clear_output",

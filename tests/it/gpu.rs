@@ -96,7 +96,7 @@ fn tensors_on_two_devices_are_named() {
 fn batches_lie_in_pinned_memory() {
     let Some(gpu) = gpu() else { return };
     let set = small_set(6);
-    let augs = compose![Resize::new([32, 32]), ToTensor];
+    let augs = compose![Resize::new([32, 32]).unwrap(), ToTensor];
     let images = || ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
     let loader = || DataLoader::new(images(), 4).unwrap();
     let (x, _) = loader().iter().next().unwrap().unwrap();
@@ -108,9 +108,9 @@ fn batches_lie_in_pinned_memory() {
         assert_eq!(x.stride(), [3 * 32 * 32, 1, 3 * 32, 3], "channels last");
         let sent = x.f_to_device_(gpu, Kind::Float, true, false).unwrap();
         for i in 0..y.numel() {
-            let (image, label) = images().get(count as isize).unwrap();
+            let Sample { image, target } = images().get(count as isize).unwrap();
             assert_eq!(difference(&here(&sent.get(i as i64)), &image.to_tensor().unwrap()), 0.);
-            assert_eq!(y.int64_value(&[i as i64]), label);
+            assert_eq!(y.int64_value(&[i as i64]), target.class().unwrap());
             count += 1;
         }
     }
@@ -128,7 +128,7 @@ fn a_network_learns_the_same_while_batches_are_loaded() {
     }
     set_precision(Precision::Full);
     let set = small_set(20);
-    let augs = compose![Resize::new([64, 64]), ToTensor];
+    let augs = compose![Resize::new([64, 64]).unwrap(), ToTensor];
     let mut losses = vec![];
     for device in [Device::Cpu, gpu] {
         manual_seed(3);

@@ -178,7 +178,7 @@ fn without_photographs_the_set_is_drawn() {
     assert_eq!(train.classes(), ["hotdog", "not-hotdog"]);
     assert!(train.len() >= 1000 && test.len() >= 400);
     let sizes: std::collections::BTreeSet<_> =
-        (0..20).map(|i| train.get(i).unwrap().0.size()).collect();
+        (0..20).map(|i| train.image(i).unwrap().size()).collect();
     assert!(sizes.len() > 10, "sizes are alike: {sizes:?}");
     // Drawn once; the same images on every machine.
     assert_eq!(download_extract("hotdog").unwrap(), folder);

@@ -82,7 +82,7 @@ fn photographs_are_read_and_resized_as_pillow_does() {
         let (most, average) = differences(&pixels(image.clone()), &theirs[&i.to_string()], &case);
         largest.add(&case, most);
         mean.add(&case, average);
-        let ours = pixels(Resize::new([256, 256]).apply(image, &mut rng).unwrap());
+        let ours = pixels(Resize::new([256, 256]).unwrap().apply(image, &mut rng).unwrap());
         resized.add(&case, differences(&ours, &theirs[&format!("{i}/256")], &case).0);
     }
 }
@@ -105,9 +105,9 @@ fn the_cameras_orientation_is_applied_on_demand() {
     let images = ImageFolder::new(root.path()).unwrap();
     let upright = images.clone().exif_transpose();
     for (i, name) in names.iter().enumerate() {
-        let (as_it_is, _) = images.get(i as isize).unwrap();
+        let as_it_is = images.image(i as isize).unwrap();
         assert_eq!(as_it_is.size(), (37, 29), "{name}");
-        let turned = pixels(upright.get(i as isize).unwrap().0);
+        let turned = pixels(upright.image(i as isize).unwrap());
         off.add(name, differences(&turned, &reference[&format!("upright/{name}")], name).0);
     }
 }
@@ -220,7 +220,7 @@ fn orientations_are_read_as_pillow_does() {
             let key = if name == "exif.tif" { "reported/exif.tif" } else { name };
             let key = format!("{upright}{key}");
             let index = images.samples().iter().position(|sample| sample.0 == *path).unwrap();
-            let ours = pixels(images.get(index as isize).unwrap().0);
+            let ours = pixels(images.image(index as isize).unwrap());
             off.add(&key, differences(&ours, &reference[&key], &key).0);
         }
     }
@@ -236,12 +236,12 @@ fn cached_images_are_oriented_too() {
     fs::copy(common::reference_folder().join("images").join(name), class.join(name)).unwrap();
     let images = ImageFolder::new(root.path()).unwrap();
     let kept = images.clone().keep_decoded(1 << 20);
-    assert_eq!(kept.get(0).unwrap().0.size(), (37, 29));
-    let expected = pixels(images.clone().exif_transpose().get(0).unwrap().0);
+    assert_eq!(kept.image(0).unwrap().size(), (37, 29));
+    let expected = pixels(images.clone().exif_transpose().image(0).unwrap());
     assert_eq!(expected.dimensions(), (29, 37));
     for turned in [kept.exif_transpose(), images.exif_transpose().keep_decoded(1 << 20)] {
         for _ in 0..2 {
-            assert_eq!(pixels(turned.get(0).unwrap().0), expected);
+            assert_eq!(pixels(turned.image(0).unwrap()), expected);
         }
     }
 }

@@ -45,7 +45,7 @@ fn assert_interrupted<T>(result: Result<T>) {
 
 fn loaders(folder: &Path) -> [DataLoader; 2] {
     ["train", "test"].map(|split| {
-        let augs = compose![Resize::new([32, 32]), ToTensor];
+        let augs = compose![Resize::new([32, 32]).unwrap(), ToTensor];
         DataLoader::new(ImageFolder::with_transform(folder.join(split), &augs).unwrap(), 4).unwrap()
     })
 }
@@ -107,18 +107,12 @@ fn a_loader_stops_while_it_waits() {
         fn len(&self) -> usize {
             100
         }
-        fn classes(&self) -> &[String] {
-            &[]
-        }
-        fn name(&self, index: usize) -> String {
-            index.to_string()
-        }
-        fn open(&self, index: usize) -> Result<(Image, i64)> {
+        fn sample(&self, index: usize, _: &mut Rng) -> Result<Sample> {
             if index > 3 {
                 std::thread::sleep(Duration::from_secs(60));
             }
             let pixel = d2l::data::FloatImage::new(1, 1, vec![[0.; 3]])?;
-            Ok((Image::Float(pixel), 0))
+            Ok(Sample::new(Image::Float(pixel), 0))
         }
     }
     for workers in [1, 3] {

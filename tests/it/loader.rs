@@ -15,7 +15,11 @@ use d2l::data::FloatImage;
 use d2l::prelude::*;
 
 fn folder(set: &tempfile::TempDir) -> ImageFolder {
-    let augs = compose![RandomResizedCrop::new(24), RandomHorizontalFlip::new(0.5), ToTensor];
+    let augs = compose![
+        RandomResizedCrop::new(24).unwrap(),
+        RandomHorizontalFlip::new(0.5).unwrap(),
+        ToTensor
+    ];
     ImageFolder::with_transform(set.path().join("train"), &augs).unwrap()
 }
 
@@ -77,8 +81,8 @@ fn values_that_depend_on_more_than_the_pixel() {
         }
     }
     let set = small_set(2);
-    let normalize = Normalize::new([1., 0., 0.], [2., 1., 0.5]);
-    let augs = compose![Resize::new([3, 4]), ToTensor, Number, normalize];
+    let normalize = Normalize::new([1., 0., 0.], [2., 1., 0.5]).unwrap();
+    let augs = compose![Resize::new([3, 4]).unwrap(), ToTensor, Number, normalize];
     let images = ImageFolder::with_transform(set.path().join("train"), &augs).unwrap();
     let x = epoch(&DataLoader::new(images, 2).unwrap())[0].0.shallow_clone();
     let channel = |c| Vec::<f32>::try_from(x.get(1).get(c).flatten(0, -1)).unwrap();
@@ -177,7 +181,7 @@ fn a_folder_without_to_tensor_is_an_error() {
 struct Own {
     len: usize,
     name: fn(usize) -> String,
-    open: fn(usize) -> Result<(Image, i64)>,
+    open: fn(usize) -> Result<Sample>,
 }
 
 impl Dataset for Own {
@@ -185,16 +189,12 @@ impl Dataset for Own {
         self.len
     }
 
-    fn classes(&self) -> &[String] {
-        &[]
+    fn sample(&self, index: usize, _: &mut Rng) -> Result<Sample> {
+        (self.open)(index)
     }
 
     fn name(&self, index: usize) -> String {
         (self.name)(index)
-    }
-
-    fn open(&self, index: usize) -> Result<(Image, i64)> {
-        (self.open)(index)
     }
 }
 
@@ -202,7 +202,12 @@ fn pixel(index: usize) -> Image {
     Image::Float(FloatImage::new(1, 1, vec![[index as f32; 3]]).unwrap())
 }
 
-fn own(len: usize, open: fn(usize) -> Result<(Image, i64)>) -> Own {
+/// The sample of a pixel and its label.
+fn labelled(index: usize, label: i64) -> Result<Sample> {
+    Ok(Sample::new(pixel(index), label))
+}
+
+fn own(len: usize, open: fn(usize) -> Result<Sample>) -> Own {
     Own { len, name: |index| format!("number {index}"), open }
 }
 
@@ -219,7 +224,7 @@ fn labels(batches: &[(Tensor, Tensor)]) -> Vec<i64> {
 
 #[test]
 fn a_data_set_of_the_readers_own() {
-    let open = |index| Ok((pixel(index), -100 - index as i64));
+    let open = |index| labelled(index, -100 - index as i64);
     for workers in [0, 1, 3, 1_000_000, usize::MAX] {
         let loader = DataLoader::new(own(7, open), 3).unwrap().num_workers(workers);
         let batches = epoch(&loader);
@@ -233,7 +238,7 @@ fn a_data_set_of_the_readers_own() {
     let empty = DataLoader::new(own(0, open), 3).unwrap();
     assert!(empty.is_empty() && empty.iter().next().is_none());
     let without_pixels =
-        |_| FloatImage::new(0, 0, vec![]).map(|numbers| (Image::Float(numbers), 0));
+        |_| FloatImage::new(0, 0, vec![]).map(|numbers| Sample::new(Image::Float(numbers), 0));
     let nothing = DataLoader::new(own(2, without_pixels), 2).unwrap();
     assert_eq!(epoch(&nothing)[0].0.size(), [2, 3, 0, 0]);
 }
@@ -241,25 +246,25 @@ fn a_data_set_of_the_readers_own() {
 /// C5: whatever method of a data set panics, its batch is an error; no thread that others wait for dies.
 #[test]
 fn a_data_set_that_panics_does_not_hang_the_epoch() {
-    type Open = fn(usize) -> Result<(Image, i64)>;
+    type Open = fn(usize) -> Result<Sample>;
     let bad = |_| -> String { panic!("a name, on purpose") };
     let cases: [(&str, &str, Open); 5] = [
         ("images that are still pixels", "still pixels", |index| match index {
-            5 => Ok((common::test_image(1, 1).into(), 0)),
-            _ => Ok((pixel(index), 0)),
+            5 => Ok(Sample::new(common::test_image(1, 1).into(), 0)),
+            _ => labelled(index, 0),
         }),
         ("images of two sizes", "2×1 pixels", |index| match index {
-            5 => Ok((Image::Float(FloatImage::new(1, 2, vec![[0.; 3]; 2])?), 0)),
-            _ => Ok((pixel(index), 0)),
+            5 => Ok(Sample::new(Image::Float(FloatImage::new(1, 2, vec![[0.; 3]; 2])?), 0)),
+            _ => labelled(index, 0),
         }),
         ("a panic", "panicked", |index| match index {
             5 => panic!("an image, on purpose"),
-            _ => Ok((pixel(index), 0)),
+            _ => labelled(index, 0),
         }),
-        ("an index out of range", "panicked", |index| Ok((pixel([0, 1, 2, 3, 4][index]), 0))),
+        ("an index out of range", "panicked", |index| labelled([0, 1, 2, 3, 4][index], 0)),
         ("an error", "cannot read", |index| match index {
-            5 => Image::open("/no/such.png").map(|image| (image, 0)),
-            _ => Ok((pixel(index), 0)),
+            5 => Image::open("/no/such.png").map(|image| Sample::new(image, 0)),
+            _ => labelled(index, 0),
         }),
     ];
     for (what, found, open) in cases {
@@ -273,7 +278,7 @@ fn a_data_set_that_panics_does_not_hang_the_epoch() {
             assert!(unnamed.to_string().contains(found), "{what}: {unnamed}");
             if found != "cannot read" {
                 refused(&format!("a custom data set with {what}"), "number 5", &named);
-                refused(&format!("the same, whose names fail: {what}"), "image 5", &unnamed);
+                refused(&format!("the same, whose names fail: {what}"), "sample 5", &unnamed);
             }
         }
     }
@@ -288,24 +293,18 @@ fn a_transform_that_fails_in_a_set_whose_names_panic_is_an_error() {
         fn len(&self) -> usize {
             6
         }
-        fn classes(&self) -> &[String] {
-            &[]
+        fn sample(&self, index: usize, rng: &mut Rng) -> Result<Sample> {
+            Ok(Sample::new(self.0.apply(pixel(index), rng)?, 0))
         }
         fn name(&self, _: usize) -> String {
             panic!("a name, on purpose")
         }
-        fn open(&self, index: usize) -> Result<(Image, i64)> {
-            Ok((pixel(index), 0))
-        }
-        fn transform(&self) -> Option<&Compose> {
-            Some(&self.0)
-        }
     }
     for workers in [1, 4] {
-        let dataset = Unnamed(compose![Resize::new([2, 2])]);
+        let dataset = Unnamed(compose![Resize::new([2, 2]).unwrap()]);
         let loader = DataLoader::new(dataset, 2).unwrap().num_workers(workers);
         let error = last(loader).unwrap().unwrap_err();
-        assert!(error.to_string().contains("image 0"), "{error}");
+        assert!(error.to_string().contains("sample 0"), "{error}");
     }
 }
 
@@ -333,11 +332,8 @@ fn a_loader_survives_a_data_set_that_panics() {
             self.ask();
             &[]
         }
-        fn name(&self, _: usize) -> String {
-            String::new()
-        }
-        fn open(&self, index: usize) -> Result<(Image, i64)> {
-            Ok((pixel(index), index as i64))
+        fn sample(&self, index: usize, _: &mut Rng) -> Result<Sample> {
+            labelled(index, index as i64)
         }
     }
     let mood = Arc::new(AtomicBool::new(true));
@@ -365,7 +361,7 @@ fn an_abandoned_epoch_stops_loading() {
     let slow = own(10_000, |index| {
         MADE.fetch_add(1, Ordering::Relaxed);
         thread::sleep(Duration::from_millis(20));
-        Ok((pixel(index), 0))
+        labelled(index, 0)
     });
     let loader = DataLoader::new(slow, 100).unwrap().num_workers(2);
     let batches = loader.iter();
@@ -388,7 +384,7 @@ fn a_large_data_set_takes_little_memory() {
     let Ok(before) = memory() else {
         return common::report::skipped_here("there is no /proc/self/status");
     };
-    let large = own(10_000_000, |index| Ok((pixel(index), 0)));
+    let large = own(10_000_000, |index| labelled(index, 0));
     let mut batches = DataLoader::new(large, 32).unwrap().shuffle(true).iter();
     assert!(batches.next().unwrap().is_ok());
     let more = memory().unwrap() - before;
@@ -413,7 +409,7 @@ fn a_system_that_starts_no_thread_is_an_error() {
         assert!(text.contains("1 passed"), "{text}");
         return;
     }
-    let open = |index| Ok((pixel(index), 0));
+    let open = |index| labelled(index, 0);
     let loader = DataLoader::new(own(9, open), 2).unwrap().num_workers(4);
     let mut batches = loader.iter();
     let error = batches.next().unwrap().unwrap_err();
@@ -425,7 +421,7 @@ fn a_system_that_starts_no_thread_is_an_error() {
 #[test]
 fn pinned_memory_can_be_requested_anywhere() {
     for pin in [true, false] {
-        let set = own(5, |index| Ok((pixel(index), index as i64)));
+        let set = own(5, |index| labelled(index, index as i64));
         let loader = DataLoader::new(set, 2).unwrap().pin_memory(pin);
         assert_eq!(labels(&epoch(&loader)), [0, 1, 2, 3, 4]);
     }
@@ -455,7 +451,7 @@ fn the_limit_keeps_all_classes() {
     ];
     for (what, len, classes, label) in sets {
         let loader = |batch_size| {
-            let set = own(len, |index| Ok((pixel(index), index as i64)));
+            let set = own(len, |index| labelled(index, index as i64));
             DataLoader::new(set, batch_size).unwrap()
         };
         let indices = loader(4).indices();

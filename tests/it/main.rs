@@ -6,6 +6,7 @@
 mod archive;
 mod cifar10;
 mod common;
+mod datasets;
 mod device;
 mod display;
 mod documents;

@@ -23,7 +23,7 @@ fn epoch_error(augs: &Compose) -> Error {
 
 /// A training of one epoch, on images of 32×32 pixels.
 fn train(net: &Classifier, trainer: &mut SGD, set: &Path) -> Result<Summary> {
-    let augs = compose![Resize::new([32, 32]), ToTensor];
+    let augs = compose![Resize::new([32, 32]).unwrap(), ToTensor];
     let [train_iter, test_iter] = ["train", "test"].map(|name| loader(&set.join(name), &augs));
     let loss = CrossEntropyLoss::new(Reduction::None);
     train_ch13(net, &train_iter, &test_iter, &loss, trainer, 2, &CPU)
@@ -85,14 +85,14 @@ fn a_file_that_is_not_an_image() {
 
 #[test]
 fn no_to_tensor() {
-    let error = epoch_error(&compose![Resize::new([32, 32])]);
-    mistake("`compose![Resize::new([224, 224])]`, without `ToTensor`", "ToTensor", &error);
+    let error = epoch_error(&compose![Resize::new([32, 32]).unwrap()]);
+    mistake("`compose![Resize::new([224, 224]).unwrap()]`, without `ToTensor`", "ToTensor", &error);
 }
 
 #[test]
 fn normalize_before_to_tensor() {
-    let normalize = Normalize::new([0.5; 3], [0.5; 3]);
-    let error = epoch_error(&compose![Resize::new([32, 32]), normalize, ToTensor]);
+    let normalize = Normalize::new([0.5; 3], [0.5; 3]).unwrap();
+    let error = epoch_error(&compose![Resize::new([32, 32]).unwrap(), normalize, ToTensor]);
     mistake("`Normalize` before `ToTensor`", "Normalize", &error);
 }
 

@@ -562,15 +562,20 @@ fn the_source_model_computes_what_its_package_computes() {
 
 /// How many of these images the network assigns to each class, most frequent first.
 fn named(net: &Classifier, folder: &std::path::Path, step: usize) -> Vec<(i64, usize)> {
-    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    let augs = compose![Resize::new([256, 256]), CenterCrop::new(224), ToTensor, normalize];
+    let normalize = Normalize::new([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]).unwrap();
+    let augs = compose![
+        Resize::new([256, 256]).unwrap(),
+        CenterCrop::new(224).unwrap(),
+        ToTensor,
+        normalize
+    ];
     let images = ImageFolder::with_transform(folder, &augs).unwrap();
     let _guard = d2l::tch::no_grad_guard();
     net.eval();
     let mut counts = std::collections::BTreeMap::new();
     let of_hot_dogs = images.samples().iter().filter(|sample| sample.1 == 0).count();
     for i in (0..of_hot_dogs).step_by(step) {
-        let x = images.get(i as isize).unwrap().0.to_tensor().unwrap().unsqueeze(0);
+        let x = images.image(i as isize).unwrap().to_tensor().unwrap().unsqueeze(0);
         let class = net.forward(&x).unwrap().argmax(1, false).int64_value(&[0]);
         *counts.entry(class).or_default() += 1;
     }

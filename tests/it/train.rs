@@ -382,7 +382,7 @@ fn a_training_on_two_devices_is_the_training_on_one() {
     let mut results = vec![];
     for count in [1, 2] {
         let net = Small::new();
-        let augs = compose![Resize::new([3, 3]), ToTensor];
+        let augs = compose![Resize::new([3, 3]).unwrap(), ToTensor];
         let images = |part| ImageFolder::with_transform(set.path().join(part), &augs).unwrap();
         let train_iter = DataLoader::new(images("train"), 3).unwrap();
         let test_iter = DataLoader::new(images("test"), 3).unwrap();
@@ -415,7 +415,7 @@ fn frozen_layers_stay_and_the_output_layer_learns() {
 }
 
 fn loaders(folder: &std::path::Path, batch_size: usize) -> (DataLoader, DataLoader) {
-    let augs = compose![Resize::new([32, 32]), ToTensor];
+    let augs = compose![Resize::new([32, 32]).unwrap(), ToTensor];
     let train = ImageFolder::with_transform(folder.join("train"), &augs).unwrap();
     let test = ImageFolder::with_transform(folder.join("test"), &augs).unwrap();
     (
@@ -633,7 +633,11 @@ fn augmented(
     batch_size: usize,
     threads: usize,
 ) -> (DataLoader, DataLoader) {
-    let augs = compose![RandomResizedCrop::new(32), RandomHorizontalFlip::new(0.5), ToTensor];
+    let augs = compose![
+        RandomResizedCrop::new(32).unwrap(),
+        RandomHorizontalFlip::new(0.5).unwrap(),
+        ToTensor
+    ];
     let loader = |name| {
         let images = ImageFolder::with_transform(folder.join(name), &augs).unwrap();
         DataLoader::new(images, batch_size).unwrap().shuffle(true).num_workers(threads)
@@ -875,7 +879,7 @@ fn a_bad_batch_leaves_running_statistics_as_they_were() {
 fn a_test_that_fails_leaves_the_mode_as_it_was() {
     full_precision();
     let set = common::small_set(2);
-    let augs = compose![Resize::new([8, 8]), ToTensor];
+    let augs = compose![Resize::new([8, 8]).unwrap(), ToTensor];
     let images = ImageFolder::with_transform(set.path().join("test"), &augs).unwrap();
     let iter = DataLoader::new(images, 4).unwrap();
     let net = Faulty::new(4);
@@ -1329,10 +1333,7 @@ fn training_on_nothing_is_refused() {
         fn classes(&self) -> &[String] {
             &self.0
         }
-        fn name(&self, _: usize) -> String {
-            String::new()
-        }
-        fn open(&self, _: usize) -> Result<(Image, i64)> {
+        fn sample(&self, _: usize, _: &mut Rng) -> Result<Sample> {
             Err(Error::Interrupted)
         }
     }

@@ -411,7 +411,7 @@ class Training(KernelTest):
             '        image.save(folder.join(class).join(format!("{i}.png"))).unwrap();\n'
             "    }\n"
             "}\n"
-            "let augs = compose![Resize::new([64, 64]), ToTensor];\n"
+            "let augs = compose![Resize::new([64, 64])?, ToTensor];\n"
             "let train_iter = DataLoader::new(ImageFolder::with_transform(&folder, &augs)?, 8)?;\n"
             "let test_iter = DataLoader::new(ImageFolder::with_transform(&folder, &augs)?, 8)?;\n"
             "let mut net = resnet18(Weights::Random)?;\n"

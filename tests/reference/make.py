@@ -36,6 +36,7 @@ import zlib
 from pathlib import Path
 
 import efficientnet_lite_pytorch
+import joint
 import numpy as np
 import torch
 import torchvision
@@ -117,6 +118,10 @@ def transforms():
         box = get_params(torch.empty(3, height, width), (1.0, 1.0), (3 / 4, 4 / 3))
         values[f"fallback/{width}x{height}"] = torch.tensor(box)
     save_file({key: value.contiguous() for key, value in values.items()}, FOLDER / "transforms.safetensors")
+
+
+def joint_changes():
+    save_file(joint.values(picture), FOLDER / "joint.safetensors")
 
 
 def png(width, height, depth, colour, raw, palette=b"", interlaced=False, alpha=b""):
@@ -1098,7 +1103,7 @@ def losses():
     values_of_losses(noise, FOLDER)
 
 
-MAKERS = [transforms, images, kinds, weight_files, models, training, parallel, shown, losses]
+MAKERS = [transforms, joint_changes, images, kinds, weight_files, models, training, parallel, shown, losses]
 
 
 def load(path):

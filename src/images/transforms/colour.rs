@@ -1,5 +1,7 @@
 //! Changes of colour, as torchvision makes them of Pillow's images.
 
+use std::fmt;
+
 use image::{Rgb, RgbImage};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -15,7 +17,7 @@ use crate::{Error, Result};
 /// stays as it is.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ColorJitter {
     brightness: f64,
     contrast: f64,
@@ -25,37 +27,55 @@ pub struct ColorJitter {
 
 impl ColorJitter {
     /// A new step; amounts are 0 or more, that of the hue 0.5 at most.
-    pub fn new(brightness: f64, contrast: f64, saturation: f64, hue: f64) -> ColorJitter {
-        ColorJitter { brightness, contrast, saturation, hue }
+    ///
+    /// # Errors
+    /// An amount is less, more, or no number.
+    pub fn new(brightness: f64, contrast: f64, saturation: f64, hue: f64) -> Result<ColorJitter> {
+        for (name, amount, most) in [
+            ("brightness", brightness, f64::MAX),
+            ("contrast", contrast, f64::MAX),
+            ("saturation", saturation, f64::MAX),
+            ("hue", hue, 0.5),
+        ] {
+            if !(0. ..=most).contains(&amount) {
+                let found = format!("{name} {amount}");
+                let expected = if name == "hue" { "0 to 0.5" } else { "0 or more" };
+                let todo = "0 leaves the image as it is";
+                return Err(Error::invalid("ColorJitter", found, expected, todo));
+            }
+        }
+        Ok(ColorJitter { brightness, contrast, saturation, hue })
     }
 }
 
+impl fmt::Display for ColorJitter {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ColorJitter { brightness, contrast, saturation, hue } = self;
+        write!(
+            f,
+            "ColorJitter(brightness={brightness}, contrast={contrast}, saturation={saturation}, hue={hue})"
+        )
+    }
+}
+
+crate::jupyter::show_as_text!(ColorJitter);
+
 impl Transform for ColorJitter {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
-        type Step = (&'static str, f64, fn(Image, f64) -> Result<Image>);
+        // The factor that changes nothing, the amount, the lowest factor.
+        type Step = (f64, f64, f64, fn(Image, f64) -> Result<Image>);
         let mut steps: [Step; 4] = [
-            ("brightness", self.brightness, adjust_brightness),
-            ("contrast", self.contrast, adjust_contrast),
-            ("saturation", self.saturation, adjust_saturation),
-            ("hue", self.hue, adjust_hue),
+            (1., self.brightness, 0., adjust_brightness),
+            (1., self.contrast, 0., adjust_contrast),
+            (1., self.saturation, 0., adjust_saturation),
+            (0., self.hue, -0.5, adjust_hue),
         ];
         steps.shuffle(rng);
-        steps.into_iter().try_fold(image, |image, (name, amount, adjust)| {
-            let (middle, most) = if name == "hue" { (0., 0.5) } else { (1., f64::MAX) };
-            if !(0. ..=most).contains(&amount) {
-                let expected = if name == "hue" { "0 to 0.5" } else { "0 or more" };
-                let todo = "0 leaves the image as it is";
-                return Err(Error::invalid(
-                    "ColorJitter",
-                    format!("{name} {amount}"),
-                    expected,
-                    todo,
-                ));
-            }
+        steps.into_iter().try_fold(image, |image, (middle, amount, least, adjust)| {
             if amount == 0. {
                 return Ok(image);
             }
-            let low = if name == "hue" { -amount } else { f64::max(0., middle - amount) };
+            let low = f64::max(least, middle - amount);
             adjust(image, low + (middle + amount - low) * rng.random::<f64>())
         })
     }

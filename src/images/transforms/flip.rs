@@ -1,32 +1,34 @@
 //! Mirroring.
 
-use std::fmt::Debug;
+use std::fmt;
 
 use rand::RngExt;
 
 use super::{Image, Rng, Transform, pixels};
 use crate::{Error, Result};
 
-fn check_probability(step: &dyn Debug, probability: f64) -> Result<()> {
-    if (0. ..=1.).contains(&probability) {
-        return Ok(());
+/// The probability, if it can be one.
+pub(crate) fn probability(step: &str, p: f64) -> Result<f64> {
+    if (0. ..=1.).contains(&p) {
+        return Ok(p);
     }
-    let (found, todo) =
-        (format!("the probability {probability}"), "0.5 mirrors every second image");
-    Err(Error::invalid(format!("{step:?}"), found, "0 to 1", todo))
+    let (found, todo) = (format!("the probability {p}"), "0.5 mirrors every second image");
+    Err(Error::invalid(step, found, "0 to 1", todo))
 }
 
 /// Mirrors left and right with a probability (torchvision: `RandomHorizontalFlip`).
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct RandomHorizontalFlip(f64);
 
 impl RandomHorizontalFlip {
-    /// A new step; torchvision's probability is 0.5. One that is not from 0 to 1 is an error when the
-    /// step is used.
-    pub fn new(probability: f64) -> RandomHorizontalFlip {
-        RandomHorizontalFlip(probability)
+    /// A new step; torchvision's probability is 0.5.
+    ///
+    /// # Errors
+    /// The probability is not from 0 to 1.
+    pub fn new(p: f64) -> Result<RandomHorizontalFlip> {
+        Ok(RandomHorizontalFlip(probability("RandomHorizontalFlip", p)?))
     }
 }
 
@@ -36,10 +38,17 @@ impl Default for RandomHorizontalFlip {
     }
 }
 
+impl fmt::Display for RandomHorizontalFlip {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "RandomHorizontalFlip(p={})", self.0)
+    }
+}
+
+crate::jupyter::show_as_text!(RandomHorizontalFlip);
+
 impl Transform for RandomHorizontalFlip {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let mut picture = pixels(image, self)?;
-        check_probability(self, self.0)?;
         if rng.random::<f64>() < self.0 {
             image::imageops::flip_horizontal_in_place(&mut picture);
         }
@@ -50,14 +59,16 @@ impl Transform for RandomHorizontalFlip {
 /// Mirrors top and bottom with a probability (torchvision: `RandomVerticalFlip`).
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct RandomVerticalFlip(f64);
 
 impl RandomVerticalFlip {
-    /// A new step; torchvision's probability is 0.5. One that is not from 0 to 1 is an error when the
-    /// step is used.
-    pub fn new(probability: f64) -> RandomVerticalFlip {
-        RandomVerticalFlip(probability)
+    /// A new step; torchvision's probability is 0.5.
+    ///
+    /// # Errors
+    /// The probability is not from 0 to 1.
+    pub fn new(p: f64) -> Result<RandomVerticalFlip> {
+        Ok(RandomVerticalFlip(probability("RandomVerticalFlip", p)?))
     }
 }
 
@@ -67,10 +78,17 @@ impl Default for RandomVerticalFlip {
     }
 }
 
+impl fmt::Display for RandomVerticalFlip {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "RandomVerticalFlip(p={})", self.0)
+    }
+}
+
+crate::jupyter::show_as_text!(RandomVerticalFlip);
+
 impl Transform for RandomVerticalFlip {
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image> {
         let mut picture = pixels(image, self)?;
-        check_probability(self, self.0)?;
         if rng.random::<f64>() < self.0 {
             image::imageops::flip_vertical_in_place(&mut picture);
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub use colour::{ColorJitter, adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation};
 pub use crop::{CenterCrop, RandomResizedCrop};
+pub(crate) use flip::probability;
 pub use flip::{RandomHorizontalFlip, RandomVerticalFlip};
 pub(crate) use resize::fit;
 pub use resize::{Resize, Size};
@@ -32,8 +33,7 @@ pub trait Transform: Debug + Send + Sync {
     /// Returns the changed image.
     ///
     /// # Errors
-    /// The step was made with values that cannot be, needs pixels and got numbers, or the other way
-    /// round, or the image is too small.
+    /// The step needs pixels and got numbers, or the other way round, or the image is too small.
     fn apply(&self, image: Image, rng: &mut Rng) -> Result<Image>;
 
     /// The same for an image that stays as it is (torchvision: calling the transform). A random one gives
@@ -53,8 +53,9 @@ pub trait Transform: Debug + Send + Sync {
 ///
 /// ```
 /// use d2l::prelude::*;
-/// let augs = compose![RandomResizedCrop::new(224), RandomHorizontalFlip::new(0.5), ToTensor];
+/// let augs = compose![RandomResizedCrop::new(224)?, RandomHorizontalFlip::new(0.5)?, ToTensor];
 /// # let _ = augs;
+/// # Ok::<(), d2l::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Compose(Arc<[Box<dyn Transform>]>);
@@ -72,11 +73,14 @@ impl Transform for Compose {
     }
 }
 
-impl Debug for Compose {
+impl fmt::Display for Compose {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_list().entries(self.0.iter()).finish()
+        let steps: Vec<String> = self.0.iter().map(|step| format!("{step:?}")).collect();
+        write!(f, "Compose({})", steps.join(", "))
     }
 }
+
+crate::jupyter::show_as_text!(Compose);
 
 /// A [`Compose`](crate::data::transforms::Compose) of the steps named.
 #[macro_export]

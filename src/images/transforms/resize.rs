@@ -1,5 +1,7 @@
 //! Resizing as Pillow does it: bilinear, averaging over all pixels that fall together.
 
+use std::fmt;
+
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images};
 use image::RgbImage;
 
@@ -7,18 +9,37 @@ use super::{Image, Rng, Transform, pixels};
 use crate::images::decode::check_pixels;
 use crate::{Error, Result};
 
-/// The size to resize to.
+/// The size of what a step returns.
 #[derive(Debug, Clone, Copy)]
 pub enum Size {
-    /// The shorter edge gets this length, the ratio is kept.
-    ShortEdge(u32),
+    /// One length: for [`Resize`] of the shorter edge, the ratio is kept; for crops of both edges.
+    Edge(u32),
     /// Exactly this height and width.
     Exact([u32; 2]),
 }
 
+impl Size {
+    /// Height and width of what a crop returns.
+    pub(super) fn of_a_crop(self, step: &str) -> Result<[u32; 2]> {
+        self.check(step)?;
+        Ok(match self {
+            Size::Edge(edge) => [edge; 2],
+            Size::Exact(size) => size,
+        })
+    }
+
+    fn check(self, step: &str) -> Result<()> {
+        if !matches!(self, Size::Edge(0) | Size::Exact([0, _] | [_, 0])) {
+            return Ok(());
+        }
+        let todo = "give the size that the model takes, such as 224";
+        Err(Error::invalid(step, "a size of 0", "1 or more", todo))
+    }
+}
+
 impl From<u32> for Size {
     fn from(edge: u32) -> Size {
-        Size::ShortEdge(edge)
+        Size::Edge(edge)
     }
 }
 
@@ -28,19 +49,35 @@ impl From<[u32; 2]> for Size {
     }
 }
 
-/// Resizes: `Resize::new(256)` by the shorter edge, `Resize::new([256, 256])` exactly (torchvision:
+/// Resizes: `Resize::new(256)?` by the shorter edge, `Resize::new([256, 256])?` exactly (torchvision:
 /// `Resize`; the book's section 14.2 squashes test images to `[256, 256]`).
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Resize(Size);
 
 impl Resize {
     /// A new step.
-    pub fn new(size: impl Into<Size>) -> Resize {
-        Resize(size.into())
+    ///
+    /// # Errors
+    /// The size is 0.
+    pub fn new(size: impl Into<Size>) -> Result<Resize> {
+        let size = size.into();
+        size.check("Resize")?;
+        Ok(Resize(size))
     }
 }
+
+impl fmt::Display for Resize {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            Size::Edge(edge) => write!(f, "Resize(size={edge})"),
+            Size::Exact([height, width]) => write!(f, "Resize(size=[{height}, {width}])"),
+        }
+    }
+}
+
+crate::jupyter::show_as_text!(Resize);
 
 impl Transform for Resize {
     fn apply(&self, image: Image, _: &mut Rng) -> Result<Image> {
@@ -48,7 +85,7 @@ impl Transform for Resize {
         let (width, height) = picture.dimensions();
         let [new_height, new_width] = match self.0 {
             Size::Exact(size) => size,
-            Size::ShortEdge(edge) => {
+            Size::Edge(edge) => {
                 let long = |long: u32, short: u32| {
                     let length = u64::from(edge) * u64::from(long) / u64::from(short.max(1));
                     u32::try_from(length).unwrap_or(u32::MAX)
