@@ -69,7 +69,7 @@ fn step(precision: &str, steps: usize, batch: i64) -> Result<Value> {
     set_precision(if precision == "full" { Precision::Full } else { Precision::Auto });
     let net = resnet18(Weights::Random)?;
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let mut trainer = SGD::new(net.parameters(), 1e-5, 1e-3)?;
+    let mut trainer = SGD::new(net.parameters(), 1e-5)?.weight_decay(1e-3)?;
     let devices = try_all_gpus();
     net.to(devices[0])?;
     let x = Tensor::rand([batch, 224, 224, 3], (Kind::Float, devices[0])).permute([0, 3, 1, 2]);
@@ -98,7 +98,7 @@ fn lesson(folder: &Path, seed: usize, epochs: usize, batch: usize) -> Result<Val
     let train_iter = DataLoader::new(train_imgs, batch)?.shuffle(true);
     let test_iter = DataLoader::new(test_imgs, batch)?;
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let mut trainer = SGD::new(net.parameters(), 5e-4, 0.001)?;
+    let mut trainer = SGD::new(net.parameters(), 5e-4)?.weight_decay(0.001)?;
     let devices = try_all_gpus();
     let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, epochs, &devices)?;
     Ok(json!({ "seconds": start.elapsed().as_secs_f64(), "test_acc": summary.test_acc }))

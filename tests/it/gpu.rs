@@ -47,7 +47,8 @@ fn a_gpu_takes_the_steps_of_the_processor() {
                 set_precision(precision);
             }
             let net = two_classes_on(device);
-            let mut trainer = SGD::new(net.parameters(), 2e-4, 0.001).unwrap();
+            let mut trainer =
+                SGD::new(net.parameters(), 2e-4).unwrap().weight_decay(0.001).unwrap();
             let mut losses = vec![];
             for step in 0..3 {
                 let y = (Tensor::arange(6, (Kind::Int64, Device::Cpu)) + step).remainder(2);
@@ -137,7 +138,7 @@ fn a_net_learns_the_same_on_both_as_batches_come() {
         let test_iter = DataLoader::new(images("test"), 4).unwrap();
         let net = two_classes_on(device);
         let loss = CrossEntropyLoss::new(Reduction::None);
-        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
         let devices = [device];
         let run =
             train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 2, &devices).unwrap();
@@ -167,7 +168,7 @@ fn what_a_gpu_has_learned_is_kept_for_any_machine() {
 fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes_on(gpu);
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::zeros([4096], (Kind::Int64, Device::Cpu));
     // Hundreds of gigabytes, where it is asked for in full.
@@ -214,7 +215,7 @@ fn adam_goes_on_where_the_network_has_moved() {
 fn a_wrong_label_does_not_end_the_program() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes_on(gpu);
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     for label in [-1, 2, -7, i64::MAX, i64::MIN] {
         for device in [Device::Cpu, gpu] {
@@ -233,7 +234,7 @@ fn a_wrong_label_does_not_end_the_program() {
 fn a_network_on_another_device_than_its_batch_is_an_error() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
     let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
@@ -263,7 +264,7 @@ fn replicas_on_a_gpu_take_the_step_of_one_device() {
         let layer = linear(12, 2).unwrap();
         common::fill(&layer);
         layer.to(devices[0]).unwrap();
-        let mut trainer = SGD::new(layer.parameters(), 0.1, 0.).unwrap();
+        let mut trainer = SGD::new(layer.parameters(), 0.1).unwrap();
         for step in 0..3 {
             let x = Tensor::from_slice(&common::noise(60, step)).view([5, 12]);
             train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &devices).unwrap();

