@@ -179,8 +179,8 @@ impl Groups {
         if found != sizes {
             return Err(Error::invalid(
                 self.optimizer,
-                format!("a state of groups with {found:?} parameters"),
-                format!("groups with {sizes:?}"),
+                format!("a state of groups with {} parameters", listed(found)),
+                format!("groups with {}", listed(sizes)),
                 "make the optimizer with the groups that it was saved with",
             ));
         }
@@ -202,14 +202,20 @@ impl Groups {
 
     /// `lr=0.1, …, weight_decay=0`, with lists where there are several groups.
     pub(super) fn show(&self, f: &mut fmt::Formatter, between: &str) -> fmt::Result {
-        let listed = |numbers: Vec<f64>| match numbers[..] {
-            [number] => number.to_string(),
-            _ => format!("{numbers:?}"),
+        let decays: Vec<f64> = self.groups.iter().map(|group| group.weight_decay).collect();
+        let several = self.groups.len() > 1;
+        let shown = |numbers: &[f64]| match several {
+            true => listed(numbers),
+            false => numbers.iter().sum::<f64>().to_string(),
         };
-        let decays = self.groups.iter().map(|group| group.weight_decay).collect();
-        let (rates, decays) = (listed(self.rates()), listed(decays));
+        let (rates, decays) = (shown(&self.rates()), shown(&decays));
         write!(f, "{}(lr={rates}, {between}, weight_decay={decays})", self.optimizer)
     }
+}
+
+fn listed(numbers: &[f64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+    format!("[{}]", numbers.join(", "))
 }
 
 const USUAL_DECAY: &str = "1e-3 is the lesson's; 0 is none";

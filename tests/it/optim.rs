@@ -677,7 +677,7 @@ fn optimizers_and_schedules_say_what_they_are() {
     let text = "SGD(lr=0.1, momentum=0.9, dampening=0, nesterov=false, weight_decay=0)";
     assert_eq!(format!("{trainer} {trainer:?}"), format!("{text} {text}"));
     let adam = Adam::with_groups(two_groups(&parameters()), 0.01).unwrap();
-    let text = "Adam(lr=[0.01, 0.2], betas=(0.9, 0.999), eps=1e-8, weight_decay=[0.0, 0.07])";
+    let text = "Adam(lr=[0.01, 0.2], betas=(0.9, 0.999), eps=1e-8, weight_decay=[0, 0.07])";
     assert_eq!(adam.to_string(), text);
     let text = "AdamW(lr=0.01, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)";
     assert_eq!(AdamW::new(parameters(), 0.01).unwrap().to_string(), text);
