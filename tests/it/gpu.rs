@@ -183,11 +183,11 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }
 
-/// C21: Adam's means follow a network to another device and back.
+/// C21: what an optimizer keeps follows a network to another device and back.
 #[test]
-fn adam_goes_on_where_the_network_has_moved() {
+fn optimizers_go_on_where_the_network_has_moved() {
     let Some(gpu) = gpu() else { return };
-    const NAME: &str = "gpu::adam_goes_on_where_the_network_has_moved";
+    const NAME: &str = "gpu::optimizers_go_on_where_the_network_has_moved";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -195,19 +195,29 @@ fn adam_goes_on_where_the_network_has_moved() {
     set_precision(Precision::Full);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
-    let mut results = vec![];
-    for way in [[Device::Cpu; 4], [Device::Cpu, gpu, gpu, Device::Cpu]] {
-        let layer = linear(12, 2).unwrap();
-        common::fill(&layer);
-        let mut trainer = Adam::new(layer.parameters(), 0.01).unwrap();
-        for (step, device) in way.into_iter().enumerate() {
-            layer.to(device).unwrap();
-            let x = Tensor::from_slice(&common::noise(48, step as u64)).view([4, 12]);
-            train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &[device]).unwrap();
+    let makers: [fn(&Linear) -> Box<dyn Optimizer>; 3] = [
+        |net| Box::new(Adam::new(net.parameters(), 0.01).unwrap()),
+        |net| Box::new(AdamW::new(net.parameters(), 0.01).unwrap()),
+        |net| {
+            let sgd = SGD::new(net.parameters(), 0.01).unwrap().momentum(0.9).unwrap();
+            Box::new(sgd.nesterov(true).unwrap().weight_decay(0.1).unwrap())
+        },
+    ];
+    for make in makers {
+        let mut results = vec![];
+        for way in [[Device::Cpu; 4], [Device::Cpu, gpu, gpu, Device::Cpu]] {
+            let layer = linear(12, 2).unwrap();
+            common::fill(&layer);
+            let mut trainer = make(&layer);
+            for (step, device) in way.into_iter().enumerate() {
+                layer.to(device).unwrap();
+                let x = Tensor::from_slice(&common::noise(48, step as u64)).view([4, 12]);
+                train_batch_ch13(&layer, &x, &y, &loss, &mut *trainer, &[device]).unwrap();
+            }
+            results.push(here(&layer.weight));
         }
-        results.push(here(&layer.weight));
+        assert!(off(&results[1], &results[0]) < 1e-3);
     }
-    assert!(off(&results[1], &results[0]) < 1e-3);
 }
 
 /// C18: a label that no output stands for is an error on a GPU, too, which goes on.
