@@ -64,7 +64,7 @@ fn images(c: &mut Criterion) {
 fn step(c: &mut Criterion) {
     manual_seed(0);
     let net = resnet18(Weights::Random).unwrap();
-    let mut trainer = SGD::new(net.parameters(), 1e-5, 1e-3).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-5).unwrap().weight_decay(1e-3).unwrap();
     let x = Tensor::rand([2, 3, 64, 64], (Kind::Float, Device::Cpu));
     net.forward(&x).unwrap().sum(Kind::Float).backward();
     c.bench_function("a step of SGD, ResNet-18", |b| b.iter(|| trainer.step().unwrap()));

@@ -19,9 +19,9 @@ fn train_fine_tuning(
     let mut trainer = if let Some(factor) = param_group {
         let features = ParamGroup::new(net.features.parameters());
         let output = ParamGroup::new(net.fc.parameters()).lr(learning_rate * factor);
-        SGD::with_groups(vec![features, output], learning_rate, 0.001)?
+        SGD::with_groups(vec![features, output], learning_rate)?.weight_decay(0.001)?
     } else {
-        SGD::new(net.parameters(), learning_rate, 0.001)?
+        SGD::new(net.parameters(), learning_rate)?.weight_decay(0.001)?
     };
     train_ch13(net, train_iter, test_iter, &loss, &mut trainer, num_epochs, &try_all_gpus())
 }

@@ -4,6 +4,7 @@
 //! measure facts                                   where the photographs are; has it bfloat16?
 //! measure loader FOLDER THREADS BATCH [keep]      images/s of a loader; keep decoded ones
 //! measure step auto|full STEPS BATCH              images/s of training ResNet-18
+//! measure optimizer NAME ours|libtorch STEPS      ms of a step of sgd, momentum, adam or adamw, ResNet-18
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
 
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use d2l::device::multiplies_bf16;
 use d2l::prelude::*;
+use d2l::tch::COptimizer;
 use serde_json::{Value, json};
 
 fn main() -> Result<()> {
@@ -27,6 +29,7 @@ fn main() -> Result<()> {
             loader(folder.as_ref(), number(threads), number(batch), !keep.is_empty())?
         }
         ["step", precision, steps, batch] => step(precision, number(steps), number(batch) as i64)?,
+        ["optimizer", name, whose, steps] => optimizer(name, whose == "ours", number(steps))?,
         ["lesson", folder, seed, epochs, batch] => {
             lesson(folder.as_ref(), number(seed), number(epochs), number(batch))?
         }
@@ -69,7 +72,7 @@ fn step(precision: &str, steps: usize, batch: i64) -> Result<Value> {
     set_precision(if precision == "full" { Precision::Full } else { Precision::Auto });
     let net = resnet18(Weights::Random)?;
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let mut trainer = SGD::new(net.parameters(), 1e-5, 1e-3)?;
+    let mut trainer = SGD::new(net.parameters(), 1e-5)?.weight_decay(1e-3)?;
     let devices = try_all_gpus();
     net.to(devices[0])?;
     let x = Tensor::rand([batch, 224, 224, 3], (Kind::Float, devices[0])).permute([0, 3, 1, 2]);
@@ -86,6 +89,47 @@ fn step(precision: &str, steps: usize, batch: i64) -> Result<Value> {
     Ok(json!({ "images_per_second": batch as f64 * steps as f64 / timer.sum() }))
 }
 
+/// The shortest of some steps: of what else runs on the machine nothing is wanted here.
+fn optimizer(name: &str, ours: bool, steps: usize) -> Result<Value> {
+    let net = resnet18(Weights::Random)?;
+    net.to(try_gpu(0))?;
+    for parameter in net.parameters() {
+        (parameter.f_mul(&parameter.f_rand_like()?)?).f_sum(None)?.f_backward()?;
+    }
+    let mut trainer: Box<dyn FnMut() -> Result<()>> = if ours {
+        let mut trainer: Box<dyn Optimizer> = match name {
+            "sgd" => Box::new(SGD::new(net.parameters(), 1e-5)?.weight_decay(1e-3)?),
+            "momentum" => {
+                Box::new(SGD::new(net.parameters(), 1e-5)?.weight_decay(1e-3)?.momentum(0.9)?)
+            }
+            "adam" => Box::new(Adam::new(net.parameters(), 1e-5)?),
+            _ => Box::new(AdamW::new(net.parameters(), 1e-5)?),
+        };
+        Box::new(move || trainer.step())
+    } else {
+        let mut trainer = match name {
+            "sgd" => COptimizer::sgd(1e-5, 0., 0., 1e-3, false)?,
+            "momentum" => COptimizer::sgd(1e-5, 0.9, 0., 1e-3, false)?,
+            "adam" => COptimizer::adam(1e-5, 0.9, 0.999, 0., 1e-8, false)?,
+            _ => COptimizer::adamw(1e-5, 0.9, 0.999, 0.01, 1e-8, false)?,
+        };
+        for parameter in net.parameters() {
+            trainer.add_parameters(&parameter, 0)?;
+        }
+        Box::new(move || Ok(trainer.step()?))
+    };
+    let mut shortest = f64::INFINITY;
+    for _ in 0..steps {
+        let start = Instant::now();
+        trainer()?;
+        if let Device::Cuda(index) = net.device() {
+            d2l::tch::Cuda::synchronize(index as i64);
+        }
+        shortest = shortest.min(start.elapsed().as_secs_f64());
+    }
+    Ok(json!({ "milliseconds": 1e3 * shortest }))
+}
+
 /// The lesson's fine-tuning with the book's values, from random ones: its time is the same.
 fn lesson(folder: &Path, seed: usize, epochs: usize, batch: usize) -> Result<Value> {
     manual_seed(seed as u64);
@@ -98,7 +142,7 @@ fn lesson(folder: &Path, seed: usize, epochs: usize, batch: usize) -> Result<Val
     let train_iter = DataLoader::new(train_imgs, batch)?.shuffle(true);
     let test_iter = DataLoader::new(test_imgs, batch)?;
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let mut trainer = SGD::new(net.parameters(), 5e-4, 0.001)?;
+    let mut trainer = SGD::new(net.parameters(), 5e-4)?.weight_decay(0.001)?;
     let devices = try_all_gpus();
     let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, epochs, &devices)?;
     Ok(json!({ "seconds": start.elapsed().as_secs_f64(), "test_acc": summary.test_acc }))

@@ -25,7 +25,10 @@ pub use crate::nn::{
     CrossEntropyLoss, L1Loss, Linear, Loss, Module, Reduction, Sequential, linear, load_weights,
     load_weights_from, save_weights,
 };
-pub use crate::optim::{Adam, Optimizer, ParamGroup, SGD, load_checkpoint, save_checkpoint};
+pub use crate::optim::{
+    Adam, AdamW, CosineAnnealingLR, LRScheduler, LambdaLR, LinearLR, Optimizer, ParamGroup, SGD,
+    SequentialLR, StepLR, clip_grad_norm_, clip_grad_value_, load_checkpoint, save_checkpoint,
+};
 pub use crate::train::{
     Accumulator, ConfusionMatrix, Summary, Timer, accuracy, confusion_matrix,
     evaluate_accuracy_gpu, predict, top_k_accuracy, train_batch_ch13, train_ch13,

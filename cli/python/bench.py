@@ -154,6 +154,20 @@ def step(table, python, has_bf16, **_):
     add("with `Precision::Full`, against the book's", full, book, "")
 
 
+def optimizer(table, python, **_):
+    for name, shown in {"sgd": "`SGD`", "momentum": "`SGD` with momentum", "adam": "`Adam`", "adamw": "`AdamW`"}.items():
+        side = lambda *command: Side(*command[:-1], "optimizer", name, command[-1], 30)
+        ours, own = side(OURS, "ours"), side(OURS, "libtorch")
+        book, foreach = side(python, REFERENCE, "default"), side(python, REFERENCE, "foreach")
+        alternate(3, ours, own, book, foreach)
+        add = lambda what, theirs, goal="": table.add(
+            "optimizer", what, "ms", ours.median("milliseconds"), theirs.median("milliseconds"), goal
+        )
+        add(f"a step of {shown}, ResNet-18, against libtorch's C++", own, "1.0")
+        add("the same, against Python's", book)
+        add("the same, against Python's with `foreach`", foreach)
+
+
 def lesson(table, python, folder, full, **_):
     # The book's loop divides by the fifth part of the number of batches: there must be five.
     limit = {} if full else {"D2L_DATASET_LIMIT": "640"}
@@ -185,7 +199,7 @@ def display(table, **_):
     bench_kernel.measure(table)
 
 
-PARTS = {"loader": loader, "step": step, "lesson": lesson, "notebook": notebook, "display": display}
+PARTS = {"loader": loader, "step": step, "optimizer": optimizer, "lesson": lesson, "notebook": notebook, "display": display}
 REFERENCE = Path(__file__).parent / "bench_reference.py"
 
 

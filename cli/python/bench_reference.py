@@ -1,11 +1,12 @@
 """Python's side of `cargo d2l bench`: measures one thing and prints a line of JSON last.
 
 Arguments are those of examples/measure.rs: `loader FOLDER WORKERS BATCH`, `step KIND STEPS BATCH`,
-`lesson FOLDER SEED EPOCHS BATCH`. The training is that of the book's package; `step best-f32` and
+`optimizer NAME default|foreach STEPS`, `lesson FOLDER SEED EPOCHS BATCH`. The training is that of the book's package; `step best-f32` and
 `step best-bf16` are what a skilled person would write.
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -76,6 +77,28 @@ def step(kind, steps, batch):
     return {"images_per_second": batch * steps / (time.perf_counter() - start)}
 
 
+def optimizer(name, kind, steps):
+    """The shortest of some steps with ResNet-18's parameters."""
+    parameters = list(torchvision.models.resnet18().to(DEVICE).parameters())
+    for parameter in parameters:
+        parameter.grad = torch.rand_like(parameter)
+    options = {"foreach": True} if kind == "foreach" else {}
+    trainer = {
+        "sgd": lambda: torch.optim.SGD(parameters, 1e-5, weight_decay=1e-3, **options),
+        "momentum": lambda: torch.optim.SGD(parameters, 1e-5, momentum=0.9, weight_decay=1e-3, **options),
+        "adam": lambda: torch.optim.Adam(parameters, 1e-5, **options),
+        "adamw": lambda: torch.optim.AdamW(parameters, 1e-5, **options),
+    }[name]()
+    shortest = math.inf
+    for _ in range(int(steps)):
+        start = time.perf_counter()
+        trainer.step()
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        shortest = min(shortest, time.perf_counter() - start)
+    return {"milliseconds": 1e3 * shortest}
+
+
 def lesson(folder, seed, epochs, batch):
     """The book's `train_fine_tuning`, its loaders and its training loop."""
     torch.manual_seed(int(seed))
@@ -96,4 +119,4 @@ def lesson(folder, seed, epochs, batch):
 
 part, *arguments = sys.argv[1:]
 print()
-print(json.dumps({"loader": loader, "step": step, "lesson": lesson}[part](*arguments)))
+print(json.dumps({"loader": loader, "step": step, "optimizer": optimizer, "lesson": lesson}[part](*arguments)))

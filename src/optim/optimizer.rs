@@ -1,27 +1,34 @@
 //! What all optimizers do (d2l: chapter 12, `torch.optim`).
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 
 use tch::{COptimizer, Tensor};
 
-use crate::nn::memory;
+use super::OptimizerState;
 use crate::{Error, Result};
 
 /// Changes parameters by their gradients (PyTorch: `torch.optim.Optimizer`).
 ///
+/// One of your own needs [`step`](Optimizer::step) and [`parameters`](Optimizer::parameters); with the
+/// two functions about learning rates a schedule can steer it, with the two about its state a
+/// checkpoint can keep it.
+///
 /// The book: [*Optimization Algorithms*](https://d2l.ai/chapter_optimization/index.html).
+///
+/// ```
+/// use d2l::prelude::*;
+/// let net = linear(2, 1)?;
+/// let mut trainer = SGD::new(net.parameters(), 0.1)?;
+/// assert_eq!(trainer.learning_rates(), [0.1]);
+/// trainer.set_learning_rate(0.01)?;
+/// assert_eq!(trainer.learning_rates(), [0.01]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
 pub trait Optimizer: Debug {
-    /// Forgets the gradients.
+    /// Takes a step against the gradients. Parameters without a gradient stay as they are.
     ///
     /// # Errors
-    /// libtorch refuses.
-    fn zero_grad(&self) -> Result<()>;
-
-    /// Takes a step against the gradients.
-    ///
-    /// # Errors
-    /// libtorch refuses.
+    /// libtorch refuses, or memory is full.
     fn step(&mut self) -> Result<()>;
 
     /// The parameters that it changes. A training refuses an optimizer that holds those of another
@@ -29,49 +36,70 @@ pub trait Optimizer: Debug {
     fn parameters(&self) -> &[Tensor] {
         &[]
     }
+
+    /// Forgets the gradients.
+    ///
+    /// # Errors
+    /// libtorch refuses, or the optimizer does not say which parameters it has.
+    fn zero_grad(&self) -> Result<()> {
+        if self.parameters().is_empty() {
+            let todo = "implement Optimizer::parameters, or Optimizer::zero_grad";
+            return Err(lacks(self, "parameters", todo));
+        }
+        forget_gradients(self.parameters())
+    }
+
+    /// The learning rate of each group of parameters.
+    fn learning_rates(&self) -> Vec<f64> {
+        vec![]
+    }
+
+    /// Gives each group of parameters a learning rate.
+    ///
+    /// # Errors
+    /// Not one for each group, one that is no number from 0 up, or the optimizer does not say how it is
+    /// set.
+    fn set_learning_rates(&mut self, rates: &[f64]) -> Result<()> {
+        let _ = rates;
+        let todo = "implement Optimizer::learning_rates and Optimizer::set_learning_rates";
+        Err(lacks(self, "learning rates", todo))
+    }
+
+    /// Gives all groups of parameters one learning rate.
+    ///
+    /// # Errors
+    /// As [`set_learning_rates`](Optimizer::set_learning_rates).
+    fn set_learning_rate(&mut self, lr: f64) -> Result<()> {
+        let rates = vec![lr; self.learning_rates().len()];
+        self.set_learning_rates(&rates)
+    }
+
+    /// What it keeps from step to step, for a checkpoint. Tensors are handles, which the next step may
+    /// change.
+    ///
+    /// # Errors
+    /// The optimizer does not say.
+    fn state_dict(&self) -> Result<OptimizerState> {
+        let todo = "implement Optimizer::state_dict and Optimizer::load_state_dict";
+        Err(lacks(self, "state", todo))
+    }
+
+    /// Goes on from what [`state_dict`](Optimizer::state_dict) returned.
+    ///
+    /// # Errors
+    /// A state of another optimizer, of other groups, or of parameters of other shapes; this one is then
+    /// unchanged.
+    fn load_state_dict(&mut self, state: &OptimizerState) -> Result<()> {
+        let _ = state;
+        let todo = "implement Optimizer::state_dict and Optimizer::load_state_dict";
+        Err(lacks(self, "state", todo))
+    }
 }
 
-/// An error for parameters that an optimizer cannot take, as in `torch.optim`.
-///
-/// Parameters are compared by where their values lie. So a view of the beginning of one is refused,
-/// too, where `torch.optim` would let it be changed twice.
-pub(super) fn check_parameters<'a>(
-    optimizer: &str,
-    groups: impl IntoIterator<Item = &'a [Tensor]>,
-) -> Result<()> {
-    let mut places = HashMap::new();
-    for (i, group) in groups.into_iter().enumerate() {
-        for (k, parameter) in group.iter().enumerate() {
-            let refused = |what: &str, expected: &str, todo: &str| {
-                let found = format!("parameter {k} of group {i} (both from 0){what}");
-                Err(Error::invalid(optimizer, found, expected, todo))
-            };
-            if !parameter.defined() {
-                return refused(" is no tensor", "tensors", "give it net.parameters()");
-            }
-            let shape = parameter.size();
-            if parameter.requires_grad() && !parameter.is_leaf() {
-                return refused(
-                    &format!(", of shape {shape:?}, was computed from others"),
-                    "parameters themselves: what is computed from them has no gradient of its own",
-                    "give it net.parameters(), without taking parts of them",
-                );
-            }
-            if let Some((first, other)) =
-                memory(parameter).and_then(|place| places.insert(place, (i, k)))
-            {
-                return refused(
-                    &format!(
-                        ", of shape {shape:?}, is there before: parameter {other} of group {first}"
-                    ),
-                    "each parameter once, or a step would change it twice",
-                    "leave it out of one of the two: the lesson has net.features.parameters() in one \
-                     group and net.fc.parameters() in the other",
-                );
-            }
-        }
-    }
-    Ok(())
+/// An error for what an optimizer of the reader's own does not have.
+fn lacks<T: Optimizer + ?Sized>(_: &T, what: &str, todo: &str) -> Error {
+    let name = std::any::type_name::<T>().rsplit("::").next().unwrap_or("an optimizer");
+    Error::invalid(name, format!("it does not say its {what}"), "an optimizer that does", todo)
 }
 
 /// Leaves these parameters without gradients. Only an optimizer of libtorch's can do so: what tch

@@ -1,55 +1,50 @@
-//! Stochastic gradient descent with groups of parameters (d2l: section 12.4, `torch.optim.SGD`).
+//! Stochastic gradient descent with momentum (d2l: sections 12.4 and 12.6, `torch.optim.SGD`).
 
 use std::fmt;
 
-use serde_json::{Value, json};
-use tch::{COptimizer, Tensor};
+use tch::Tensor;
 
-use super::Optimizer;
-use super::optimizer::check_parameters;
+use super::groups::{Groups, check_number};
+use super::room::Room;
+use super::{Optimizer, OptimizerState, ParamGroup};
 use crate::{Error, Result};
 
-/// Parameters that share a learning rate.
+/// Stochastic gradient descent (PyTorch: `torch.optim.SGD`), without momentum and weight decay unless
+/// they are given.
 ///
-/// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
-#[derive(Debug)]
-pub struct ParamGroup {
-    params: Vec<Tensor>,
-    lr: Option<f64>,
-}
-
-impl ParamGroup {
-    /// Parameters with the optimizer's learning rate.
-    pub fn new(params: Vec<Tensor>) -> ParamGroup {
-        ParamGroup { params, lr: None }
-    }
-
-    /// Gives the group a learning rate of its own.
-    pub fn lr(self, lr: f64) -> ParamGroup {
-        ParamGroup { lr: Some(lr), ..self }
-    }
-}
-
-/// libtorch's own SGD, without momentum (PyTorch: `torch.optim.SGD`).
+/// The momentum follows its parameters to another device.
 ///
-/// The book: [*Stochastic Gradient Descent*](https://d2l.ai/chapter_optimization/sgd.html).
+/// The book: [*Stochastic Gradient Descent*](https://d2l.ai/chapter_optimization/sgd.html) and
+/// [*Momentum*](https://d2l.ai/chapter_optimization/momentum.html).
+///
+/// ```
+/// use d2l::prelude::*;
+/// let weight = Tensor::from_slice(&[1f32]).set_requires_grad(true);
+/// let mut trainer = SGD::new(vec![weight.shallow_clone()], 0.1)?.momentum(0.9)?;
+/// for expected in [0.9, 0.71, 0.439] {
+///     trainer.zero_grad()?;
+///     weight.sum(Kind::Float).backward();
+///     trainer.step()?;
+///     assert!((weight.double_value(&[0]) - expected).abs() < 1e-6);
+/// }
+/// # Ok::<(), d2l::Error>(())
+/// ```
 pub struct SGD {
-    optimizer: COptimizer,
-    parameters: Vec<Tensor>,
-    /// The groups that libtorch has: up to the last with parameters.
-    groups: usize,
-    rates: Vec<f64>,
-    weight_decay: f64,
+    groups: Groups,
+    momentum: f64,
+    dampening: f64,
+    nesterov: bool,
+    /// One for each parameter, from its first step with momentum on.
+    buffers: Vec<Option<Tensor>>,
 }
 
 impl SGD {
     /// One group of parameters. Frozen ones may be among them: they stay as they are.
     ///
     /// # Errors
-    /// No parameters, one of them twice, or a learning rate or weight decay that is no number from 0
-    /// up.
-    pub fn new(params: Vec<Tensor>, lr: f64, weight_decay: f64) -> Result<SGD> {
-        SGD::with_groups(vec![ParamGroup::new(params)], lr, weight_decay)
+    /// No parameters, one of them twice, or a learning rate that is no number from 0 up.
+    pub fn new(params: Vec<Tensor>, lr: f64) -> Result<SGD> {
+        SGD::with_groups(vec![ParamGroup::new(params)], lr)
     }
 
     /// Several groups; those without a learning rate of their own take `lr`. One without parameters
@@ -57,91 +52,157 @@ impl SGD {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_groups(groups: Vec<ParamGroup>, lr: f64, weight_decay: f64) -> Result<SGD> {
-        let rates: Vec<f64> = groups.iter().map(|group| group.lr.unwrap_or(lr)).collect();
-        if !valid(&rates, weight_decay) {
+    pub fn with_groups(groups: Vec<ParamGroup>, lr: f64) -> Result<SGD> {
+        let groups = Groups::new("SGD", groups, lr, 0.)?;
+        let buffers = groups.parameters.iter().map(|_| None).collect();
+        Ok(SGD { groups, momentum: 0., dampening: 0., nesterov: false, buffers })
+    }
+
+    /// How much of the last step goes into the next one, from 0 to 1.
+    ///
+    /// # Errors
+    /// Another number, or 0 with Nesterov's momentum.
+    pub fn momentum(self, momentum: f64) -> Result<SGD> {
+        SGD { momentum, ..self }.checked()
+    }
+
+    /// The part of a gradient that is left out of the momentum, from 0 to 1.
+    ///
+    /// # Errors
+    /// Another number, or not 0 with Nesterov's momentum.
+    pub fn dampening(self, dampening: f64) -> Result<SGD> {
+        SGD { dampening, ..self }.checked()
+    }
+
+    /// Looks ahead by the momentum, as Nesterov does.
+    ///
+    /// # Errors
+    /// There is no momentum, or a dampening.
+    pub fn nesterov(self, nesterov: bool) -> Result<SGD> {
+        SGD { nesterov, ..self }.checked()
+    }
+
+    /// Adds this part of each parameter to its gradient, from 0 up; in groups that have none of their own.
+    ///
+    /// # Errors
+    /// Another number.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Result<SGD> {
+        self.groups.set_weight_decay(weight_decay)?;
+        Ok(self)
+    }
+
+    fn checked(self) -> Result<SGD> {
+        let SGD { momentum, dampening, nesterov, .. } = self;
+        check_number("SGD", "momentum", momentum, 1., "0.9 is usual; 0 is none")?;
+        check_number("SGD", "dampening", dampening, 1., "0 is usual")?;
+        if nesterov && (momentum == 0. || dampening != 0.) {
             return Err(Error::invalid(
                 "SGD",
-                format!("learning rates {rates:?}, weight decay {weight_decay}"),
-                "numbers from 0 up",
-                "the lesson's are 5e-5 and 1e-3",
+                format!("nesterov with momentum {momentum} and dampening {dampening}"),
+                "a momentum above 0 and no dampening",
+                "set the momentum first: SGD::new(params, lr)?.momentum(0.9)?.nesterov(true)?",
             ));
         }
-        if groups.iter().all(|group| group.params.is_empty()) {
-            let todo = "give it net.parameters()";
-            return Err(Error::invalid("SGD", "no parameters", "one parameter or more", todo));
-        }
-        check_parameters("SGD", groups.iter().map(|group| &group.params[..]))?;
-        let mut optimizer = COptimizer::sgd(lr, 0., 0., weight_decay, false)?;
-        let (mut parameters, mut made) = (vec![], 0);
-        for (i, group) in groups.into_iter().enumerate() {
-            for tensor in group.params {
-                optimizer.add_parameters(&tensor, i)?;
-                parameters.push(tensor);
-                made = i + 1;
-            }
-        }
-        let mut trainer = SGD { optimizer, parameters, groups: made, rates: vec![], weight_decay };
-        trainer.set_state((rates, weight_decay))?;
-        Ok(trainer)
+        Ok(self)
     }
 }
 
 impl Optimizer for SGD {
-    fn zero_grad(&self) -> Result<()> {
-        Ok(self.optimizer.zero_grad()?)
-    }
-
     fn step(&mut self) -> Result<()> {
-        Ok(self.optimizer.step()?)
+        let _guard = tch::no_grad_guard();
+        let learning = self.groups.learning()?;
+        let mut room = Room::of(learning.iter().map(|l| &l.parameter))?;
+        let mut steps = vec![];
+        for l in learning {
+            let mut number = |value| room.number(value, &l.parameter);
+            let rate = number(-l.group.lr)?;
+            let decay = match l.group.weight_decay {
+                0. => None,
+                decay => Some(number(decay)?),
+            };
+            let momentum = match self.momentum {
+                0. => None,
+                momentum => {
+                    let factors = (number(1. - self.dampening)?, number(momentum)?);
+                    let buffer = self.buffers.get(l.place).and_then(Option::as_ref);
+                    let is_first = buffer.is_none();
+                    let buffer = match buffer {
+                        None => l.parameter.f_empty_like()?,
+                        Some(buffer) => buffer.f_to_device(l.parameter.device())?,
+                    };
+                    Some((buffer, is_first, factors))
+                }
+            };
+            let way = room.like(&l.parameter)?;
+            steps.push((l.place, l.parameter, l.gradient, way, rate, decay, momentum));
+        }
+        for (place, mut parameter, gradient, way, rate, decay, momentum) in steps {
+            let mut change = gradient;
+            if let Some(decay) = decay {
+                change = change.f_addcmul_out(&way, &parameter, &decay)?;
+            }
+            if let Some((mut buffer, is_first, (part, factor))) = momentum {
+                if is_first {
+                    buffer.f_copy_(&change)?;
+                } else {
+                    let _ = buffer.f_mul_scalar_(self.momentum)?.f_addcmul_(&change, &part)?;
+                }
+                change = match self.nesterov {
+                    true => change.f_addcmul_out(&way, &buffer, &factor)?,
+                    false => buffer.shallow_clone(),
+                };
+                if let Some(place) = self.buffers.get_mut(place) {
+                    *place = Some(buffer);
+                }
+            }
+            let _ = parameter.f_addcmul_(&change, &rate)?;
+        }
+        Ok(())
     }
 
     fn parameters(&self) -> &[Tensor] {
-        &self.parameters
-    }
-}
-
-fn valid(rates: &[f64], weight_decay: f64) -> bool {
-    rates.iter().chain([&weight_decay]).all(|x| x.is_finite() && *x >= 0.)
-}
-
-/// What a checkpoint keeps: each group's learning rate, and the weight decay.
-pub(super) type State = (Vec<f64>, f64);
-
-impl SGD {
-    pub(super) fn state(&self) -> Value {
-        json!({ "learning_rates": self.rates, "weight_decay": self.weight_decay })
+        &self.groups.parameters
     }
 
-    /// The state that `state` wrote, if it is one for these groups; else what was found and what was
-    /// expected.
-    pub(super) fn checked(&self, state: &Value) -> Result<State, (String, String)> {
-        let rates = state["learning_rates"].as_array().into_iter().flatten();
-        let rates: Option<Vec<f64>> = rates.map(Value::as_f64).collect();
-        match (rates, state["weight_decay"].as_f64()) {
-            (Some(rates), Some(decay)) if !valid(&rates, decay) => {
-                Err((format!("an optimizer with {state}"), "numbers from 0 up".to_string()))
-            }
-            (Some(rates), Some(decay)) if rates.len() == self.rates.len() => Ok((rates, decay)),
-            _ => Err((
-                format!("an optimizer with {state}"),
-                format!("one with as many groups of parameters as this one: {}", self.rates.len()),
-            )),
+    fn learning_rates(&self) -> Vec<f64> {
+        self.groups.rates()
+    }
+
+    fn set_learning_rates(&mut self, rates: &[f64]) -> Result<()> {
+        self.groups.set_rates(rates)
+    }
+
+    fn state_dict(&self) -> Result<OptimizerState> {
+        let mut state = self.groups.state();
+        let nesterov = if self.nesterov { 1. } else { 0. };
+        for (name, number) in
+            [("momentum", self.momentum), ("dampening", self.dampening), ("nesterov", nesterov)]
+        {
+            state.numbers.insert(name.into(), vec![number]);
         }
+        let buffers: Vec<_> = self.buffers.iter().map(Option::as_ref).collect();
+        state.insert_beside("momentum_buffer", &buffers);
+        Ok(state)
     }
 
-    pub(super) fn set_state(&mut self, (rates, weight_decay): State) -> Result<()> {
-        for (i, &rate) in rates.iter().enumerate().take(self.groups) {
-            self.optimizer.set_learning_rate_group(i, rate)?;
-            self.optimizer.set_weight_decay_group(i, weight_decay)?;
-        }
-        (self.rates, self.weight_decay) = (rates, weight_decay);
+    fn load_state_dict(&mut self, state: &OptimizerState) -> Result<()> {
+        let groups = self.groups.restored(state)?;
+        let buffers = groups.parameters.iter().enumerate();
+        let buffers = buffers.map(|(i, parameter)| state.beside(parameter, "momentum_buffer", i));
+        let buffers = buffers.collect::<Result<_>>()?;
+        let (momentum, dampening) = (state.number("momentum")?, state.number("dampening")?);
+        let nesterov = state.number("nesterov")? != 0.;
+        *self = SGD { groups, momentum, dampening, nesterov, buffers }.checked()?;
         Ok(())
     }
 }
 
-impl fmt::Debug for SGD {
+impl fmt::Display for SGD {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "SGD(learning rates {:?}, weight decay {})", self.rates, self.weight_decay)
+        let SGD { momentum, dampening, nesterov, .. } = self;
+        let between = format!("momentum={momentum}, dampening={dampening}, nesterov={nesterov}");
+        self.groups.show(f, &between)
     }
 }
+
+crate::jupyter::show_as_text!(SGD);

@@ -47,7 +47,8 @@ fn a_gpu_takes_the_steps_of_the_cpu() {
                 set_precision(precision);
             }
             let net = two_classes_on(device);
-            let mut trainer = SGD::new(net.parameters(), 2e-4, 0.001).unwrap();
+            let mut trainer =
+                SGD::new(net.parameters(), 2e-4).unwrap().weight_decay(0.001).unwrap();
             let mut losses = vec![];
             for step in 0..3 {
                 let y = (Tensor::arange(6, (Kind::Int64, Device::Cpu)) + step).remainder(2);
@@ -137,7 +138,7 @@ fn a_network_learns_the_same_while_batches_are_loaded() {
         let test_iter = DataLoader::new(images("test"), 4).unwrap();
         let net = two_classes_on(device);
         let loss = CrossEntropyLoss::new(Reduction::None);
-        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
         let devices = [device];
         let run =
             train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 2, &devices).unwrap();
@@ -167,7 +168,7 @@ fn weights_from_a_gpu_can_be_loaded_anywhere() {
 fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes_on(gpu);
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::zeros([4096], (Kind::Int64, Device::Cpu));
     // Hundreds of gigabytes, if allocated in full.
@@ -182,11 +183,11 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap();
 }
 
-/// C21: Adam's moments follow a network to another device and back.
+/// C21: the state of an optimizer follows a network to another device and back.
 #[test]
-fn adam_follows_the_network_to_another_device() {
+fn optimizers_follow_the_network_to_another_device() {
     let Some(gpu) = gpu() else { return };
-    const NAME: &str = "gpu::adam_follows_the_network_to_another_device";
+    const NAME: &str = "gpu::optimizers_follow_the_network_to_another_device";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
@@ -194,19 +195,29 @@ fn adam_follows_the_network_to_another_device() {
     set_precision(Precision::Full);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
-    let mut results = vec![];
-    for way in [[Device::Cpu; 4], [Device::Cpu, gpu, gpu, Device::Cpu]] {
-        let layer = linear(12, 2).unwrap();
-        common::fill(&layer);
-        let mut trainer = Adam::new(layer.parameters(), 0.01).unwrap();
-        for (step, device) in way.into_iter().enumerate() {
-            layer.to(device).unwrap();
-            let x = Tensor::from_slice(&common::noise(48, step as u64)).view([4, 12]);
-            train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &[device]).unwrap();
+    let makers: [fn(&Linear) -> Box<dyn Optimizer>; 3] = [
+        |net| Box::new(Adam::new(net.parameters(), 0.01).unwrap()),
+        |net| Box::new(AdamW::new(net.parameters(), 0.01).unwrap()),
+        |net| {
+            let sgd = SGD::new(net.parameters(), 0.01).unwrap().momentum(0.9).unwrap();
+            Box::new(sgd.nesterov(true).unwrap().weight_decay(0.1).unwrap())
+        },
+    ];
+    for make in makers {
+        let mut results = vec![];
+        for way in [[Device::Cpu; 4], [Device::Cpu, gpu, gpu, Device::Cpu]] {
+            let layer = linear(12, 2).unwrap();
+            common::fill(&layer);
+            let mut trainer = make(&layer);
+            for (step, device) in way.into_iter().enumerate() {
+                layer.to(device).unwrap();
+                let x = Tensor::from_slice(&common::noise(48, step as u64)).view([4, 12]);
+                train_batch_ch13(&layer, &x, &y, &loss, &mut *trainer, &[device]).unwrap();
+            }
+            results.push(here(&layer.weight));
         }
-        results.push(here(&layer.weight));
+        assert!(off(&results[1], &results[0]) < 1e-3);
     }
-    assert!(off(&results[1], &results[0]) < 1e-3);
 }
 
 /// C18: a label beyond the outputs is an error on a GPU, too, which stays usable.
@@ -214,7 +225,7 @@ fn adam_follows_the_network_to_another_device() {
 fn a_wrong_label_does_not_end_the_program() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes_on(gpu);
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     for label in [-1, 2, -7, i64::MAX, i64::MIN] {
         for device in [Device::Cpu, gpu] {
@@ -233,7 +244,7 @@ fn a_wrong_label_does_not_end_the_program() {
 fn a_network_on_another_device_than_its_batch_is_an_error() {
     let Some(gpu) = gpu() else { return };
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let (x, y) = (inputs(4, 64, 0), Tensor::from_slice(&[0i64, 1, 0, 1]));
     let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[gpu]).unwrap_err();
@@ -263,7 +274,7 @@ fn replicas_on_a_gpu_take_the_step_of_one_device() {
         let layer = linear(12, 2).unwrap();
         common::fill(&layer);
         layer.to(devices[0]).unwrap();
-        let mut trainer = SGD::new(layer.parameters(), 0.1, 0.).unwrap();
+        let mut trainer = SGD::new(layer.parameters(), 0.1).unwrap();
         for step in 0..3 {
             let x = Tensor::from_slice(&common::noise(60, step)).view([5, 12]);
             train_batch_ch13(&layer, &x, &y, &loss, &mut trainer, &devices).unwrap();

@@ -84,7 +84,7 @@ fn loaders_testing_and_training_stop_and_continue() {
     let mut net = resnet18(Weights::Random).unwrap();
     net.fc = linear(512, 2).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     press();
     assert_interrupted(evaluate_accuracy_gpu(&net, &test_iter, None));
     press();
@@ -137,7 +137,7 @@ fn a_training_stops_in_its_middle_with_its_curves() {
         let [train_iter, test_iter] = loaders(set.path());
         let net = resnet18(Weights::Random).unwrap();
         let loss = CrossEntropyLoss::new(Reduction::None);
-        let mut trainer = SGD::new(net.parameters(), 1e-6, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-6).unwrap();
         std::thread::spawn(|| {
             std::thread::sleep(std::time::Duration::from_secs(3));
             press();

@@ -22,6 +22,7 @@ mod loss;
 mod metrics;
 mod mistakes;
 mod models;
+mod optim;
 mod precision;
 mod rooms;
 mod summary;

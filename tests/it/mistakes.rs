@@ -47,7 +47,7 @@ fn step_error_of(net: &Classifier, trainer: &mut SGD, x: &Tensor, y: &Tensor) ->
 /// The same, with a good model and trainer.
 fn step_error(x: &Tensor, y: &Tensor) -> Error {
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     step_error_of(&net, &mut trainer, x, y)
 }
 
@@ -114,7 +114,7 @@ fn different_classes_in_the_test_set() {
     let set = small_set(2);
     std::fs::rename(set.path().join("test/dark"), set.path().join("test/night")).unwrap();
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     let error = train(&net, &mut trainer, set.path()).err().unwrap();
     mistake("a test set whose classes differ from the training set's", "night", &error);
 }
@@ -160,7 +160,7 @@ fn grey_images() {
 fn an_output_layer_that_does_not_fit() {
     let mut net = two_classes();
     net.fc = linear(1000, 2).unwrap();
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     let error = good_step_error(&net, &mut trainer);
     mistake("`net.fc = linear(1000, 2)?` where the features are 512", "1000", &error);
 }
@@ -169,7 +169,7 @@ fn an_output_layer_that_does_not_fit() {
 fn a_learning_rate_that_is_too_large() {
     let set = small_set(2);
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e30, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e30).unwrap();
     let error = train(&net, &mut trainer, set.path()).err().unwrap();
     mistake("a learning rate that is far too large", "lower the learning rate", &error);
 }
@@ -177,7 +177,7 @@ fn a_learning_rate_that_is_too_large() {
 #[test]
 fn the_trainer_of_another_network() {
     let (old, net) = (two_classes(), two_classes());
-    let mut trainer = SGD::new(old.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(old.parameters(), 1e-3).unwrap();
     let error = good_step_error(&net, &mut trainer);
     mistake("a trainer that was made for another network", "parameters()", &error);
 }
@@ -187,7 +187,7 @@ fn parameters_in_two_groups() {
     let net = two_classes();
     let groups =
         vec![ParamGroup::new(net.parameters()), ParamGroup::new(net.fc.parameters()).lr(1e-2)];
-    let error = SGD::with_groups(groups, 1e-3, 0.).unwrap_err();
+    let error = SGD::with_groups(groups, 1e-3).unwrap_err();
     mistake("`net.parameters()` in one group and `net.fc.parameters()` in another", "SGD", &error);
 }
 
@@ -195,7 +195,7 @@ fn parameters_in_two_groups() {
 fn all_layers_frozen() {
     let net = two_classes();
     net.requires_grad_(false);
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     let error = good_step_error(&net, &mut trainer);
     mistake("all layers frozen: `net.requires_grad_(false)`", "requires_grad_", &error);
 }
@@ -215,7 +215,7 @@ fn weights_of_another_network() {
 fn an_old_trainer_for_a_new_network() {
     let set = small_set(2);
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     train(&net, &mut trainer, set.path()).unwrap();
     let net = two_classes();
     let error = train(&net, &mut trainer, set.path()).err().unwrap();
@@ -230,7 +230,7 @@ fn an_old_trainer_for_a_new_network() {
     let y = Tensor::from_slice(&[0i64, 1]);
     train_batch_ch13(&net, &images(2), &y, &loss, &mut adam, &CPU).unwrap_err();
     // Made again as well, it trains.
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     train(&net, &mut trainer, set.path()).unwrap();
 }
 
@@ -267,7 +267,7 @@ fn a_linear_layer_for_images_of_another_size() {
 #[test]
 fn scores_for_each_pixel() {
     let net = Conv2d::new(3, 2, 3, ConvConfig::default()).unwrap();
-    let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1]);
     let error = train_batch_ch13(&net, &images(2), &y, &loss, &mut trainer, &CPU).unwrap_err();

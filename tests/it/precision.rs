@@ -46,7 +46,7 @@ fn automatic_precision_stays_near_full() {
         let mut net = resnet18(Weights::Random).unwrap();
         net.fc = linear(512, 2).unwrap();
         fill(&net);
-        let mut trainer = SGD::new(net.parameters(), 2e-4, 0.001).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 2e-4).unwrap().weight_decay(0.001).unwrap();
         let loss = CrossEntropyLoss::new(Reduction::None);
         let step = |i: u64| {
             let (x, y) = (inputs(6, 64, 100 + i), Tensor::from_slice(&[0i64, 1, 0, 1, 0, 1]));

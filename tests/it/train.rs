@@ -26,7 +26,7 @@ fn groups(net: &Classifier, rate: f64) -> SGD {
         ParamGroup::new(net.features.parameters()),
         ParamGroup::new(net.fc.parameters()).lr(rate * 10.),
     ];
-    SGD::with_groups(groups, rate, 0.001).unwrap()
+    SGD::with_groups(groups, rate).unwrap().weight_decay(0.001).unwrap()
 }
 
 /// tch-rs#584: two groups with rates of their own, weight decay, summed losses.
@@ -110,7 +110,7 @@ fn two_replicas_take_the_step_of_one() {
     let mut results = vec![];
     for devices in [vec![Device::Cpu], vec![Device::Cpu; 2], vec![Device::Cpu; 4]] {
         let net = Small::new();
-        let mut trainer = SGD::new(net.parameters(), 0.1, 0.001).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.1).unwrap().weight_decay(0.001).unwrap();
         let mut last = (0., 0.);
         for step in 0..3 {
             // Seven examples: the parts differ in size, and four devices get two, two, two, one.
@@ -197,7 +197,8 @@ fn replicas_learn_as_pytorchs_data_parallel() {
             for (name, parameter) in net.named_parameters() {
                 let _ = parameter.set_requires_grad(!frozen.contains(&name.as_str()));
             }
-            let mut trainer = SGD::new(net.parameters(), 0.05, 0.001).unwrap();
+            let mut trainer =
+                SGD::new(net.parameters(), 0.05).unwrap().weight_decay(0.001).unwrap();
             let mut losses = vec![];
             for step in 0..4 {
                 let y = (Tensor::arange(7, (Kind::Int64, Device::Cpu)) + step).remainder(3);
@@ -259,7 +260,7 @@ fn frozen_layers_stay_frozen_on_replicas() {
     ];
     for (name, make) in NETWORKS {
         let net = make();
-        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
         for (what, learns) in patterns {
             let before: Vec<Tensor> = net.parameters().iter().map(Tensor::copy).collect();
             let own: Vec<(String, Tensor)> = net.named_parameters();
@@ -330,7 +331,7 @@ fn gradients_that_only_one_part_has_are_summed() {
         }
         let gradient = net.only_three.weight.grad();
         let expected = if gradient.defined() { gradient.copy() } else { expected };
-        let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
         let devices = [Device::Cpu, Device::Cpu];
         train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &devices).unwrap();
         let step = (before - &net.only_three.weight).detach();
@@ -357,7 +358,7 @@ fn seeded_trainings_on_one_and_two_devices_draw_alike() {
         let mut next = vec![];
         for count in [1, 2] {
             let net = make();
-            let mut trainer = SGD::new(net.parameters(), 1e-5, 0.).unwrap();
+            let mut trainer = SGD::new(net.parameters(), 1e-5).unwrap();
             let (x, y) = batch_for(name, 0);
             let devices = vec![Device::Cpu; count];
             manual_seed(9);
@@ -386,7 +387,7 @@ fn a_training_on_two_devices_is_the_training_on_one() {
         let images = |part| ImageFolder::with_transform(set.path().join(part), &augs).unwrap();
         let train_iter = DataLoader::new(images("train"), 3).unwrap();
         let test_iter = DataLoader::new(images("test"), 3).unwrap();
-        let mut trainer = SGD::new(net.parameters(), 0.05, 0.001).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.05).unwrap().weight_decay(0.001).unwrap();
         let devices = vec![Device::Cpu; count];
         let summary =
             train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 3, &devices).unwrap();
@@ -438,7 +439,7 @@ fn a_network_learns_light_from_dark() {
     let (train_iter, test_iter) = loaders(set.path(), 8);
     let mut net = resnet18(Weights::Random).unwrap();
     net.fc = linear(512, 2).unwrap();
-    let mut trainer = SGD::new(net.parameters(), 5e-3, 0.001).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 5e-3).unwrap().weight_decay(0.001).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let devices = try_all_gpus();
     let summary =
@@ -464,7 +465,7 @@ fn refused_training(
     rate: f64,
     (train_iter, test_iter): (DataLoader, DataLoader),
 ) -> String {
-    let mut trainer = SGD::new(net.parameters(), rate, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), rate).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let result = train_ch13(net, &train_iter, &test_iter, &loss, &mut trainer, 3, &try_all_gpus());
     refused(what, named, &result.unwrap_err())
@@ -487,7 +488,7 @@ fn a_loss_that_is_not_finite_ends_training_before_the_step() {
     let (x, y) = (inputs(2, 3, 0) * f64::NAN, Tensor::from_slice(&[0i64, 1]));
     let net = Small::new();
     let before: Vec<Tensor> = net.parameters().iter().map(Tensor::copy).collect();
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let result = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]);
     let error = result.unwrap_err();
@@ -533,7 +534,7 @@ fn a_batch_of_one_with_batch_norm_says_what_to_do() {
     assert!(text.contains("batches of two images or more"), "{text}");
     // Larger images have more values per channel.
     let net = two_classes();
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let (x, y) = (inputs(1, 64, 0), Tensor::from_slice(&[1i64]));
     let loss = CrossEntropyLoss::new(Reduction::None);
     train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
@@ -559,7 +560,7 @@ impl Module for Greedy {
 fn out_of_memory_names_the_batch_size_and_half_of_it() {
     full_precision();
     let net = Greedy(Small::new());
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let y = Tensor::zeros([6], (Kind::Int64, Device::Cpu));
     let loss = CrossEntropyLoss::new(Reduction::None);
     let result = train_batch_ch13(&net, &inputs(6, 3, 0), &y, &loss, &mut trainer, &[Device::Cpu]);
@@ -596,7 +597,7 @@ fn training_continues_from_a_checkpoint_as_if_uninterrupted() {
     let (unbroken, iters) = (two_classes(), augmented(set.path(), 4, 2));
     let mut trainer = groups(&unbroken, 1e-4);
     epoch(&unbroken, &mut trainer, &iters);
-    save_checkpoint(&unbroken, &trainer, &path).unwrap();
+    save_checkpoint(&unbroken, &trainer, None, 1, &path).unwrap();
     epoch(&unbroken, &mut trainer, &iters);
 
     let resumed = resnet18(Weights::Random).map(|mut net| {
@@ -605,7 +606,7 @@ fn training_continues_from_a_checkpoint_as_if_uninterrupted() {
     });
     let resumed = resumed.unwrap();
     let mut trainer = groups(&resumed, 99.);
-    load_checkpoint(&resumed, &mut trainer, &path).unwrap();
+    load_checkpoint(&resumed, &mut trainer, None, &path).unwrap();
     assert!(format!("{trainer:?}").contains("[0.0001, 0.001]"), "{trainer:?}");
     let iters = augmented(set.path(), 4, 2);
     iters.0.set_epoch(1);
@@ -615,11 +616,11 @@ fn training_continues_from_a_checkpoint_as_if_uninterrupted() {
     }
     // The network alone, and what is not a checkpoint
     load_weights(&two_classes(), &path).unwrap();
-    let mut one_group = SGD::new(resumed.parameters(), 0.1, 0.).unwrap();
-    let error = load_checkpoint(&resumed, &mut one_group, &path).unwrap_err();
+    let mut one_group = SGD::new(resumed.parameters(), 0.1).unwrap();
+    let error = load_checkpoint(&resumed, &mut one_group, None, &path).unwrap_err();
     refused("a checkpoint of an optimizer with other groups", "half-way", &error);
     save_weights(&resumed, &path).unwrap();
-    let error = load_checkpoint(&resumed, &mut trainer, &path).unwrap_err();
+    let error = load_checkpoint(&resumed, &mut trainer, None, &path).unwrap_err();
     let text = refused("weights in place of a checkpoint", "half-way", &error);
     assert!(text.contains("load_weights"), "{text}");
     for (name, tensor) in resumed.named_parameters() {
@@ -660,7 +661,7 @@ fn one_seed_gives_the_same_training_whatever_the_number_of_threads() {
         manual_seed(seed);
         let net = Normed::random();
         let (train_iter, test_iter) = augmented(set.path(), 4, threads);
-        let mut trainer = SGD::new(net.parameters(), 1e-3, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
         let loss = CrossEntropyLoss::new(Reduction::None);
         let devices = [Device::Cpu];
         train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 2, &devices).unwrap();
@@ -761,7 +762,7 @@ fn gradients(net: &dyn Module) -> usize {
 fn optimizer(adam: bool, net: &dyn Module) -> Box<dyn Optimizer> {
     match adam {
         true => Box::new(Adam::new(net.parameters(), 0.01).unwrap()),
-        false => Box::new(SGD::new(net.parameters(), 0.05, 0.001).unwrap()),
+        false => Box::new(SGD::new(net.parameters(), 0.05).unwrap().weight_decay(0.001).unwrap()),
     }
 }
 
@@ -838,7 +839,7 @@ fn a_bad_batch_leaves_running_statistics_as_they_were() {
     for (name, make) in NETWORKS {
         let net = make();
         let before = bytes(&*net);
-        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
         let (good, labels) = batch_for(name, 3);
         let spoilt = |image: i64, value: f64| {
             let x = good.copy();
@@ -960,14 +961,14 @@ fn a_parameter_given_twice_is_refused() {
         ("no tensor", vec![group(vec![Tensor::new()])], "is no tensor"),
     ];
     for (what, groups, named) in cases {
-        let error = SGD::with_groups(groups, 0.1, 0.).unwrap_err();
+        let error = SGD::with_groups(groups, 0.1).unwrap_err();
         refused(what, named, &error);
     }
     let twice = || [all(), one()].concat_tensors();
     refused(
         "`SGD::new` with a parameter twice",
         "is there before",
-        &SGD::new(twice(), 0.1, 0.).unwrap_err(),
+        &SGD::new(twice(), 0.1).unwrap_err(),
     );
     refused(
         "`Adam` with a parameter twice",
@@ -982,13 +983,13 @@ fn a_parameter_given_twice_is_refused() {
 
     // Equal values, other rows, and empty tensors are not the same.
     let copies = vec![net.fc.weight.detach().copy(), net.fc.weight.detach().copy()];
-    SGD::new(copies, 0.1, 0.).unwrap();
-    SGD::new(vec![row(0), row(1)], 0.1, 0.).unwrap();
+    SGD::new(copies, 0.1).unwrap();
+    SGD::new(vec![row(0), row(1)], 0.1).unwrap();
     let empty = || Tensor::zeros([0], (Kind::Float, Device::Cpu));
-    SGD::new(vec![empty(), empty()], 0.1, 0.).unwrap();
+    SGD::new(vec![empty(), empty()], 0.1).unwrap();
     // A step counts once.
     let weight = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-    let mut trainer = SGD::new(vec![weight.shallow_clone()], 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(vec![weight.shallow_clone()], 0.1).unwrap();
     weight.sum(None).backward();
     trainer.step().unwrap();
     assert!((weight.double_value(&[0]) - 0.9).abs() < 1e-6);
@@ -1024,7 +1025,7 @@ fn a_layer_in_two_places_learns_once() {
     assert_eq!(names, ["first.weight", "first.bias"]);
     assert_eq!(net.state_dict().len(), 4);
     let before = net.0.weight.copy();
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 26]);
     train_batch_ch13(&net, &inputs(2, 3, 0), &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
@@ -1052,7 +1053,7 @@ fn groups_may_be_empty() {
         ],
     ] {
         let count = groups.len();
-        let mut trainer = SGD::with_groups(groups, 0.25, 0.).unwrap();
+        let mut trainer = SGD::with_groups(groups, 0.25).unwrap();
         let text = format!("{trainer:?}");
         assert_eq!(text.matches("0.25").count() + text.matches("0.5").count(), count, "{text}");
         let before = net.hidden.bias.copy();
@@ -1060,7 +1061,7 @@ fn groups_may_be_empty() {
         let step = (before - &net.hidden.bias).detach();
         assert!(difference(&step, &(net.hidden.bias.grad() * 0.25)) < 1e-6, "{trainer:?}");
     }
-    let error = SGD::with_groups(vec![none(), none()], 0.1, 0.).unwrap_err();
+    let error = SGD::with_groups(vec![none(), none()], 0.1).unwrap_err();
     refused("an optimizer with groups and no parameters", "no parameters", &error);
 }
 
@@ -1091,7 +1092,7 @@ fn an_optimizer_of_another_network_is_refused() {
     let (x, y) = (inputs(4, 8, 0), Tensor::from_slice(&[0i64, 1, 2, 0]));
     let (net, other) = (Normed::new(), Normed::new());
     let before = bytes(&net);
-    let sgd = |parameters| SGD::new(parameters, 0.1, 0.).unwrap();
+    let sgd = |parameters| SGD::new(parameters, 0.1).unwrap();
     let replaced = Normed::new();
     let mut early = sgd(replaced.parameters());
     let replaced = Normed { fc: linear(8, 3).unwrap(), ..replaced };
@@ -1174,7 +1175,7 @@ fn an_optimizer_of_another_network_is_refused() {
 fn wrong_labels_are_named() {
     full_precision();
     let net = Normed::new();
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let before = bytes(&net);
     let whole = |labels: &[i64]| Tensor::from_slice(labels);
@@ -1230,7 +1231,7 @@ fn wrong_labels_are_named() {
     // PyTorch's label for what is ignored
     let sums = |labels: &[i64]| {
         let net = Normed::new();
-        let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
         train_batch_ch13(&net, &x, &whole(labels), &loss, &mut trainer, &[Device::Cpu]).unwrap()
     };
     assert_eq!(sums(&[-100; 4]), (0., 0.));
@@ -1255,7 +1256,7 @@ fn wrong_arguments_are_errors() {
     full_precision();
     let net = Small::new();
     let loss = CrossEntropyLoss::new(Reduction::None);
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let (x, y) = (inputs(2, 3, 0), Tensor::from_slice(&[0i64, 5]));
     let result = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]);
     refused("a label out of range", "label 5", &result.unwrap_err());
@@ -1263,13 +1264,13 @@ fn wrong_arguments_are_errors() {
     // d2l-en#2562
     let error = train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[]).unwrap_err();
     refused("an empty list of devices", "devices", &error);
-    refused("an optimizer without parameters", "SGD", &SGD::new(vec![], 0.1, 0.).unwrap_err());
+    refused("an optimizer without parameters", "SGD", &SGD::new(vec![], 0.1).unwrap_err());
     for rate in [f64::NAN, -0.1, f64::INFINITY] {
-        let error = SGD::new(net.parameters(), rate, 0.).unwrap_err();
+        let error = SGD::new(net.parameters(), rate).unwrap_err();
         refused("an impossible learning rate", "SGD", &error);
         let groups = vec![ParamGroup::new(net.parameters()).lr(rate)];
-        SGD::with_groups(groups, 0.1, 0.).unwrap_err();
-        SGD::new(net.parameters(), 0.1, rate).unwrap_err();
+        SGD::with_groups(groups, 0.1).unwrap_err();
+        SGD::new(net.parameters(), 0.1).unwrap().weight_decay(rate).unwrap_err();
         Adam::new(net.parameters(), rate).unwrap_err();
     }
     let elsewhere = [Device::Cuda(1000)];
@@ -1297,7 +1298,7 @@ fn images_that_do_not_fit_are_named() {
     let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
     for (name, make) in NETWORKS {
         let net = make();
-        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
         let before = bytes(&*net);
         let small = name == "a custom network";
         let cases: &[(&str, Tensor, &str)] = &[
@@ -1341,7 +1342,7 @@ fn training_on_nothing_is_refused() {
     let set = common::small_set(2);
     let (net, loss) = (two_classes(), CrossEntropyLoss::new(Reduction::None));
     let before = bytes(&net);
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let classes = || vec!["bright".to_string(), "dark".to_string()];
     let mut run =
         |what: &str, named: &str, train: Option<DataLoader>, test, epochs, devices: &[Device]| {

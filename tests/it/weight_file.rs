@@ -863,10 +863,10 @@ impl Module for Twice {
 fn weights_are_saved_as_safetensors_only() {
     let folder = tempfile::tempdir().unwrap();
     let net = small();
-    let trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let trainer = SGD::new(net.parameters(), 0.1).unwrap();
     for name in ["net.pth", "net.pt", "net.ot", "net", "net.h5", "net.safetensors.bak"] {
         let path = folder.path().join(name);
-        for error in [save_weights(&net, &path), save_checkpoint(&net, &trainer, &path)] {
+        for error in [save_weights(&net, &path), save_checkpoint(&net, &trainer, None, 1, &path)] {
             let text = refused("a name of another kind", name, &error.unwrap_err());
             assert!(text.contains(".safetensors") && text.contains("load_file"), "{text}");
         }

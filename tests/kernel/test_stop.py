@@ -417,7 +417,7 @@ class Training(KernelTest):
             "let mut net = resnet18(Weights::Random)?;\n"
             "net.fc = linear(512, 2)?;\n"
             "let loss = CrossEntropyLoss::new(Reduction::None);\n"
-            "let mut trainer = SGD::new(net.parameters(), 1e-5, 0.)?;"
+            "let mut trainer = SGD::new(net.parameters(), 1e-5)?;"
         ))
         train = "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 500, &try_all_gpus())?;"
         run = self.assert_ok(self.run_cell(train, on_message=self.interrupt_at("image/svg+xml")))

@@ -32,8 +32,8 @@ def tables(boxes, size):
     return torch.cat([rows, no_box[None]])
 
 
-def values(picture):
-    image = picture(SIZE[1], SIZE[0])
+def values(test_image):
+    image = test_image(SIZE[1], SIZE[0])
     corners = torch.tensor([row[1:] for row in BOXES[:-1]], dtype=torch.float32)
     boxes = tv_tensors.BoundingBoxes(corners, format="XYXY", canvas_size=SIZE)
     mask = tv_tensors.Mask(torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % 251)

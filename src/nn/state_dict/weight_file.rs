@@ -1,6 +1,6 @@
 //! Weights in files, and back (d2l: section 6.6, *File I/O*).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::numbers::{read_numbers, view};
 use super::other_kinds::{Fault, other_kind};
 use super::pickled;
 use super::safe_tensors::Head;
-use super::state_dicts::{Choice, Dictionary, Storage, Uncalled};
+use super::state_dicts::{Choice, Dictionary, Entry, Storage, Uncalled};
 use super::torch_zip::TorchZip;
 use crate::hub::published::check_published;
 use crate::nn::Module;
@@ -72,8 +72,15 @@ pub(crate) struct WeightFile {
     dictionaries: Vec<Dictionary>,
     uncalled: Uncalled,
     notes: HashMap<String, String>,
+    /// The optimizer's tensors in a checkpoint.
+    beside: HashMap<Rc<str>, Entry>,
     numbers: Numbers,
 }
+
+/// The note of a checkpoint about the optimizer's state.
+pub(crate) const OPTIMIZER: &str = "optimizer";
+/// What the names of its tensors start with.
+pub(crate) const BESIDE: &str = "optimizer/";
 
 /// Where a file's numbers come from.
 enum Numbers {
@@ -114,15 +121,22 @@ impl WeightFile {
             let mut zip = TorchZip::open(file, length)?;
             let (dictionaries, uncalled) = pickled::dictionaries(&zip.pickle()?)?;
             let (notes, numbers) = (HashMap::new(), Numbers::Zip(zip));
-            Ok(WeightFile { path, dictionaries, uncalled, notes, numbers })
+            let beside = HashMap::new();
+            Ok(WeightFile { path, dictionaries, uncalled, notes, beside, numbers })
         } else if start.get(8..10) == Some(b"{\"") || is_named && start.get(8) == Some(&b'{') {
-            let Head { dictionary, starts, notes } = Head::read(&mut file, length)?;
+            let Head { mut dictionary, starts, notes } = Head::read(&mut file, length)?;
+            let mut beside = HashMap::new();
+            if notes.contains_key(OPTIMIZER) {
+                (beside, dictionary.tensors) =
+                    dictionary.tensors.into_iter().partition(|(name, _)| name.starts_with(BESIDE));
+            }
             let numbers = Numbers::SafeTensors(file, starts);
             Ok(WeightFile {
                 path,
                 dictionaries: vec![dictionary],
                 uncalled: vec![],
                 notes,
+                beside,
                 numbers,
             })
         } else {
@@ -133,6 +147,21 @@ impl WeightFile {
     /// What the file says of itself under a name.
     pub(crate) fn note(&self, name: &str) -> Option<&str> {
         self.notes.get(name).map(String::as_str)
+    }
+
+    /// The optimizer's tensors in a checkpoint.
+    pub(crate) fn beside(&mut self) -> Result<BTreeMap<String, Tensor>> {
+        let mut tensors = BTreeMap::new();
+        for (full_name, entry) in std::mem::take(&mut self.beside) {
+            let Entry::Tensor(plan) = entry else {
+                return Err(Fault::damaged(format!("{full_name} is not read here")).at(&self.path));
+            };
+            let storage = self.numbers.read(&plan.storage);
+            let tensor = storage.and_then(|storage| view(&storage, &plan));
+            let name = full_name.strip_prefix(BESIDE).unwrap_or_default();
+            tensors.insert(name.to_string(), tensor.map_err(|fault| fault.at(&self.path))?);
+        }
+        Ok(tensors)
     }
 
     /// Copies the tensors that are the network's into it.
