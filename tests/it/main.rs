@@ -15,6 +15,7 @@ mod gpu;
 mod hub;
 mod image_folder;
 mod interrupt;
+mod layers;
 mod loader;
 mod mistakes;
 mod models;
