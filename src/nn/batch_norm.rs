@@ -190,7 +190,7 @@ impl fmt::Display for BatchNorm2d {
         let (features, eps) = (self.weight.numel(), python(self.eps));
         let momentum = python(self.momentum);
         write!(f, "BatchNorm2d({features}, eps={eps}, momentum={momentum}, affine=True, ")?;
-        f.write_str("track_running_stats=True)")
+        f.write_str("bias=True, track_running_stats=True)")
     }
 }
 

@@ -36,6 +36,7 @@ import zlib
 from pathlib import Path
 
 import efficientnet_lite_pytorch
+import layers as layer_values
 import numpy as np
 import torch
 import torchvision
@@ -1092,7 +1093,11 @@ def shown():
     (FOLDER / "shown.json").write_text(f"[\n{lines}\n]\n")
 
 
-MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel, shown]
+def layers():
+    layer_values.make(FOLDER, noise, fill)
+
+
+MAKERS = [transforms, pictures, kinds, weight_files, models, training, parallel, shown, layers]
 
 
 def load(path):
