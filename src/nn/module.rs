@@ -22,6 +22,8 @@ pub enum Part<'a> {
 }
 
 /// Walks through a module and its children, and hands out each part with its full name.
+///
+/// The book: [*Layers and Modules*](https://d2l.ai/chapter_builders-guide/model-construction.html).
 pub struct Visitor<'a> {
     prefix: String,
     each: &'a mut dyn FnMut(&str, Part),
