@@ -41,10 +41,10 @@ fn main() -> Result<()> {
     // The same output layer on what ImageNet taught, and on nothing
     let pretrained_net = pretrained_source_model()?;
     let mut finetune_net = pretrained_net.copy()?;
-    finetune_net.fc = linear(pretrained_net.fc.in_features, 2)?;
+    finetune_net.fc = linear(pretrained_net.fc.in_features(), 2)?;
     xavier_uniform(&finetune_net.fc.weight)?;
     let mut scratch_net = pretrained_net.untrained()?;
-    scratch_net.fc = linear(pretrained_net.fc.in_features, 2)?;
+    scratch_net.fc = linear(pretrained_net.fc.in_features(), 2)?;
 
     // For ResNets the book's values; the notebook says why EfficientNet-Lite0 takes others.
     let (batch_size, learning_rate, output_factor) = match pretrained_net.architecture() {

@@ -135,7 +135,7 @@ fn lesson(folder: &Path, seed: usize, epochs: usize, batch: usize) -> Result<Val
     manual_seed(seed as u64);
     let start = Instant::now();
     let mut net = resnet18(Weights::Random)?;
-    net.fc = linear(net.fc.in_features, 2)?;
+    net.fc = linear(net.fc.in_features(), 2)?;
     xavier_uniform(&net.fc.weight)?;
     let train_imgs = ImageFolder::with_transform(folder.join("train"), &train_augs()?)?;
     let test_imgs = ImageFolder::with_transform(folder.join("test"), &test_augs()?)?;

@@ -1,6 +1,5 @@
 //! All that a notebook's cells use: `use d2l::prelude::*;`
 
-pub use crate::compose;
 pub use crate::data::transforms::{
     CenterCrop, ColorJitter, Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop,
     RandomVerticalFlip, Resize, ToTensor, Transform, adjust_brightness, adjust_contrast,
@@ -22,8 +21,9 @@ pub use crate::models::{
 };
 pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{
-    CrossEntropyLoss, L1Loss, Linear, Loss, Module, Reduction, Sequential, linear, load_weights,
-    load_weights_from, save_weights,
+    AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, CrossEntropyLoss, Dropout,
+    Flatten, L1Loss, Linear, Loss, MaxPool2d, Module, ReLU, Reduction, Sequential, Sigmoid, Visitor,
+    linear, load_weights, load_weights_from, save_weights,
 };
 pub use crate::optim::{
     Adam, AdamW, CosineAnnealingLR, LRScheduler, LambdaLR, LinearLR, Optimizer, ParamGroup, SGD,
@@ -34,4 +34,5 @@ pub use crate::train::{
     evaluate_accuracy_gpu, predict, top_k_accuracy, train_batch_ch13, train_ch13,
 };
 pub use crate::{Error, Result};
+pub use crate::{compose, sequential};
 pub use tch::{Device, Kind, Tensor};

@@ -4,10 +4,12 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::Result;
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Linear, Module, Visitor, child, linear};
+use crate::nn::{
+    AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential, Visitor,
+    child, linear, write_children,
+};
+use crate::{Result, sequential};
 
-const EPS: f64 = 1e-5;
 const WIDTHS: [i64; 4] = [64, 128, 256, 512];
 
 /// ResNet-18 with a smaller beginning than torchvision's and no pooling there, so that small images
@@ -31,15 +33,19 @@ pub fn resnet18(num_classes: i64, in_channels: i64) -> Result<BookResNet> {
     let mut blocks = vec![];
     for (i, width) in WIDTHS.into_iter().enumerate() {
         let stride = if i == 0 { 1 } else { 2 };
-        blocks.push([Residual::new(inputs, width, stride)?, Residual::new(width, width, 1)?]);
+        let (first, second) =
+            (Residual::new(inputs, width, stride)?, Residual::new(width, width, 1)?);
+        blocks.push(sequential![first, second]);
         inputs = width;
     }
-    Ok(BookResNet {
-        conv: conv(in_channels, WIDTHS[0], 3, 1)?,
-        bn: BatchNorm2d::new(WIDTHS[0], EPS)?,
-        blocks,
-        fc: linear(inputs, num_classes)?,
-    })
+    let conv = conv(in_channels, WIDTHS[0], 3, 1)?.first();
+    let mut features = sequential![conv, BatchNorm2d::new(WIDTHS[0])?, ReLU::new().inplace(true)];
+    for (i, block) in blocks.into_iter().enumerate() {
+        features.push_named(&format!("resnet_block{}", i + 1), block)?;
+    }
+    features.push_named("global_avg_pool", AdaptiveAvgPool2d::new(1)?)?;
+    features.push_named("flatten", Flatten::new())?;
+    Ok(BookResNet { features, fc: linear(inputs, num_classes)? })
 }
 
 /// The network that [`resnet18`] makes: `[N, in_channels, H, W]` to scores `[N, num_classes]`.
@@ -48,9 +54,8 @@ pub fn resnet18(num_classes: i64, in_channels: i64) -> Result<BookResNet> {
 ///
 /// The book: [*Concise Implementation for Multiple GPUs*](https://d2l.ai/chapter_computational-performance/multiple-gpus-concise.html).
 pub struct BookResNet {
-    conv: Conv2d,
-    bn: BatchNorm2d,
-    blocks: Vec<[Residual; 2]>,
+    /// The feature layers: images to `[N, fc.in_features()]`.
+    pub features: Sequential,
     /// The output layer.
     pub fc: Linear,
 }
@@ -59,39 +64,20 @@ impl BookResNet {
     /// A copy with tensors of its own, on the same device.
     ///
     /// # Errors
-    /// The device's memory is full.
+    /// The device's memory is full, or `features` has a layer of your own that does not say how it is
+    /// copied.
     pub fn copy(&self) -> Result<BookResNet> {
-        let blocks = self.blocks.iter().map(|[a, b]| Ok([a.copy()?, b.copy()?]));
-        Ok(BookResNet {
-            conv: self.conv.copy()?,
-            bn: self.bn.copy()?,
-            blocks: blocks.collect::<Result<_>>()?,
-            fc: self.fc.copy()?,
-        })
+        Ok(BookResNet { features: self.features.copy()?, fc: self.fc.copy()? })
     }
 }
 
 impl Module for BookResNet {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.conv.check_images(x).map_err(|error| error.in_layer("0", &self.conv))?;
-        let x = child("0", &self.conv, x)?;
-        let mut x = child("1", &self.bn, &x)?.f_relu_()?;
-        for (i, block) in self.blocks.iter().enumerate() {
-            for (k, residual) in block.iter().enumerate() {
-                x = child(format_args!("resnet_block{}.{k}", i + 1), residual, &x)?;
-            }
-        }
-        child("fc.1", &self.fc, &x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
+        child("fc.1", &self.fc, &self.features.forward(x)?)
     }
 
     fn visit(&self, visitor: &mut Visitor) {
-        visitor.child("0", &self.conv);
-        visitor.child("1", &self.bn);
-        for (i, block) in self.blocks.iter().enumerate() {
-            for (k, residual) in block.iter().enumerate() {
-                visitor.child(&format!("resnet_block{}.{k}", i + 1), residual);
-            }
-        }
+        self.features.visit(visitor);
         // Behind the flattening, which has no parameters
         visitor.child("fc.1", &self.fc);
     }
@@ -103,11 +89,9 @@ impl Module for BookResNet {
 
 impl fmt::Display for BookResNet {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "(0): {}\n(1): {}", self.conv, self.bn)?;
-        for (i, block) in self.blocks.iter().enumerate() {
-            writeln!(f, "(resnet_block{}): {block:?}", i + 1)?;
-        }
-        write!(f, "(fc): {}", self.fc)
+        writeln!(f, "BookResNet(")?;
+        write_children(f, &self.features)?;
+        write!(f, "  (fc): {}\n)", self.fc)
     }
 }
 
@@ -123,7 +107,7 @@ struct Residual {
 impl Residual {
     fn new(inputs: i64, outputs: i64, stride: i64) -> Result<Residual> {
         let layer = |inputs, stride| -> Result<(Conv2d, BatchNorm2d)> {
-            Ok((conv(inputs, outputs, 3, stride)?, BatchNorm2d::new(outputs, EPS)?))
+            Ok((conv(inputs, outputs, 3, stride)?, BatchNorm2d::new(outputs)?))
         };
         let conv3 = if stride > 1 { Some(conv(inputs, outputs, 1, stride)?) } else { None };
         Ok(Residual { layers: [layer(inputs, stride)?, layer(outputs, 1)?], conv3 })
@@ -160,6 +144,10 @@ impl Module for Residual {
         visitor.child("bn1", bn1);
         visitor.child("bn2", bn2);
     }
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(self.copy()?))
+    }
 }
 
 impl fmt::Debug for Residual {
@@ -174,6 +162,6 @@ impl fmt::Debug for Residual {
 }
 
 fn conv(inputs: i64, outputs: i64, kernel: i64, stride: i64) -> Result<Conv2d> {
-    let config = ConvConfig { stride, padding: kernel / 2, bias: true, ..Default::default() };
-    Conv2d::new(inputs, outputs, kernel, config)
+    let conv = Conv2d::before_batch_norm(inputs, outputs, kernel, 1)?.bias(true)?;
+    conv.stride(stride)?.padding(kernel / 2)
 }

@@ -8,7 +8,7 @@ use super::efficientnet_lite;
 use super::pretrained::pretrained_file;
 use super::resnet::{self, Shape};
 use crate::Result;
-use crate::nn::{Linear, Module, Visitor, child, linear, load_weights};
+use crate::nn::{Linear, Module, Sequential, Visitor, child, linear, load_weights, write_children};
 
 /// The architectures that can be built.
 ///
@@ -57,7 +57,7 @@ pub enum Weights {
 /// ```
 /// use d2l::prelude::*;
 /// let mut net = resnet18(Weights::Random)?;
-/// assert_eq!(net.fc.in_features, 512);
+/// assert_eq!(net.fc.in_features(), 512);
 /// net.fc = linear(512, 2)?;
 /// let x = Tensor::zeros([1, 3, 64, 64], (Kind::Float, Device::Cpu));
 /// net.eval();
@@ -104,13 +104,32 @@ pub fn efficientnet_lite0(weights: Weights) -> Result<Classifier> {
 /// Feature layers and an output layer: images `[N, 3, H, W]` to scores `[N, classes]`.
 ///
 /// Names of parameters are those of the architecture's own state dict (`conv1.weight`, …,
-/// `fc.bias`).
+/// `fc.bias`). The feature layers have names too, of which `println!("{net}")` shows all, so that they
+/// can be taken apart:
+///
+/// ```
+/// use d2l::prelude::*;
+/// let net = resnet18(Weights::Random)?;
+/// let x = Tensor::rand([2, 3, 224, 224], (Kind::Float, Device::Cpu));
+/// // What a layer in the middle puts out
+/// let maps = net.features.outputs(&["layer2", "layer4"], &x)?;
+/// assert_eq!(maps[0].size(), [2, 128, 28, 28]);
+/// assert_eq!(maps[1].size(), [2, 512, 7, 7]);
+/// // The filters of the first one
+/// assert_eq!(net.features.layer::<Conv2d>("conv1")?.weight.size(), [64, 3, 7, 7]);
+/// // All but pooling and flattening, as the beginning of a network of one's own
+/// let mut net = net.features;
+/// net.truncate(net.len() - 2);
+/// net.push_named("final_conv", Conv2d::new(512, 21, 1)?)?;
+/// assert_eq!(net.forward(&x)?.size(), [2, 21, 7, 7]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
 ///
 /// The book: [*Fine-Tuning*](https://d2l.ai/chapter_computer-vision/fine-tuning.html).
 pub struct Classifier {
     architecture: Architecture,
-    /// The feature layers: images to `[N, fc.in_features]`.
-    pub features: Box<dyn Module>,
+    /// The feature layers by their names: images to `[N, fc.in_features()]`.
+    pub features: Sequential,
     /// The output layer: replace it to learn other classes.
     pub fc: Linear,
 }
@@ -130,14 +149,12 @@ impl Classifier {
 
     /// Builds the architecture, randomly initialised but configured for `weights`.
     fn build(architecture: Architecture, weights: Weights) -> Result<Classifier> {
-        let resnet = |shape, blocks| resnet::Features::new(shape, blocks).map(Box::new);
-        let (features, in_features): (Box<dyn Module>, _) = match architecture {
-            Architecture::ResNet18 => (resnet(Shape::Basic, [2, 2, 2, 2])?, 512),
-            Architecture::ResNet34 => (resnet(Shape::Basic, [3, 4, 6, 3])?, 512),
-            Architecture::ResNet50 => (resnet(Shape::Bottleneck, [3, 4, 6, 3])?, 2048),
+        let (features, in_features) = match architecture {
+            Architecture::ResNet18 => (resnet::features(Shape::Basic, [2, 2, 2, 2])?, 512),
+            Architecture::ResNet34 => (resnet::features(Shape::Basic, [3, 4, 6, 3])?, 512),
+            Architecture::ResNet50 => (resnet::features(Shape::Bottleneck, [3, 4, 6, 3])?, 2048),
             Architecture::EfficientNetLite0 => {
-                let fixed_statistics = weights == Weights::ImageNet;
-                (Box::new(efficientnet_lite::Features::new(fixed_statistics)?), 1280)
+                (efficientnet_lite::features(weights == Weights::ImageNet)?, 1280)
             }
         };
         Ok(Classifier { architecture, features, fc: linear(in_features, 1000)? })
@@ -159,12 +176,12 @@ impl Classifier {
     /// A copy with tensors of its own, on the same device. No random numbers are drawn for it.
     ///
     /// # Errors
-    /// The device's memory is full, or `features` is a module of your own that does not say how it is
+    /// The device's memory is full, or `features` has a layer of your own that does not say how it is
     /// copied.
     pub fn copy(&self) -> Result<Classifier> {
         Ok(Classifier {
             architecture: self.architecture,
-            features: self.features.replicate()?,
+            features: self.features.copy()?,
             fc: self.fc.copy()?,
         })
     }
@@ -189,15 +206,9 @@ impl fmt::Display for Classifier {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let count: i64 = self.parameters().iter().map(|p| p.numel() as i64).sum();
         writeln!(f, "{}(", self.architecture)?;
-        writeln!(f, "  {}", self.features.to_string_indented())?;
+        write_children(f, &self.features)?;
         writeln!(f, "  (fc): {}", self.fc)?;
         write!(f, ")  # {count} parameters")
-    }
-}
-
-impl dyn Module {
-    fn to_string_indented(&self) -> String {
-        format!("{self:?}").replace('\n', "\n  ")
     }
 }
 

@@ -13,9 +13,10 @@ use tch::Tensor;
 
 use crate::Result;
 use crate::data::transforms::{IMAGENET_MEAN, IMAGENET_STD};
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, child};
-
-const EPS: f64 = 1e-3;
+use crate::nn::{
+    AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Flatten, Module, ReLU6, Sequential, Visitor,
+    check_batch, child,
+};
 
 /// Stages: how many blocks, kernel, stride of the first, expansion, channels out.
 const STAGES: [(usize, i64, i64, i64, i64); 7] = [
@@ -29,113 +30,72 @@ const STAGES: [(usize, i64, i64, i64, i64); 7] = [
 ];
 
 /// All layers before `fc`: `[N, 3, H, W]` to `[N, 1280]`.
-pub(super) struct Features {
-    conv_stem: Conv2d,
-    bn0: BatchNorm2d,
-    blocks: Sequential,
-    conv_head: Conv2d,
-    bn1: BatchNorm2d,
-}
-
-impl Features {
-    pub(super) fn new(fixed_statistics: bool) -> Result<Features> {
-        let batch_norm = |channels| batch_norm(channels, fixed_statistics);
-        let mut blocks = Sequential::new();
-        let mut inputs = 32;
-        for (count, kernel, stride, expansion, outputs) in STAGES {
-            for i in 0..count {
-                let stride = if i == 0 { stride } else { 1 };
-                let block =
-                    Block::new(inputs, outputs, kernel, stride, expansion, fixed_statistics)?;
-                blocks.push(block);
-                inputs = outputs;
-            }
+pub(super) fn features(fixed_statistics: bool) -> Result<Sequential> {
+    let batch_norm = |channels| batch_norm(channels, fixed_statistics);
+    let mut blocks = Sequential::new();
+    let mut inputs = 32;
+    for (count, kernel, stride, expansion, outputs) in STAGES {
+        for i in 0..count {
+            let stride = if i == 0 { stride } else { 1 };
+            blocks.push(Block::new(inputs, outputs, kernel, stride, expansion, fixed_statistics)?);
+            inputs = outputs;
         }
-        Ok(Features {
-            conv_stem: conv(3, 32, 3, 2, 1)?,
-            bn0: batch_norm(32)?,
-            blocks,
-            conv_head: conv(320, 1280, 1, 1, 1)?,
-            bn1: batch_norm(1280)?,
-        })
     }
-
-    fn copy(&self) -> Result<Features> {
-        Ok(Features {
-            conv_stem: self.conv_stem.copy()?,
-            bn0: self.bn0.copy()?,
-            blocks: self.blocks.copy()?,
-            conv_head: self.conv_head.copy()?,
-            bn1: self.bn1.copy()?,
-        })
-    }
-}
-
-impl Features {
-    /// Images of one channel would become three by the scale in silence, one without a batch a batch,
-    /// and images without a pixel ones of padding.
-    fn check_images(&self, x: &Tensor) -> Result<()> {
-        let size = x.size();
-        if !matches!(size[..], [_, 3, height, width] if height > 0 && width > 0) {
-            return Err(self.conv_stem.misfit(&size));
-        }
-        self.conv_stem.check_images(x)
-    }
-}
-
-impl Module for Features {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.check_images(x).map_err(|error| error.in_layer("conv_stem", &self.conv_stem))?;
-        let x = child("conv_stem", &self.conv_stem, &rescale(x)?)?;
-        let x = child("bn0", &self.bn0, &x)?.f_relu6_()?;
-        let x = child("blocks", &self.blocks, &x)?;
-        let x = child("conv_head", &self.conv_head, &x)?;
-        let x = child("bn1", &self.bn1, &x)?.f_relu6_()?;
-        Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        visitor.child("conv_stem", &self.conv_stem);
-        visitor.child("bn0", &self.bn0);
-        visitor.child("blocks", &self.blocks);
-        visitor.child("conv_head", &self.conv_head);
-        visitor.child("bn1", &self.bn1);
-    }
-
-    fn replicate(&self) -> Result<Box<dyn Module>> {
-        Ok(Box::new(self.copy()?))
-    }
-}
-
-impl fmt::Debug for Features {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "(conv_stem): {}\n(bn0): {}", self.conv_stem, self.bn0)?;
-        write!(f, "(blocks): {}\n(conv_head): {}", self.blocks, self.conv_head)?;
-        write!(f, "\n(bn1): {}", self.bn1)
-    }
+    let mut net = Sequential::new();
+    net.push_named("rescale", Rescale)?;
+    net.push_named("conv_stem", conv(3, 32, 3, 2, 1)?)?;
+    net.push_named("bn0", batch_norm(32)?)?;
+    net.push_named("relu0", ReLU6::new().inplace(true))?;
+    net.push_named("blocks", blocks)?;
+    net.push_named("conv_head", conv(320, 1280, 1, 1, 1)?)?;
+    net.push_named("bn1", batch_norm(1280)?)?;
+    net.push_named("relu1", ReLU6::new().inplace(true))?;
+    net.push_named("avgpool", AdaptiveAvgPool2d::new(1)?)?;
+    net.push_named("flatten", Flatten::new())?;
+    Ok(net)
 }
 
 /// From (p/255 - mean) / std to (p - 127) / 128, where p is a pixel from 0 to 255.
-fn rescale(x: &Tensor) -> Result<Tensor> {
-    let scale = IMAGENET_STD.map(|std| 255. * std / 128.);
-    let shift = IMAGENET_MEAN.map(|mean| (255. * mean - 127.) / 128.);
-    let channels = |values: [f32; 3]| -> Result<Tensor> {
-        Ok(Tensor::f_from_slice(&values)?.f_to_device(x.device())?.f_view([1, 3, 1, 1])?)
-    };
-    Ok(channels(shift)?.f_addcmul(x, &channels(scale)?)?)
+struct Rescale;
+
+impl Module for Rescale {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        // Images of one channel would become three by the scale in silence, one without a batch a
+        // batch, and images without a pixel ones of padding.
+        check_batch(self, 3, x)?;
+        let scale = IMAGENET_STD.map(|std| 255. * std / 128.);
+        let shift = IMAGENET_MEAN.map(|mean| (255. * mean - 127.) / 128.);
+        let channels = |values: [f32; 3]| -> Result<Tensor> {
+            Ok(Tensor::f_from_slice(&values)?.f_to_device(x.device())?.f_view([1, 3, 1, 1])?)
+        };
+        Ok(channels(shift)?.f_addcmul(x, &channels(scale)?)?)
+    }
+
+    fn visit(&self, _: &mut Visitor) {}
+
+    fn replicate(&self) -> Result<Box<dyn Module>> {
+        Ok(Box::new(Rescale))
+    }
+}
+
+impl fmt::Display for Rescale {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Rescale()")
+    }
+}
+
+impl fmt::Debug for Rescale {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn conv(inputs: i64, outputs: i64, kernel: i64, stride: i64, groups: i64) -> Result<Conv2d> {
-    Conv2d::new(
-        inputs,
-        outputs,
-        kernel,
-        ConvConfig { stride, groups, same: true, padding: 0, bias: false },
-    )
+    Ok(Conv2d::before_batch_norm(inputs, outputs, kernel, groups)?.stride(stride)?.same())
 }
 
 fn batch_norm(channels: i64, fixed_statistics: bool) -> Result<BatchNorm2d> {
-    Ok(BatchNorm2d::new(channels, EPS)?.fixed_statistics(fixed_statistics))
+    Ok(BatchNorm2d::new(channels)?.eps(1e-3)?.fixed_statistics(fixed_statistics))
 }
 
 /// An inverted residual block: widen, filter each channel, narrow.
@@ -221,5 +181,31 @@ impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Block({}, {}", self.depthwise_conv, self.project_conv)?;
         f.write_str(if self.residual { ", residual)" } else { ")" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use crate::nn::{Conv2d, Module};
+
+    /// "SAME" pads as TensorFlow does: ⌈size / stride⌉ places, whatever the kernel.
+    #[test]
+    fn same_padding_keeps_the_size() {
+        let images = |size| Tensor::ones([1, 3, size, size], (Kind::Float, Device::Cpu));
+        for size in [1, 2, 5, 8, 13] {
+            for stride in 1..=4 {
+                for kernel in [1, 2, 3, 5, 7] {
+                    let conv = Conv2d::new(3, 2, kernel).unwrap().stride(stride).unwrap().same();
+                    let y = conv.forward(&images(size)).unwrap();
+                    let expected = (size + stride - 1) / stride;
+                    assert_eq!(y.size(), [1, 2, expected, expected], "{size}, {stride}, {kernel}");
+                }
+            }
+        }
+        // A kernel that is not square
+        let conv = Conv2d::new(3, 2, [1, 5]).unwrap().same();
+        assert_eq!(conv.forward(&images(8)).unwrap().size(), [1, 2, 8, 8]);
     }
 }

@@ -4,87 +4,40 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::Result;
-use crate::nn::{BatchNorm2d, Conv2d, ConvConfig, Module, Sequential, Visitor, child};
+use crate::nn::{
+    AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d, Module, ReLU, Sequential, Visitor,
+    child,
+};
+use crate::{Result, sequential};
 
-const EPS: f64 = 1e-5;
-
-/// All layers before `fc`: `[N, 3, H, W]` to `[N, 512]`, or `[N, 2048]` with bottlenecks.
-pub(super) struct Features {
-    conv1: Conv2d,
-    bn1: BatchNorm2d,
-    layers: [Sequential; 4],
+/// All layers before `fc`: `[N, 3, H, W]` to `[N, 512]`, or `[N, 2048]` with bottlenecks. `blocks`: how
+/// many blocks each of the four layers has.
+pub(super) fn features(shape: Shape, blocks: [usize; 4]) -> Result<Sequential> {
+    let mut inputs = 64;
+    let mut layer = |width: i64, stride, count| -> Result<Sequential> {
+        let mut layer = Sequential::new();
+        for i in 0..count {
+            layer.push(Block::new(shape, inputs, width, if i == 0 { stride } else { 1 })?);
+            inputs = width * shape.expansion();
+        }
+        Ok(layer)
+    };
+    let mut net = Sequential::new();
+    net.push_named("conv1", conv(3, 64, 7, 2)?.first())?;
+    net.push_named("bn1", BatchNorm2d::new(64)?)?;
+    net.push_named("relu", ReLU::new().inplace(true))?;
+    net.push_named("maxpool", MaxPool2d::new(3)?.stride(2)?.padding(1)?)?;
+    net.push_named("layer1", layer(64, 1, blocks[0])?)?;
+    net.push_named("layer2", layer(128, 2, blocks[1])?)?;
+    net.push_named("layer3", layer(256, 2, blocks[2])?)?;
+    net.push_named("layer4", layer(512, 2, blocks[3])?)?;
+    net.push_named("avgpool", AdaptiveAvgPool2d::new(1)?)?;
+    net.push_named("flatten", Flatten::new())?;
+    Ok(net)
 }
 
-impl Features {
-    /// `blocks`: how many blocks each of the four layers has.
-    pub(super) fn new(shape: Shape, blocks: [usize; 4]) -> Result<Features> {
-        let stem = ConvConfig { stride: 2, padding: 3, ..Default::default() };
-        let mut inputs = 64;
-        let mut layer = |width: i64, stride, count| -> Result<Sequential> {
-            let mut layer = Sequential::new();
-            for i in 0..count {
-                layer.push(Block::new(shape, inputs, width, if i == 0 { stride } else { 1 })?);
-                inputs = width * shape.expansion();
-            }
-            Ok(layer)
-        };
-        Ok(Features {
-            conv1: Conv2d::new(3, 64, 7, stem)?,
-            bn1: BatchNorm2d::new(64, EPS)?,
-            layers: [
-                layer(64, 1, blocks[0])?,
-                layer(128, 2, blocks[1])?,
-                layer(256, 2, blocks[2])?,
-                layer(512, 2, blocks[3])?,
-            ],
-        })
-    }
-
-    fn copy(&self) -> Result<Features> {
-        let [a, b, c, d] = &self.layers;
-        Ok(Features {
-            conv1: self.conv1.copy()?,
-            bn1: self.bn1.copy()?,
-            layers: [a.copy()?, b.copy()?, c.copy()?, d.copy()?],
-        })
-    }
-}
-
-impl Module for Features {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.conv1.check_images(x).map_err(|error| error.in_layer("conv1", &self.conv1))?;
-        let x = child("conv1", &self.conv1, x)?;
-        let x = child("bn1", &self.bn1, &x)?.f_relu_()?;
-        let mut x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = child(format_args!("layer{}", i + 1), layer, &x)?;
-        }
-        Ok(x.f_adaptive_avg_pool2d([1, 1])?.f_flatten(1, -1)?)
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        visitor.child("conv1", &self.conv1);
-        visitor.child("bn1", &self.bn1);
-        for (i, layer) in self.layers.iter().enumerate() {
-            visitor.child(&format!("layer{}", i + 1), layer);
-        }
-    }
-
-    fn replicate(&self) -> Result<Box<dyn Module>> {
-        Ok(Box::new(self.copy()?))
-    }
-}
-
-impl fmt::Debug for Features {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "(conv1): {}", self.conv1)?;
-        write!(f, "(bn1): {}", self.bn1)?;
-        for (i, layer) in self.layers.iter().enumerate() {
-            write!(f, "\n(layer{}): {layer}", i + 1)?;
-        }
-        Ok(())
-    }
+fn conv(inputs: i64, outputs: i64, kernel: i64, stride: i64) -> Result<Conv2d> {
+    Conv2d::before_batch_norm(inputs, outputs, kernel, 1)?.stride(stride)?.padding(kernel / 2)
 }
 
 /// The convolutions of a block.
@@ -115,26 +68,22 @@ struct Block {
 
 impl Block {
     fn new(shape: Shape, inputs: i64, width: i64, stride: i64) -> Result<Block> {
-        let conv = |inputs, outputs, kernel, stride| -> Result<(Conv2d, BatchNorm2d)> {
-            let config = ConvConfig { stride, padding: kernel / 2, ..Default::default() };
-            Ok((Conv2d::new(inputs, outputs, kernel, config)?, BatchNorm2d::new(outputs, EPS)?))
+        let layer = |inputs, outputs, kernel, stride| -> Result<(Conv2d, BatchNorm2d)> {
+            Ok((conv(inputs, outputs, kernel, stride)?, BatchNorm2d::new(outputs)?))
         };
         let outputs = width * shape.expansion();
         let layers = match shape {
-            Shape::Basic => vec![conv(inputs, width, 3, stride)?, conv(width, outputs, 3, 1)?],
+            Shape::Basic => vec![layer(inputs, width, 3, stride)?, layer(width, outputs, 3, 1)?],
             Shape::Bottleneck => vec![
-                conv(inputs, width, 1, 1)?,
-                conv(width, width, 3, stride)?,
-                conv(width, outputs, 1, 1)?,
+                layer(inputs, width, 1, 1)?,
+                layer(width, width, 3, stride)?,
+                layer(width, outputs, 1, 1)?,
             ],
         };
         let mut downsample = None;
         if stride != 1 || inputs != outputs {
-            let (conv, bn) = conv(inputs, outputs, 1, stride)?;
-            let mut layers = Sequential::new();
-            layers.push(conv);
-            layers.push(bn);
-            downsample = Some(layers);
+            let (conv, bn) = layer(inputs, outputs, 1, stride)?;
+            downsample = Some(sequential![conv, bn]);
         }
         Ok(Block { layers, downsample })
     }

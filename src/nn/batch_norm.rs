@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Kind, Tensor};
 
+use super::pair::check_count;
 use super::{Module, Visitor, check_numbers, check_place, copy, init};
 use crate::{Error, Result};
 
-/// Batch normalisation over the channels of `[N, C, H, W]`, momentum 0.1.
+/// Batch normalisation over the channels of `[N, C, H, W]`.
+///
+/// Its options are PyTorch's and follow [`new`](Self::new); by default `eps` is 1e-5, the momentum 0.1.
 ///
 /// The book: [*Batch Normalization*](https://d2l.ai/chapter_convolutional-modern/batch-norm.html).
 pub struct BatchNorm2d {
@@ -23,35 +26,65 @@ pub struct BatchNorm2d {
     /// A number, `i64`, a buffer
     pub num_batches_tracked: Tensor,
     eps: f64,
+    momentum: f64,
     fixed_statistics: bool,
     training: AtomicBool,
 }
 
 impl BatchNorm2d {
-    /// A new layer for `channels` channels; `eps` is PyTorch's 1e-5 unless a network says otherwise.
+    /// A new layer for so many channels.
     ///
     /// # Errors
-    /// Fewer than one channel, an `eps` that is no number from 0 up, or libtorch is out of memory.
-    pub fn new(channels: i64, eps: f64) -> Result<BatchNorm2d> {
-        if channels < 1 || !eps.is_finite() || eps < 0. {
-            return Err(Error::invalid(
-                "BatchNorm2d",
-                format!("{channels} channels, an eps of {eps}"),
-                "one channel or more, and an eps from 0 up",
-                "take as many channels as the layer before it puts out, and 1e-5",
-            ));
-        }
+    /// Fewer than one channel, or more than memory holds.
+    pub fn new(num_features: i64) -> Result<BatchNorm2d> {
+        check_count("BatchNorm2d", "num_features", num_features)?;
+        let size = [num_features];
         let options = (Kind::Float, Device::Cpu);
+        let weight = init::weight("BatchNorm2d", &size)?;
         Ok(BatchNorm2d {
-            weight: Tensor::f_ones([channels], options)?.f_set_requires_grad(true)?,
-            bias: init::parameter(&[channels])?,
-            running_mean: Tensor::f_zeros([channels], options)?,
-            running_var: Tensor::f_ones([channels], options)?,
+            weight: weight.f_detach()?.f_fill_(1.)?.f_set_requires_grad(true)?,
+            bias: init::parameter(&size)?,
+            running_mean: Tensor::f_zeros(size, options)?,
+            running_var: Tensor::f_ones(size, options)?,
             num_batches_tracked: Tensor::f_zeros([0i64; 0], (Kind::Int64, Device::Cpu))?,
-            eps,
+            eps: 1e-5,
+            momentum: 0.1,
             fixed_statistics: false,
             training: AtomicBool::new(true),
         })
+    }
+
+    /// What is added to the variance, so that nothing is divided by 0.
+    ///
+    /// # Errors
+    /// An `eps` that is no number from 0 up.
+    pub fn eps(self, eps: f64) -> Result<BatchNorm2d> {
+        if !eps.is_finite() || eps < 0. {
+            let todo = "take PyTorch's 1e-5, or leave it out";
+            return Err(Error::invalid(
+                "BatchNorm2d: eps",
+                eps.to_string(),
+                "a number from 0 up",
+                todo,
+            ));
+        }
+        Ok(BatchNorm2d { eps, ..self })
+    }
+
+    /// How much of a batch's statistics goes into the running ones.
+    ///
+    /// # Errors
+    /// A momentum that is not from 0 to 1.
+    pub fn momentum(self, momentum: f64) -> Result<BatchNorm2d> {
+        if !(0. ..=1.).contains(&momentum) {
+            return Err(Error::invalid(
+                "BatchNorm2d: momentum",
+                momentum.to_string(),
+                "a number from 0 to 1",
+                "take PyTorch's 0.1, or leave it out",
+            ));
+        }
+        Ok(BatchNorm2d { momentum, ..self })
     }
 
     /// Whether the running statistics are used in training too, and stay as they are (PyTorch:
@@ -84,7 +117,7 @@ impl BatchNorm2d {
             [_, found, ..] if size.len() != 3 && found == channels as i64 => return Ok(()),
             [_, _, _] => "one image is a batch of one: x.unsqueeze(0)".to_string(),
             [_, found, ..] => {
-                format!("make the layer for its input: BatchNorm2d::new({found}, 1e-5)?")
+                format!("make the layer for its input: BatchNorm2d::new({found})?")
             }
             _ => "give it the output of a convolution".to_string(),
         };
@@ -124,7 +157,7 @@ impl Module for BatchNorm2d {
             Some(&self.running_mean),
             Some(&self.running_var),
             training,
-            0.1,
+            self.momentum,
             self.eps,
             true,
         );
@@ -155,7 +188,18 @@ impl Module for BatchNorm2d {
 
 impl fmt::Display for BatchNorm2d {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "BatchNorm2d({}, eps={:e})", self.weight.numel(), self.eps)
+        let (features, eps) = (self.weight.numel(), python(self.eps));
+        let momentum = python(self.momentum);
+        write!(f, "BatchNorm2d({features}, eps={eps}, momentum={momentum}, affine=True, ")?;
+        f.write_str("bias=True, track_running_stats=True)")
+    }
+}
+
+/// As Python prints it: `1e-05`, `0.001`.
+fn python(value: f64) -> String {
+    match format!("{value:e}").split_once("e-") {
+        Some((digits, power)) if value < 1e-4 => format!("{digits}e-{power:0>2}"),
+        _ => format!("{value:?}"),
     }
 }
 

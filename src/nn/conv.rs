@@ -4,91 +4,194 @@ use std::fmt;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Module, Visitor, check_numbers, check_place, copy, init};
+use super::images::{check_batch, misfit};
+use super::pair::{Pair, check_count, extent, tuple};
+use super::{Module, Visitor, assign, assign_bias, check_numbers, check_place, copy, init};
 use crate::device::compute_kind;
 use crate::{Error, Result};
 
-/// What a convolution can be told; PyTorch's defaults, but without a bias.
-#[derive(Debug, Clone, Copy)]
-pub struct ConvConfig {
-    /// The step of the window.
-    pub stride: i64,
-    /// Zeros added on each side, before and after.
-    pub padding: i64,
-    /// Groups of channels that are convolved apart; the number of inputs makes it depthwise.
-    pub groups: i64,
-    /// Pad with zeros as TensorFlow's "SAME" does: one row and column more at the end than at the
-    /// beginning where the number is odd. `padding` is then not used.
-    pub same: bool,
-    /// Add a number to each output channel. Batch norm, where it follows, does so by itself.
-    pub bias: bool,
-}
-
-impl Default for ConvConfig {
-    fn default() -> Self {
-        ConvConfig { stride: 1, padding: 0, groups: 1, same: false, bias: false }
-    }
-}
-
-/// A convolution: `[N, in, H, W]` to `[N, out, H', W']`.
+/// A convolution: `[N, in_channels, H, W]` to `[N, out_channels, H', W']`.
 ///
-/// It computes in the type that [`compute_kind`] names, and its output has that type.
+/// Its options are PyTorch's and follow [`new`](Self::new); by default the stride is 1, there is no
+/// padding, and there is a bias. It computes in the type that
+/// [`compute_kind`](crate::device::compute_kind) names, and its output has that type.
 ///
 /// The book: [*Convolutions for Images*](https://d2l.ai/chapter_convolutional-neural-networks/conv-layer.html).
+///
+/// ```
+/// use d2l::prelude::*;
+/// let conv = Conv2d::new(3, 64, 7)?.stride(2)?.padding(3)?.bias(false)?;
+/// let text = "Conv2d(3, 64, kernel_size=(7, 7), stride=(2, 2), padding=(3, 3), bias=False)";
+/// assert_eq!(conv.to_string(), text);
+/// let x = Tensor::zeros([8, 3, 224, 224], (Kind::Float, Device::Cpu));
+/// assert_eq!(conv.forward(&x)?.size(), [8, 64, 112, 112]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
 pub struct Conv2d {
-    /// `[out, in / groups, kernel, kernel]`
+    /// `[out_channels, in_channels / groups, height, width]`
     pub weight: Tensor,
-    /// `[out]`
+    /// `[out_channels]`
     pub bias: Option<Tensor>,
-    /// Stride, padding and groups.
-    pub config: ConvConfig,
+    stride: [i64; 2],
+    padding: Padding,
+    dilation: [i64; 2],
+    groups: i64,
+    /// Whether it takes batches only, as a model's first layer does.
+    first: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Padding {
+    /// Zeros on each side: above and below, left and right.
+    Zeros([i64; 2]),
+    /// As TensorFlow's "SAME" pads: one row and column more at the end than at the beginning where
+    /// the number is odd.
+    Same,
 }
 
 impl Conv2d {
-    /// A new convolution with torchvision's initial values for networks of this kind: normal with
-    /// variance 2 / fan out; a bias is uniform between ±1/√fan in, as PyTorch has it.
+    /// A new convolution with PyTorch's initial values: weight and bias are uniform between
+    /// ±1/√fan in, where the fan in is `in_channels` times the kernel's size.
     ///
     /// # Errors
-    /// Sizes below 1, a negative padding, groups that do not divide the channels, or libtorch is out
-    /// of memory.
-    pub fn new(inputs: i64, outputs: i64, kernel: i64, config: ConvConfig) -> Result<Conv2d> {
-        let ConvConfig { stride, padding, groups, .. } = config;
-        if [inputs, outputs, kernel, stride, groups].iter().any(|&size| size < 1) || padding < 0 {
-            return Err(Error::invalid(
-                "Conv2d",
-                format!(
-                    "{inputs} inputs, {outputs} outputs, kernel {kernel}, stride {stride}, padding \
-                     {padding}, groups {groups}"
-                ),
-                "a padding from 0 up, and all others from 1 up",
-                "for images of three channels Conv2d::new(3, 64, 3, ConvConfig::default())? will do",
-            ));
+    /// Fewer than one channel, a kernel below 1, or more than memory holds.
+    pub fn new(
+        in_channels: i64,
+        out_channels: i64,
+        kernel_size: impl Into<Pair>,
+    ) -> Result<Conv2d> {
+        let mut conv = Conv2d::zeros(in_channels, out_channels, kernel_size.into(), 1)?;
+        conv.bias = Some(init::parameter(&[out_channels])?);
+        conv.draw()?;
+        Ok(conv)
+    }
+
+    /// A new convolution without a bias and with torchvision's initial values for networks with batch
+    /// norm: normal with variance 2 / fan out.
+    pub(crate) fn before_batch_norm(
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        groups: i64,
+    ) -> Result<Conv2d> {
+        let conv = Conv2d::zeros(inputs, outputs, kernel.into(), groups)?;
+        init::kaiming_normal_fan_out(&conv.weight)?;
+        Ok(conv)
+    }
+
+    fn zeros(inputs: i64, outputs: i64, kernel: Pair, groups: i64) -> Result<Conv2d> {
+        let [rows, columns] = kernel.checked("Conv2d", "kernel_size", 1)?;
+        check_count("Conv2d", "in_channels", inputs)?;
+        check_count("Conv2d", "out_channels", outputs)?;
+        Ok(Conv2d {
+            weight: init::weight("Conv2d", &[outputs, inputs / groups, rows, columns])?,
+            bias: None,
+            stride: [1, 1],
+            padding: Padding::Zeros([0, 0]),
+            dilation: [1, 1],
+            groups,
+            first: false,
+        })
+    }
+
+    fn draw(&self) -> Result<()> {
+        init::uniform_by_fan_in(&self.weight, &self.weight)?;
+        self.bias.iter().try_for_each(|bias| init::uniform_by_fan_in(bias, &self.weight))
+    }
+
+    /// The step of the window.
+    ///
+    /// # Errors
+    /// A stride below 1.
+    pub fn stride(mut self, stride: impl Into<Pair>) -> Result<Conv2d> {
+        self.stride = stride.into().checked("Conv2d", "stride", 1)?;
+        Ok(self)
+    }
+
+    /// Zeros on each side of an image.
+    ///
+    /// # Errors
+    /// A padding below 0.
+    pub fn padding(mut self, padding: impl Into<Pair>) -> Result<Conv2d> {
+        self.padding = Padding::Zeros(padding.into().checked("Conv2d", "padding", 0)?);
+        Ok(self)
+    }
+
+    /// The distance between the window's pixels.
+    ///
+    /// # Errors
+    /// A dilation below 1.
+    pub fn dilation(mut self, dilation: impl Into<Pair>) -> Result<Conv2d> {
+        self.dilation = dilation.into().checked("Conv2d", "dilation", 1)?;
+        Ok(self)
+    }
+
+    /// Groups of channels that are convolved apart; as many as there are inputs make it depthwise. The
+    /// weight has another shape then, so weight and bias are drawn anew.
+    ///
+    /// # Errors
+    /// Groups that do not divide the channels.
+    pub fn groups(mut self, groups: i64) -> Result<Conv2d> {
+        let [outputs, inputs, rows, columns] = self.weight.size()[..] else { return Ok(self) };
+        let inputs = inputs.saturating_mul(self.groups);
+        check_groups("Conv2d", groups, inputs, outputs)?;
+        if groups != self.groups {
+            self.weight = init::weight("Conv2d", &[outputs, inputs / groups, rows, columns])?;
+            self.groups = groups;
+            self.draw()?;
         }
-        if inputs % groups != 0 || outputs % groups != 0 {
-            return Err(Error::invalid(
-                "Conv2d",
-                format!("{inputs} inputs and {outputs} outputs in groups: {groups}"),
-                "inputs and outputs that the number of groups divides",
-                "take one group, or as many as there are inputs (depthwise)",
-            ));
+        Ok(self)
+    }
+
+    /// Whether a number is added to each output channel. Batch norm, where it follows, does so by
+    /// itself. The weight stays as it was drawn; a bias is drawn if there was none.
+    ///
+    /// # Errors
+    /// libtorch is out of memory.
+    pub fn bias(mut self, bias: bool) -> Result<Conv2d> {
+        if !bias {
+            self.bias = None;
+        } else if self.bias.is_none() {
+            let outputs = self.weight.size().first().copied().unwrap_or_default();
+            let values = init::parameter(&[outputs])?;
+            init::uniform_by_fan_in(&values, &self.weight)?;
+            self.bias = Some(values);
         }
-        let weight = init::parameter(&[outputs, inputs / config.groups, kernel, kernel])?;
-        init::kaiming_normal_fan_out(&weight)?;
-        let mut bias = None;
-        if config.bias {
-            let parameter = init::parameter(&[outputs])?;
-            let fan_in = inputs / config.groups * kernel * kernel;
-            init::uniform(&parameter, 1. / (fan_in.max(1) as f64).sqrt())?;
-            bias = Some(parameter);
-        }
-        Ok(Conv2d { weight, bias, config })
+        Ok(self)
+    }
+
+    /// Pads as TensorFlow's "SAME" does: ⌈size / stride⌉ pixels come out, whatever the kernel.
+    pub(crate) fn same(self) -> Conv2d {
+        Conv2d { padding: Padding::Same, ..self }
+    }
+
+    /// Takes batches of images only: a model's first layer.
+    pub(crate) fn first(self) -> Conv2d {
+        Conv2d { first: true, ..self }
+    }
+
+    /// Copies values into the weight; no gradient flows through it.
+    ///
+    /// # Errors
+    /// Another shape than the weight's.
+    pub fn set_weight(&self, values: &Tensor) -> Result<()> {
+        assign(self, "weight", &self.weight, values)
+    }
+
+    /// Copies values into the bias; no gradient flows through it.
+    ///
+    /// # Errors
+    /// Another shape than the bias's, or the layer has none.
+    pub fn set_bias(&self, values: &Tensor) -> Result<()> {
+        assign_bias(self, self.bias.as_ref(), values)
     }
 
     /// libtorch has no fast bfloat16 code for training most depthwise convolutions on a processor:
     /// backwards they take three to eight times as long as in `f32`.
     fn kind(&self, device: Device) -> Kind {
-        let ConvConfig { stride, groups, .. } = self.config;
-        let slow = groups > 1 && (stride > 1 || self.weight.size().get(2).is_some_and(|&k| k > 3));
+        let strides = self.stride.iter().any(|&stride| stride > 1);
+        let wide = self.weight.size().get(2).is_some_and(|&k| k > 3);
+        let slow = self.groups > 1 && (strides || wide);
         if device == Device::Cpu && slow { Kind::Float } else { compute_kind(device) }
     }
 
@@ -98,35 +201,45 @@ impl Conv2d {
     /// The device's memory is full.
     pub fn copy(&self) -> Result<Conv2d> {
         let bias = self.bias.as_ref().map(copy).transpose()?;
-        Ok(Conv2d { weight: copy(&self.weight)?, bias, config: self.config })
+        Ok(Conv2d { weight: copy(&self.weight)?, bias, ..*self })
     }
 
     /// Zeros before and after each dimension that "SAME" asks for, for an image of this size.
-    fn same_padding(&self, size: i64, kernel: i64) -> (i64, i64) {
-        let last = (size - 1).max(0) / self.config.stride * self.config.stride;
-        let total = kernel.saturating_add(last - size).max(0);
+    fn same_padding(size: i64, window: i64, stride: i64) -> (i64, i64) {
+        let last = (size - 1).max(0) / stride * stride;
+        let total = window.saturating_add(last - size).max(0);
         (total / 2, total - total / 2)
+    }
+
+    /// The window's height and width from its first pixel to its last.
+    fn extents(&self) -> Option<[i64; 2]> {
+        let [_, _, rows, columns] = self.weight.size()[..] else { return None };
+        Some([extent(rows, self.dilation[0]), extent(columns, self.dilation[1])])
+    }
+
+    /// The number of channels that it takes.
+    fn inputs(&self) -> i64 {
+        let inputs = self.weight.size().get(1).copied().unwrap_or_default();
+        inputs.saturating_mul(self.groups)
     }
 
     /// What does not fit, in the words of the layer.
     fn explain(&self, x: &Tensor, error: tch::TchError) -> Error {
-        let (shape, weight) = (x.size(), self.weight.size());
-        let ([_, _, rows, columns], Some(inputs)) = (&weight[..], self.inputs()) else {
-            return error.into();
-        };
+        let (shape, inputs) = (x.size(), self.inputs());
+        let Some(extents) = self.extents() else { return error.into() };
         if let Err(error) = check_place(self, &self.weight, x) {
             return error;
         }
         let ([_, found, height, width] | [found, height, width]) = shape[..] else {
-            return self.misfit(&shape);
+            return misfit(self, &shape, inputs);
         };
         if found != inputs || height < 1 || width < 1 {
-            return self.misfit(&shape);
+            return misfit(self, &shape, inputs);
         }
-        let ConvConfig { padding, same, .. } = self.config;
-        let least = |kernel: &i64| kernel.saturating_sub(padding.saturating_mul(2)).max(1);
-        let (least_height, least_width) = (least(rows), least(columns));
-        if same || padding < 0 || height >= least_height && width >= least_width {
+        let Padding::Zeros(padding) = self.padding else { return error.into() };
+        let least = |i: usize| extents[i].saturating_sub(padding[i].saturating_mul(2)).max(1);
+        let (least_height, least_width) = (least(0), least(1));
+        if height >= least_height && width >= least_width {
             return error.into();
         }
         Error::invalid(
@@ -135,83 +248,54 @@ impl Conv2d {
             format!("{least_height}×{least_width} pixels or more, for the kernel to lie within"),
             format!(
                 "take larger images, fewer layers before it that make them smaller, or a padding: \
-                 ConvConfig {{ padding: {}, ..Default::default() }}",
-                rows / 2
+                 .padding({})?",
+                extents[0] / 2
             ),
         )
         .of_shape(&shape)
     }
-
-    /// The number of channels that it takes.
-    fn inputs(&self) -> Option<i64> {
-        self.weight.size().get(1).map(|inputs| inputs.saturating_mul(self.config.groups))
-    }
-
-    /// An error for an input of this shape.
-    pub(crate) fn misfit(&self, shape: &[i64]) -> Error {
-        let inputs = self.inputs().unwrap_or_default();
-        let found = format!("an input of shape {shape:?}");
-        let expected = format!("{inputs} channels: [N, {inputs}, H, W]");
-        Error::invalid(self, found, expected, make_fit(shape, inputs)).of_shape(shape)
-    }
-
-    /// An error for what is no batch of images, where this is a model's first layer. libtorch takes one
-    /// image, too, and a later layer would speak of a shape that nobody has given.
-    pub(crate) fn check_images(&self, x: &Tensor) -> Result<()> {
-        if x.dim() != 4 {
-            return Err(self.misfit(&x.size()));
-        }
-        check_numbers(self, x)
-    }
 }
 
-/// What to do with an input of this shape, where a batch of images of so many channels is needed.
-fn make_fit(shape: &[i64], channels: i64) -> String {
-    match shape {
-        [_, _, _, last] if *last == channels => {
-            "put the channels first: x.permute([0, 3, 1, 2])".to_string()
-        }
-        [_, found, _, _] if *found == channels => "give it images of a pixel or more".to_string(),
-        [_, 1, _, _] => {
-            format!("repeat the channel of grey images: x.repeat([1, {channels}, 1, 1])")
-        }
-        [_, found, _, _] => format!("give it images of {channels} channels; these have {found}"),
-        [1, _, _, _, _] => "this is a batch in a batch: x.squeeze_dim(0)".to_string(),
-        [_, _, _] => "one image is a batch of one: x.unsqueeze(0)".to_string(),
-        _ => "leave images as they are before it, without flattening them".to_string(),
+/// An error for groups that do not divide both numbers of channels.
+pub(super) fn check_groups(layer: &str, groups: i64, inputs: i64, outputs: i64) -> Result<()> {
+    if groups >= 1 && inputs % groups == 0 && outputs % groups == 0 {
+        return Ok(());
     }
+    Err(Error::invalid(
+        format_args!("{layer}: groups"),
+        format!("{groups}, for {inputs} inputs and {outputs} outputs"),
+        "a number from 1 up that divides both",
+        "take one group, or as many as there are inputs (depthwise)",
+    ))
 }
 
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if self.first && x.dim() != 4 {
+            check_batch(self, self.inputs(), x)?;
+        }
         check_numbers(self, x)?;
         let kind = self.kind(x.device());
         let input = x;
         let mut x = x.f_to_kind(kind)?;
-        let mut padding = [self.config.padding; 2];
-        if self.config.same
-            && let ([.., height, width], [.., rows, columns]) =
-                (&x.size()[..], &self.weight.size()[..])
-        {
-            if self.config.stride < 1 {
-                let found = format!("a stride of {}", self.config.stride);
-                let todo = "set config.stride to 1 or more";
-                return Err(Error::invalid(self, found, "1 or more", todo));
+        let mut padding = [0, 0];
+        match (self.padding, self.extents(), &x.size()[..]) {
+            (Padding::Zeros(zeros), ..) => padding = zeros,
+            (Padding::Same, Some([rows, columns]), [.., height, width]) => {
+                let (top, bottom) = Conv2d::same_padding(*height, rows, self.stride[0]);
+                let (left, right) = Conv2d::same_padding(*width, columns, self.stride[1]);
+                if top == bottom && left == right {
+                    padding = [top, left];
+                } else {
+                    x = x.f_constant_pad_nd([left, right, top, bottom])?;
+                }
             }
-            let (top, bottom) = self.same_padding(*height, *rows);
-            let (left, right) = self.same_padding(*width, *columns);
-            if top == bottom && left == right {
-                padding = [top, left];
-            } else {
-                x = x.f_constant_pad_nd([left, right, top, bottom])?;
-                padding = [0, 0];
-            }
+            _ => {}
         }
-        let stride = [self.config.stride; 2];
         let weight = self.weight.f_to_kind(kind)?;
-        let groups = self.config.groups;
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
-        let y = x.f_conv2d(&weight, bias.as_ref(), stride, padding, [1, 1], groups);
+        let y =
+            x.f_conv2d(&weight, bias.as_ref(), self.stride, padding, self.dilation, self.groups);
         let y = y.map_err(|error| self.explain(input, error))?;
         Ok(y.f_to_kind(compute_kind(y.device()))?)
     }
@@ -230,23 +314,26 @@ impl Module for Conv2d {
 
 impl fmt::Display for Conv2d {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let ConvConfig { stride, padding, groups, same, bias } = self.config;
         match self.weight.size()[..] {
-            [outputs, inputs, kernel, _] => {
-                let inputs = inputs.saturating_mul(groups);
-                write!(f, "Conv2d({inputs}, {outputs}, kernel_size={kernel}")?;
+            [outputs, _, rows, columns] => {
+                let kernel = tuple([rows, columns]);
+                write!(f, "Conv2d({}, {outputs}, kernel_size={kernel}", self.inputs())?;
             }
             ref size => write!(f, "Conv2d(weight {size:?}")?,
         }
-        write!(f, ", stride={stride}")?;
-        match same {
-            true => write!(f, ", padding=same")?,
-            false => write!(f, ", padding={padding}")?,
+        write!(f, ", stride={}", tuple(self.stride))?;
+        match self.padding {
+            Padding::Zeros([0, 0]) => {}
+            Padding::Zeros(padding) => write!(f, ", padding={}", tuple(padding))?,
+            Padding::Same => f.write_str(", padding=same")?,
         }
-        if groups > 1 {
-            write!(f, ", groups={groups}")?;
+        if self.dilation != [1, 1] {
+            write!(f, ", dilation={}", tuple(self.dilation))?;
         }
-        f.write_str(if bias { ")" } else { ", bias=False)" })
+        if self.groups > 1 {
+            write!(f, ", groups={}", self.groups)?;
+        }
+        f.write_str(if self.bias.is_some() { ")" } else { ", bias=False)" })
     }
 }
 

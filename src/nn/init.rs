@@ -83,6 +83,24 @@ fn fans(weight: &Tensor) -> Result<(f64, f64)> {
     }
 }
 
+/// Uniform between ±1/√fan in of a layer's weight, in place, as PyTorch draws weights and biases.
+pub(crate) fn uniform_by_fan_in(tensor: &Tensor, weight: &Tensor) -> Result<()> {
+    let (fan_in, _) = fans(weight)?;
+    uniform(tensor, 1. / fan_in.max(1.).sqrt())
+}
+
+/// The same as [`parameter`], of a layer that an error names: the largest tensor that it has.
+pub(crate) fn weight(layer: &str, size: &[i64]) -> Result<Tensor> {
+    parameter(size).map_err(|error| {
+        Error::invalid(
+            format_args!("{layer}: weight"),
+            format!("the shape {size:?}, for which there is no memory ({})", error.summary()),
+            "a weight that memory holds",
+            "take fewer channels, or a smaller kernel",
+        )
+    })
+}
+
 /// A tensor of zeros that learns.
 pub(crate) fn parameter(size: &[i64]) -> Result<Tensor> {
     Ok(Tensor::f_zeros(size, (Kind::Float, tch::Device::Cpu))?.f_set_requires_grad(true)?)

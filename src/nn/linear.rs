@@ -4,33 +4,38 @@ use std::fmt;
 
 use tch::Tensor;
 
-use super::{Module, Visitor, check_numbers, check_place, copy, init};
+use super::{Module, Visitor, assign, assign_bias, check_numbers, check_place, copy, init};
 use crate::device::compute_kind;
 use crate::{Error, Result};
 
 /// A fully connected layer: `[N, in_features]` to `[N, out_features]`, both `f32`.
 ///
-/// `in_features` and `out_features` are the sizes that the layer was made with. After
-/// `fc.weight = …` they stay, and the layer computes, prints and copies by its weight.
-///
 /// The book: [*Concise Implementation of Linear Regression*](https://d2l.ai/chapter_linear-regression/linear-regression-concise.html).
+///
+/// ```
+/// use d2l::prelude::*;
+/// let fc = Linear::new(512, 2)?;
+/// assert_eq!((fc.in_features(), fc.out_features()), (512, 2));
+/// // Two rows of one's own in the place of the random ones
+/// fc.set_weight(&Tensor::zeros([2, 512], (Kind::Float, Device::Cpu)))?;
+/// fc.set_bias(&Tensor::from_slice(&[1f32, -1.]))?;
+/// let x = Tensor::ones([1, 512], (Kind::Float, Device::Cpu));
+/// assert_eq!(Vec::<f32>::try_from(fc.forward(&x)?.squeeze())?, [1., -1.]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
 pub struct Linear {
     /// `[out_features, in_features]`
     pub weight: Tensor,
     /// `[out_features]`
-    pub bias: Tensor,
-    /// The number of inputs that it was made with.
-    pub in_features: i64,
-    /// The number of outputs that it was made with.
-    pub out_features: i64,
+    pub bias: Option<Tensor>,
 }
 
-/// A new [`Linear`] with PyTorch's initial values: uniform between ±1/√`in_features`.
+/// [`Linear::new`], in the book's place for a new output layer: `net.fc = linear(512, 2)?`.
 ///
 /// The book: [*Concise Implementation of Linear Regression*](https://d2l.ai/chapter_linear-regression/linear-regression-concise.html).
 ///
 /// # Errors
-/// A negative size, or libtorch is out of memory.
+/// As [`Linear::new`].
 ///
 /// ```
 /// use d2l::prelude::*;
@@ -40,53 +45,92 @@ pub struct Linear {
 /// # Ok::<(), d2l::Error>(())
 /// ```
 pub fn linear(in_features: i64, out_features: i64) -> Result<Linear> {
-    if in_features < 0 || out_features < 0 {
-        return Err(Error::invalid(
-            "linear",
-            format!("{in_features} inputs, {out_features} outputs"),
-            "numbers from 0 up",
-            "the inputs are the features of an image, the outputs the classes: linear(512, 2)?",
-        ));
-    }
-    let weight = init::parameter(&[out_features, in_features])?;
-    let bias = init::parameter(&[out_features])?;
-    let bound = 1. / (in_features.max(1) as f64).sqrt();
-    init::uniform(&weight, bound)?;
-    init::uniform(&bias, bound)?;
-    Ok(Linear { weight, bias, in_features, out_features })
+    Linear::new(in_features, out_features)
 }
 
 impl Linear {
+    /// A new layer with PyTorch's initial values: weight and bias are uniform between
+    /// ±1/√`in_features`.
+    ///
+    /// # Errors
+    /// A negative size, or more than memory holds.
+    pub fn new(in_features: i64, out_features: i64) -> Result<Linear> {
+        if in_features < 0 || out_features < 0 {
+            return Err(Error::invalid(
+                "Linear",
+                format!("{in_features} inputs, {out_features} outputs"),
+                "numbers from 0 up",
+                "the inputs are the features of an image, the outputs the classes: linear(512, 2)?",
+            ));
+        }
+        let weight = init::weight("Linear", &[out_features, in_features])?;
+        let bias = init::parameter(&[out_features])?;
+        init::uniform_by_fan_in(&weight, &weight)?;
+        init::uniform_by_fan_in(&bias, &weight)?;
+        Ok(Linear { weight, bias: Some(bias) })
+    }
+
+    /// Whether a number is added to each output. The weight stays as it was drawn; a bias is drawn if
+    /// there was none.
+    ///
+    /// # Errors
+    /// libtorch is out of memory.
+    pub fn bias(mut self, bias: bool) -> Result<Linear> {
+        if !bias {
+            self.bias = None;
+        } else if self.bias.is_none() {
+            let values = init::parameter(&[self.out_features()])?;
+            init::uniform_by_fan_in(&values, &self.weight)?;
+            self.bias = Some(values);
+        }
+        Ok(self)
+    }
+
+    /// The number of inputs: the weight's columns.
+    pub fn in_features(&self) -> i64 {
+        self.weight.size().get(1).copied().unwrap_or_default()
+    }
+
+    /// The number of outputs: the weight's rows.
+    pub fn out_features(&self) -> i64 {
+        self.weight.size().first().copied().unwrap_or_default()
+    }
+
+    /// Copies values into the weight; no gradient flows through it (PyTorch: `fc.weight.data.copy_`).
+    ///
+    /// # Errors
+    /// Another shape than the weight's.
+    pub fn set_weight(&self, values: &Tensor) -> Result<()> {
+        assign(self, "weight", &self.weight, values)
+    }
+
+    /// Copies values into the bias; no gradient flows through it.
+    ///
+    /// # Errors
+    /// Another shape than the bias's, or the layer has none.
+    pub fn set_bias(&self, values: &Tensor) -> Result<()> {
+        assign_bias(self, self.bias.as_ref(), values)
+    }
+
     /// A copy with tensors of its own, on the same device.
     ///
     /// # Errors
     /// The device's memory is full.
     pub fn copy(&self) -> Result<Linear> {
-        let (in_features, out_features) = self.sizes();
-        Ok(Linear {
-            weight: copy(&self.weight)?,
-            bias: copy(&self.bias)?,
-            in_features,
-            out_features,
-        })
-    }
-
-    /// Inputs and outputs by the weight.
-    fn sizes(&self) -> (i64, i64) {
-        match self.weight.size()[..] {
-            [outputs, inputs] => (inputs, outputs),
-            _ => (self.in_features, self.out_features),
-        }
+        let bias = self.bias.as_ref().map(copy).transpose()?;
+        Ok(Linear { weight: copy(&self.weight)?, bias })
     }
 
     /// What does not fit, where libtorch speaks of `mat1` and `mat2`.
     fn explain(&self, x: &Tensor, error: tch::TchError) -> Error {
-        let (inputs, outputs) = self.sizes();
-        let (shape, biases) = (x.size(), self.bias.size());
+        let (inputs, outputs) = (self.in_features(), self.out_features());
+        let shape = x.size();
         if let Err(error) = check_place(self, &self.weight, x) {
             return error;
         }
-        if biases != [outputs] {
+        if let Some(biases) = self.bias.as_ref().map(Tensor::size)
+            && biases != [outputs]
+        {
             return Error::invalid(
                 self,
                 format!("a weight of shape {:?}, a bias of shape {biases:?}", self.weight.size()),
@@ -121,8 +165,9 @@ impl Module for Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         check_numbers(self, x)?;
         let kind = compute_kind(x.device());
-        let (weight, bias) = (self.weight.f_to_kind(kind)?, self.bias.f_to_kind(kind)?);
-        let y = x.f_to_kind(kind)?.f_linear(&weight, Some(&bias));
+        let weight = self.weight.f_to_kind(kind)?;
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind)).transpose()?;
+        let y = x.f_to_kind(kind)?.f_linear(&weight, bias.as_ref());
         let y = y.map_err(|error| self.explain(x, error))?;
         // What follows is a loss or a decision: full precision again.
         Ok(y.f_to_kind(tch::Kind::Float)?)
@@ -130,7 +175,9 @@ impl Module for Linear {
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.parameter("weight", &self.weight);
-        visitor.parameter("bias", &self.bias);
+        if let Some(bias) = &self.bias {
+            visitor.parameter("bias", bias);
+        }
     }
 
     fn replicate(&self) -> Result<Box<dyn Module>> {
@@ -140,8 +187,9 @@ impl Module for Linear {
 
 impl fmt::Display for Linear {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (inputs, outputs) = self.sizes();
-        write!(f, "Linear(in_features={inputs}, out_features={outputs}, bias=True)")
+        let (inputs, outputs) = (self.in_features(), self.out_features());
+        let bias = if self.bias.is_some() { "True" } else { "False" };
+        write!(f, "Linear(in_features={inputs}, out_features={outputs}, bias={bias})")
     }
 }
 

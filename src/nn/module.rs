@@ -1,5 +1,6 @@
 //! What all layers and networks have in common (d2l: section 6.1, *Layers and Modules*).
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ pub enum Part<'a> {
 }
 
 /// Walks through a module and its children, and hands out each part with its full name.
+///
+/// The book: [*Layers and Modules*](https://d2l.ai/chapter_builders-guide/model-construction.html).
 pub struct Visitor<'a> {
     prefix: String,
     each: &'a mut dyn FnMut(&str, Part),
@@ -60,7 +63,35 @@ impl Visitor<'_> {
 /// Tensors are handles: those that these functions return share their storage with the module.
 ///
 /// The book: [*Layers and Modules*](https://d2l.ai/chapter_builders-guide/model-construction.html).
-pub trait Module: Debug + Send {
+///
+/// ```
+/// use d2l::nn::Visitor;
+/// use d2l::prelude::*;
+///
+/// #[derive(Debug)]
+/// struct MLP {
+///     hidden: Linear,
+///     out: Linear,
+/// }
+///
+/// impl Module for MLP {
+///     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+///         self.out.forward(&self.hidden.forward(x)?.f_relu()?)
+///     }
+///     fn visit(&self, visitor: &mut Visitor) {
+///         visitor.child("hidden", &self.hidden);
+///         visitor.child("out", &self.out);
+///     }
+/// }
+///
+/// let net = MLP { hidden: linear(20, 256)?, out: linear(256, 10)? };
+/// let x = Tensor::rand([2, 20], (Kind::Float, Device::Cpu));
+/// assert_eq!(net.forward(&x)?.size(), [2, 10]);
+/// let names: Vec<String> = net.named_parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["hidden.weight", "hidden.bias", "out.weight", "out.bias"]);
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub trait Module: Any + Debug + Send {
     /// Computes the output for a batch.
     ///
     /// # Errors
@@ -204,6 +235,12 @@ pub trait Module: Debug + Send {
     }
 }
 
+impl<M: Module> From<M> for Box<dyn Module> {
+    fn from(module: M) -> Box<dyn Module> {
+        Box::new(module)
+    }
+}
+
 /// The output of a child; an error says which child it is. `name` is the one that
 /// [`visit`](Module::visit) gives it.
 pub(crate) fn child<M: Module + ?Sized>(
@@ -241,6 +278,44 @@ pub(crate) fn check_place(layer: &dyn Display, weight: &Tensor, x: &Tensor) -> R
             "move the input, x.to_device(Device::{own:?}), or the model, net.to(Device::{found:?})?"
         ),
     ))
+}
+
+/// Copies values into a layer's parameter; no gradient flows through it.
+pub(crate) fn assign(
+    layer: &dyn Display,
+    name: &str,
+    parameter: &Tensor,
+    values: &Tensor,
+) -> Result<()> {
+    let (own, found) = (parameter.size(), values.size());
+    if own != found {
+        return Err(Error::invalid(
+            format_args!("{layer}: {name}"),
+            format!("values of shape {found:?}"),
+            format!("the shape {own:?}"),
+            "give a value for each place, or make the layer for other sizes",
+        ));
+    }
+    let _guard = tch::no_grad_guard();
+    parameter.shallow_clone().f_copy_(values)?;
+    Ok(())
+}
+
+/// The same of a bias, where there is one.
+pub(crate) fn assign_bias(
+    layer: &dyn Display,
+    bias: Option<&Tensor>,
+    values: &Tensor,
+) -> Result<()> {
+    match bias {
+        Some(bias) => assign(layer, "bias", bias, values),
+        None => Err(Error::invalid(
+            format_args!("{layer}: bias"),
+            "the layer has none",
+            "a layer with a bias",
+            "make it with one: .bias(true)?",
+        )),
+    }
 }
 
 /// Where a tensor's values lie: handles of one tensor name one place. An empty one lies nowhere.

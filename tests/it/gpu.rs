@@ -3,7 +3,6 @@
 use crate::common;
 use crate::common::report::refused;
 use crate::common::{difference, inputs, small_set, two_classes};
-use d2l::nn::BatchNorm2d;
 use d2l::prelude::*;
 
 fn gpu() -> Option<Device> {
@@ -78,7 +77,7 @@ fn tensors_on_two_devices_are_named() {
     let text = refused("images on the CPU, a model on a GPU", "on Cpu", &error);
     assert!(text.starts_with("layer conv1, Conv2d(") && text.contains("on Cuda(0)"), "{text}");
     assert!(text.contains("x.to_device(Device::Cuda(0))"), "{text}");
-    let norm = BatchNorm2d::new(3, 1e-5).unwrap();
+    let norm = BatchNorm2d::new(3).unwrap();
     norm.to(gpu).unwrap();
     let error = norm.forward(&inputs(2, 32, 0)).unwrap_err();
     refused("an input on the CPU, batch norm on a GPU", "net.to(Device::Cpu)?", &error);

@@ -17,6 +17,7 @@ mod hub;
 mod image_folder;
 mod images;
 mod interrupt;
+mod layers;
 mod loader;
 mod loss;
 mod metrics;

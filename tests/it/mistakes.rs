@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::common;
 use crate::common::report::mistake;
 use crate::common::{small_set, two_classes};
-use d2l::nn::{Conv2d, ConvConfig};
 use d2l::prelude::*;
 
 const CPU: [Device; 1] = [Device::Cpu];
@@ -257,16 +256,14 @@ fn a_batch_of_one_in_training() {
 
 #[test]
 fn a_linear_layer_for_images_of_another_size() {
-    let mut net = Sequential::new();
-    net.push(Conv2d::new(3, 4, 3, ConvConfig::default()).unwrap());
-    net.push(linear(4 * 30 * 30, 2).unwrap());
+    let net = sequential![Conv2d::new(3, 4, 3).unwrap(), linear(4 * 30 * 30, 2).unwrap()];
     let error = net.forward(&images(2)).unwrap_err();
     mistake("a `Linear` after a convolution, without flattening", "layer 1, Linear(", &error);
 }
 
 #[test]
 fn scores_for_each_pixel() {
-    let net = Conv2d::new(3, 2, 3, ConvConfig::default()).unwrap();
+    let net = Conv2d::new(3, 2, 3).unwrap();
     let mut trainer = SGD::new(net.parameters(), 1e-3).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1]);
@@ -287,15 +284,13 @@ fn weights_of_convolutions_with_a_bias() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c1.safetensors");
     let net = |bias| {
-        let mut net = Sequential::new();
-        net.push(Conv2d::new(3, 4, 3, ConvConfig { bias, ..Default::default() }).unwrap());
-        net.push(linear(4, 2).unwrap());
-        net
+        let conv = Conv2d::new(3, 4, 3).and_then(|conv| conv.bias(bias));
+        sequential![conv.unwrap(), linear(4, 2).unwrap()]
     };
     save_weights(&net(true), &path).unwrap();
     let error = load_weights(&net(false), &path).unwrap_err();
-    mistake("weights of a `Conv2d` with a bias into one without", "bias: true", &error);
+    mistake("weights of a `Conv2d` with a bias into one without", ".bias(true)?", &error);
     save_weights(&net(false), &path).unwrap();
     let error = load_weights(&net(true), &path).unwrap_err();
-    mistake("weights of a `Conv2d` without a bias into one with one", "bias: false", &error);
+    mistake("weights of a `Conv2d` without a bias into one with one", ".bias(false)?", &error);
 }

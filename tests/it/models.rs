@@ -4,7 +4,6 @@ use crate::common;
 use crate::common::report::{Comparison, refused};
 use crate::common::{difference, fill, inputs, reference};
 use d2l::nn::init::{kaiming_normal_fan_out, uniform};
-use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
 
 /// C31: the precision is global to the process, so each test that computes chooses this one.
@@ -117,11 +116,11 @@ fn initial_values_are_distributed_as_torchvisions() {
 fn a_copy_has_tensors_of_its_own() {
     full_precision();
     let mut net = efficientnet_lite0(Weights::Random).unwrap();
-    net.fc = linear(net.fc.in_features, 2).unwrap();
-    let _ = net.fc.bias.set_requires_grad(false);
+    net.fc = linear(net.fc.in_features(), 2).unwrap();
+    let _ = net.fc.bias.as_ref().unwrap().set_requires_grad(false);
     let copy = net.copy().unwrap();
-    assert_eq!(copy.fc.out_features, 2);
-    assert!(!copy.fc.bias.requires_grad() && copy.fc.weight.requires_grad());
+    assert_eq!(copy.fc.out_features(), 2);
+    assert!(!copy.fc.bias.as_ref().unwrap().requires_grad() && copy.fc.weight.requires_grad());
     for ((name, ours), (_, theirs)) in net.state_dict().iter().zip(copy.state_dict()) {
         assert_eq!(difference(ours, &theirs), 0., "{name}");
         assert_ne!(ours.data_ptr(), theirs.data_ptr(), "{name}");
@@ -204,7 +203,7 @@ fn a_copy_is_as_the_original_is() {
         }
     }
     let mut net = resnet18(Weights::Random).unwrap();
-    net.features = Box::new(Flat);
+    net.features = sequential![Flat];
     net.fc = linear(12, 2).unwrap();
     assert_eq!(net.copy().unwrap().forward(&zeros(&[1, 3, 2, 2])).unwrap().size(), [1, 2]);
 }
@@ -218,27 +217,26 @@ fn a_replaced_weight_is_what_counts() {
         net.fc.weight = zeros(&[rows, 512]);
         let error = net.forward(&inputs(2, 64, 0)).unwrap_err();
         refused("a weight replaced without its bias", &format!("[{rows}, 512]"), &error);
-        net.fc.bias = zeros(&[rows]);
+        net.fc.bias = Some(zeros(&[rows]));
         let text = net.fc.to_string();
         assert_eq!(text, format!("Linear(in_features=512, out_features={rows}, bias=True)"));
         let copy = net.copy().unwrap();
-        assert_eq!((copy.fc.in_features, copy.fc.out_features), (512, rows));
+        assert_eq!((copy.fc.in_features(), copy.fc.out_features()), (512, rows));
         assert_eq!(copy.forward(&inputs(2, 64, 0)).unwrap().size(), [2, rows]);
     }
     let mut book = d2l::resnet18(10, 3).unwrap();
-    (book.fc.weight, book.fc.bias) = (zeros(&[4, 512]), zeros(&[4]));
+    (book.fc.weight, book.fc.bias) = (zeros(&[4, 512]), Some(zeros(&[4])));
     assert_eq!(book.replicate().unwrap().forward(&inputs(2, 32, 0)).unwrap().size(), [2, 4]);
     // Other numbers of dimensions print, too.
     let mut layer = linear(2, 3).unwrap();
     layer.weight = zeros(&[4]);
     assert!(layer.to_string().starts_with("Linear("));
-    let mut conv = Conv2d::new(3, 8, 3, ConvConfig::default()).unwrap();
+    let mut conv = Conv2d::new(3, 8, 3).unwrap();
     conv.weight = zeros(&[4]);
     assert!(conv.to_string().starts_with("Conv2d("));
     conv.forward(&inputs(1, 8, 0)).unwrap_err();
-    conv.config.same = true;
-    conv.forward(&inputs(1, 8, 0)).unwrap_err();
-    let mut norm = BatchNorm2d::new(3, 1e-5).unwrap();
+    conv.groups(3).unwrap().bias(true).unwrap();
+    let mut norm = BatchNorm2d::new(3).unwrap();
     norm.weight = Tensor::from(1f32);
     assert!(norm.to_string().starts_with("BatchNorm2d(1"));
     norm.forward(&inputs(2, 8, 0)).unwrap_err();
@@ -296,13 +294,13 @@ fn images_that_a_model_does_not_take_are_refused_by_its_first_layer() {
     for (model, net, _) in models() {
         net.eval();
         let first = match model {
-            "efficientnet_lite0" => "conv_stem",
-            "book_resnet18" => "0",
-            _ => "conv1",
+            "efficientnet_lite0" => "rescale, Rescale()",
+            "book_resnet18" => "0, Conv2d(3, ",
+            _ => "conv1, Conv2d(3, ",
         };
         for (what, x, named) in &cases {
             let text = refused(&format!("{model}: {what}"), named, &error_of(&*net, x));
-            assert!(text.starts_with(&format!("layer {first}, Conv2d(3, ")), "{model}: {text}");
+            assert!(text.starts_with(&format!("layer {first}")), "{model}: {text}");
             assert!(text.contains(&format!("{:?}", x.size())), "{model}: {text}");
         }
     }
@@ -342,20 +340,15 @@ impl Module for Wordy {
 #[test]
 fn a_sequence_names_its_layer() {
     full_precision();
-    let conv = |inputs, kernel| Conv2d::new(inputs, 4, kernel, ConvConfig::default()).unwrap();
-    let mut block = Sequential::new();
-    block.push(conv(3, 3));
-    block.push(BatchNorm2d::new(4, 1e-5).unwrap());
-    let mut net = Sequential::new();
-    net.push(block);
-    net.push(View(vec![2, -1]));
-    net.push(linear(1152, 2).unwrap());
+    let conv = |inputs, kernel| Conv2d::new(inputs, 4, kernel).unwrap();
+    let block = sequential![conv(3, 3), BatchNorm2d::new(4).unwrap()];
+    let net = sequential![block, View(vec![2, -1]), linear(1152, 2).unwrap()];
     let layer = "layer 2, Linear(in_features=1152, out_features=2, bias=True): ";
     let cases = [
         ("images of another size", zeros(&[2, 3, 5, 5]), layer, "[2, 36]: 36 features"),
         ("images of four channels", zeros(&[2, 4, 5, 5]), "layer 0.0, Conv2d(3, 4, ", "3 channels"),
         ("images smaller than a kernel", zeros(&[2, 3, 5, 2]), "layer 0.0, Conv2d(", "5×2 pixels"),
-        ("one image", zeros(&[3, 5, 5]), "layer 0.1, BatchNorm2d(4, eps=1e-5)", "x.unsqueeze(0)"),
+        ("one image", zeros(&[3, 5, 5]), "layer 0.1, BatchNorm2d(4, eps=1e-05, ", "x.unsqueeze(0)"),
         ("a batch of one value", zeros(&[1, 3, 3, 3]), "layer 0.1, BatchNorm2d(", "net.eval()"),
     ];
     for (what, x, start, named) in &cases {
@@ -367,16 +360,14 @@ fn a_sequence_names_its_layer() {
     let view = || View(vec![2, -1]);
     let notes = "A custom network may print all that it has: this here is longer than the line in \
                  which an error says what has happened and where.";
-    let (mut short, mut long) = (Sequential::new(), Sequential::new());
-    short.push(view());
-    long.push(Wordy { view: view(), _notes: notes });
+    let short = sequential![view()];
+    let long = sequential![Wordy { view: view(), _notes: notes }];
     for (net, name) in [(short, "View([2, -1])"), (long, "Wordy")] {
         let text = error_of(&net, &zeros(&[27])).to_string();
         assert_eq!(text, format!("layer 0, {name}: {reason}"));
     }
     // The stop button is not a fault of the layer.
-    let mut net = Sequential::new();
-    net.push(View(vec![]));
+    let net = sequential![View(vec![])];
     assert!(matches!(error_of(&net, &zeros(&[1])), Error::Interrupted));
 }
 
@@ -384,10 +375,9 @@ fn a_sequence_names_its_layer() {
 #[test]
 fn layers_say_what_they_take() {
     full_precision();
-    let wide = ConvConfig { padding: 1, ..Default::default() };
-    let conv = Conv2d::new(3, 8, 7, wide).unwrap();
+    let conv = Conv2d::new(3, 8, 7).unwrap().padding(1).unwrap();
     let linear = linear(12, 2).unwrap();
-    let norm = BatchNorm2d::new(8, 1e-5).unwrap();
+    let norm = BatchNorm2d::new(8).unwrap();
     let of_kind = |size: &[i64], kind| Tensor::zeros(size, (kind, Device::Cpu));
     let cases: [(&dyn Module, Tensor, &str); 9] = [
         (&linear, zeros(&[2, 3, 4]), "12 features: [N, 12]"),
@@ -396,7 +386,7 @@ fn layers_say_what_they_take() {
         (&conv, zeros(&[2, 3, 4, 9]), "5×5 pixels or more"),
         (&conv, zeros(&[2, 3]), "3 channels: [N, 3, H, W]"),
         (&conv, of_kind(&[2, 3, 9, 9], Kind::Uint8), "still pixels"),
-        (&norm, zeros(&[2, 3, 4, 4]), "BatchNorm2d::new(3, 1e-5)?"),
+        (&norm, zeros(&[2, 3, 4, 4]), "BatchNorm2d::new(3)?"),
         (&norm, zeros(&[8, 4, 4]), "x.unsqueeze(0)"),
         (&norm, of_kind(&[2, 8, 4, 4], Kind::Uint8), "still pixels"),
     ];
@@ -413,77 +403,63 @@ fn layers_say_what_they_take() {
 /// C17: impossible sizes are errors, not panics.
 #[test]
 fn layers_refuse_impossible_sizes() {
-    let config = ConvConfig::default();
     let most = i64::MAX;
+    let conv = || Conv2d::new(8, 8, 3).unwrap();
     let cases = [
-        ("groups of 0", 8, 8, 3, ConvConfig { groups: 0, ..config }),
-        ("groups below 0", 8, 8, 3, ConvConfig { groups: -8, ..config }),
-        ("groups that do not divide the inputs", 8, 9, 3, ConvConfig { groups: 3, ..config }),
-        ("groups that do not divide the outputs", 9, 8, 3, ConvConfig { groups: 3, ..config }),
-        ("more groups than channels", 8, 8, 3, ConvConfig { groups: 16, ..config }),
-        ("a stride of 0", 8, 8, 3, ConvConfig { stride: 0, ..config }),
-        ("a stride of 0 and `same`", 8, 8, 3, ConvConfig { stride: 0, same: true, ..config }),
-        ("a stride below 0", 8, 8, 3, ConvConfig { stride: -2, ..config }),
-        ("a padding below 0", 8, 8, 3, ConvConfig { padding: -1, ..config }),
-        ("a kernel of 0", 8, 8, 0, config),
-        ("a kernel below 0", 8, 8, -3, config),
-        ("no inputs", 0, 8, 3, config),
-        ("inputs below 0", -3, 8, 3, config),
+        ("groups of 0", "groups", conv().groups(0)),
+        ("groups below 0", "groups", conv().groups(-8)),
+        ("groups that do not divide the inputs", "groups", Conv2d::new(8, 9, 3).unwrap().groups(3)),
         (
-            "the smallest number and a group of -1",
-            i64::MIN,
-            8,
-            3,
-            ConvConfig { groups: -1, ..config },
+            "groups that do not divide the outputs",
+            "groups",
+            Conv2d::new(9, 8, 3).unwrap().groups(3),
         ),
-        ("no outputs", 8, 0, 3, config),
-        ("outputs below 0", 8, -8, 3, ConvConfig { bias: true, ..config }),
+        ("more groups than channels", "groups", conv().groups(16)),
+        ("a stride of 0", "stride", conv().stride(0)),
+        ("a stride below 0", "stride", conv().stride([1, -2])),
+        ("a stride beyond all sizes", "stride", conv().stride(most)),
+        ("a padding below 0", "padding", conv().padding(-1)),
+        ("a padding beyond all sizes", "padding", conv().padding(most)),
+        ("a dilation of 0", "dilation", conv().dilation([0, 1])),
+        ("a kernel of 0", "kernel_size", Conv2d::new(8, 8, 0)),
+        ("a kernel below 0", "kernel_size", Conv2d::new(8, 8, [3, -3])),
+        ("a kernel beyond all sizes", "kernel_size", Conv2d::new(1, 1, most)),
+        ("no inputs", "in_channels", Conv2d::new(0, 8, 3)),
+        ("inputs below 0", "in_channels", Conv2d::new(i64::MIN, 8, 3)),
+        ("no outputs", "out_channels", Conv2d::new(8, 0, 3)),
+        ("outputs below 0", "out_channels", Conv2d::new(8, -8, 3)),
+        ("more than memory holds", "weight", Conv2d::new(1 << 40, 1 << 20, 3)),
+        ("more than can be counted", "weight", Conv2d::new(most, most, 3)),
     ];
-    for (what, inputs, outputs, kernel, config) in cases {
-        let error = Conv2d::new(inputs, outputs, kernel, config).unwrap_err();
-        refused(&format!("a convolution with {what}"), "Conv2d", &error);
+    for (what, named, made) in cases {
+        let what = format!("a convolution with {what}");
+        refused(&what, &format!("Conv2d: {named}"), &made.unwrap_err());
     }
-    // libtorch refuses what does not fit into memory.
-    for (inputs, outputs, kernel) in [(most, 1, 1), (1, most, 1), (1, 1, most), (most, most, most)]
-    {
-        Conv2d::new(inputs, outputs, kernel, ConvConfig { bias: true, ..config }).unwrap_err();
-        linear(most, outputs).unwrap_err();
+    for (inputs, outputs) in [(most, 1), (most, most), (1 << 40, 1 << 20)] {
+        let error = linear(inputs, outputs).unwrap_err();
+        refused("a layer too large for memory", "Linear: weight", &error);
     }
     for (inputs, outputs) in [(-1, 2), (2, -1), (i64::MIN, 2), (2, i64::MIN), (-1, -1)] {
         let error = linear(inputs, outputs).unwrap_err();
-        refused("a layer with a negative number of features", "linear", &error);
+        refused("a layer with a negative number of features", "Linear", &error);
     }
     // PyTorch allows such a layer, too.
     assert_eq!(linear(0, 2).unwrap().forward(&zeros(&[3, 0])).unwrap().size(), [3, 2]);
     for channels in [0, -1, i64::MIN] {
-        let error = BatchNorm2d::new(channels, 1e-5).unwrap_err();
-        refused("batch norm of no channels", "BatchNorm2d", &error);
+        let error = BatchNorm2d::new(channels).unwrap_err();
+        refused("batch norm of no channels", "BatchNorm2d: num_features", &error);
     }
     for eps in [f64::NAN, -1e-5, f64::INFINITY] {
-        let error = BatchNorm2d::new(8, eps).unwrap_err();
-        refused("batch norm with an impossible eps", "BatchNorm2d", &error);
+        let error = BatchNorm2d::new(8).unwrap().eps(eps).unwrap_err();
+        refused("batch norm with an impossible eps", "BatchNorm2d: eps", &error);
     }
-    BatchNorm2d::new(most, 1e-5).unwrap_err();
+    for momentum in [f64::NAN, -0.1, 2.] {
+        let error = BatchNorm2d::new(8).unwrap().momentum(momentum).unwrap_err();
+        refused("batch norm with an impossible momentum", "BatchNorm2d: momentum", &error);
+    }
+    BatchNorm2d::new(most).unwrap_err();
     for (classes, channels) in [(-1, 3), (10, 0), (10, -3)] {
         d2l::resnet18(classes, channels).unwrap_err();
-    }
-    // Fields changed after construction
-    let x = inputs(1, 8, 0);
-    for same in [true, false] {
-        for stride in [0, -1, i64::MIN] {
-            let mut conv = Conv2d::new(3, 8, 3, config).unwrap();
-            conv.config = ConvConfig { stride, same, ..config };
-            conv.forward(&x).unwrap_err();
-        }
-        for groups in [0, -1, i64::MAX, 2] {
-            let mut conv = Conv2d::new(3, 8, 3, config).unwrap();
-            conv.config = ConvConfig { groups, same, ..config };
-            conv.forward(&x).unwrap_err();
-            assert!(!conv.to_string().is_empty());
-        }
-        let mut conv = Conv2d::new(3, 8, 3, config).unwrap();
-        conv.config = ConvConfig { stride: i64::MAX, same, ..config };
-        let _ = conv.forward(&x);
     }
     // Initialising tensors without values, and invalid bounds
     for empty in [zeros(&[0, 0]), zeros(&[0, 5]), zeros(&[3, 0, 1 << 40, 2])] {
@@ -494,27 +470,6 @@ fn layers_refuse_impossible_sizes() {
         refused("an impossible bound", "uniform", &uniform(&zeros(&[3]), bound).unwrap_err());
     }
     refused("initial values of a bias", "init", &xavier_uniform(&zeros(&[3])).unwrap_err());
-}
-
-/// "SAME" pads as TensorFlow does: ⌈size / stride⌉ places, whatever the kernel.
-#[test]
-fn same_padding_keeps_the_size() {
-    full_precision();
-    for size in [1, 2, 5, 8, 13] {
-        for stride in 1..=4 {
-            for kernel in [1, 2, 3, 5, 7] {
-                let config = ConvConfig { stride, same: true, ..Default::default() };
-                let conv = Conv2d::new(3, 2, kernel, config).unwrap();
-                let y = conv.forward(&inputs(1, size, 0)).unwrap();
-                let expected = (size + stride - 1) / stride;
-                assert_eq!(y.size(), [1, 2, expected, expected], "{size}, {stride}, {kernel}");
-            }
-        }
-    }
-    // A kernel that is not square
-    let mut conv = Conv2d::new(3, 2, 3, ConvConfig { same: true, ..Default::default() }).unwrap();
-    conv.weight = zeros(&[2, 3, 1, 5]);
-    assert_eq!(conv.forward(&inputs(1, 8, 0)).unwrap().size(), [1, 2, 8, 8]);
 }
 
 /// EfficientNet-Lite0 with ImageNet's weights, and a copy of it, compute the same in training as in

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::common;
 use crate::common::report::{Comparison, refused, seen};
 use crate::common::{difference, fill, inputs, reference, two_classes};
-use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
 
 /// C31: the precision is one for the whole process, so that each test chooses this one; those that
@@ -138,10 +137,9 @@ struct Normed {
 
 impl Normed {
     fn random() -> Normed {
-        let config = ConvConfig { padding: 1, ..Default::default() };
         Normed {
-            conv: Conv2d::new(3, 8, 3, config).unwrap(),
-            bn: BatchNorm2d::new(8, 1e-5).unwrap(),
+            conv: Conv2d::new(3, 8, 3).and_then(|conv| conv.padding(1)?.bias(false)).unwrap(),
+            bn: BatchNorm2d::new(8).unwrap(),
             fc: linear(8, 3).unwrap(),
         }
     }
@@ -224,19 +222,14 @@ const NETWORKS: [(&str, Make); 6] = [
     ("ResNet-18", || classifier(resnet18)),
     ("EfficientNet-Lite0", || classifier(efficientnet_lite0)),
     ("the book's ResNet-18", || Box::new(d2l::resnet18(2, 3).unwrap())),
-    ("a sequence", || {
-        let mut layers = Sequential::new();
-        layers.push(Normed::new());
-        layers.push(linear(3, 2).unwrap());
-        Box::new(layers)
-    }),
+    ("a sequence", || Box::new(sequential![Normed::new(), linear(3, 2).unwrap()])),
     ("a custom network", || Box::new(Small::new())),
     ("another custom network", || Box::new(Normed::new())),
 ];
 
 fn classifier(make: fn(Weights) -> Result<Classifier>) -> Box<dyn Module> {
     let mut net = make(Weights::Random).unwrap();
-    net.fc = linear(net.fc.in_features, 2).unwrap();
+    net.fc = linear(net.fc.in_features(), 2).unwrap();
     Box::new(net)
 }
 
@@ -1056,10 +1049,11 @@ fn groups_may_be_empty() {
         let mut trainer = SGD::with_groups(groups, 0.25).unwrap();
         let text = format!("{trainer:?}");
         assert_eq!(text.matches("0.25").count() + text.matches("0.5").count(), count, "{text}");
-        let before = net.hidden.bias.copy();
+        let bias = net.hidden.bias.as_ref().unwrap();
+        let before = bias.copy();
         train_batch_ch13(&net, &x, &y, &loss, &mut trainer, &[Device::Cpu]).unwrap();
-        let step = (before - &net.hidden.bias).detach();
-        assert!(difference(&step, &(net.hidden.bias.grad() * 0.25)) < 1e-6, "{trainer:?}");
+        let step = (before - bias).detach();
+        assert!(difference(&step, &(bias.grad() * 0.25)) < 1e-6, "{trainer:?}");
     }
     let error = SGD::with_groups(vec![none(), none()], 0.1).unwrap_err();
     refused("an optimizer with groups and no parameters", "no parameters", &error);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use crate::common;
 use crate::common::report::{Comparison, refused};
 use crate::common::{difference, fill};
-use d2l::nn::{BatchNorm2d, Conv2d, ConvConfig, Visitor};
 use d2l::prelude::*;
 
 fn net(classes: i64) -> Classifier {
@@ -456,7 +455,7 @@ fn the_contents_are_listed_where_no_state_dict_fits() {
 fn batch_norms_of_older_files_are_read() {
     let what = "batch norms from files without num_batches_tracked, or with it in the shape [1]";
     let mut off = Comparison::new(what, "", 0.0005);
-    let expected = BatchNorm2d::new(4, 1e-5).unwrap();
+    let expected = BatchNorm2d::new(4).unwrap();
     fill(&expected);
     let folder = tempfile::tempdir().unwrap();
     let ot = folder.path().join("old_bn.ot");
@@ -474,7 +473,7 @@ fn batch_norms_of_older_files_are_read() {
     .to_vec();
     files.push(ot);
     for path in files {
-        let net = BatchNorm2d::new(4, 1e-5).unwrap();
+        let net = BatchNorm2d::new(4).unwrap();
         load_weights(&net, &path).unwrap_or_else(|error| panic!("{error}"));
         compare(&mut off, &path.display().to_string(), &net, &expected);
     }
@@ -490,7 +489,7 @@ fn batch_norms_of_older_files_are_read() {
     compare(&mut off, "ResNet-18", &loaded, &old);
     // A custom batch norm that does not count
     save_weights(&expected, folder.path().join("new.safetensors")).unwrap();
-    let own = OwnNorm(BatchNorm2d::new(4, 1e-5).unwrap());
+    let own = OwnNorm(BatchNorm2d::new(4).unwrap());
     load_weights(&own, folder.path().join("new.safetensors")).unwrap();
     off.add("more than is needed", difference(&own.0.running_var, &expected.running_var));
 }
@@ -498,7 +497,7 @@ fn batch_norms_of_older_files_are_read() {
 /// F7: what a batch norm needs is an error where it is missing.
 #[test]
 fn a_batch_norm_without_statistics_is_refused() {
-    let norm = BatchNorm2d::new(4, 1e-5).unwrap();
+    let norm = BatchNorm2d::new(4).unwrap();
     let text = refused("no statistics", "no_mean.pth", &error_of(&norm, &weights("no_mean.pth")));
     assert!(
         text.contains("1 key does not fit") && text.contains("running_mean is missing"),
@@ -885,7 +884,7 @@ fn the_likely_reason_is_given() {
         save_weights(saved, &path).unwrap();
         refused("weights of another network", "net.safetensors", &error_of(net, &path))
     };
-    let conv = |bias| Conv2d::new(3, 4, 3, ConvConfig { bias, ..Default::default() }).unwrap();
+    let conv = |bias| Conv2d::new(3, 4, 3).unwrap().bias(bias).unwrap();
     let text = advice(&conv(true), &conv(false));
     assert!(text.contains("bias is not in the network") && text.contains("bias: true"), "{text}");
     assert!(text.contains("1 of the model's 1"), "{text}");

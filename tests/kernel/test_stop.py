@@ -441,7 +441,7 @@ class Training(KernelTest):
             on_message=self.interrupt_at("begun"),
         )
         self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
-        self.assert_ok(self.run_cell("std::fs::remove_dir_all(&folder)?; net.fc.in_features"))
+        self.assert_ok(self.run_cell("std::fs::remove_dir_all(&folder)?; net.fc.in_features()"))
 
     def going_on(self):
         """A loop of epochs has one figure in a cell, and ends at a press."""

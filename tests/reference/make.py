@@ -37,6 +37,7 @@ from pathlib import Path
 
 import efficientnet_lite_pytorch
 import joint
+import layers as layer_values
 import numpy as np
 import optim
 import torch
@@ -1108,8 +1109,13 @@ def optimizers():
     save_file(optim.values(noise), FOLDER / "optim.safetensors")
 
 
+def layers():
+    layer_values.make(FOLDER, noise, fill)
+
+
 MAKERS = [
     transforms, joint_changes, images, kinds, weight_files, models, training, parallel, shown, losses, optimizers,
+    layers,
 ]
 
 

@@ -89,7 +89,7 @@ impl Differences {
         });
         if left.is_some_and(|layers| has_weights(&layers)) {
             return "the file's layers have a bias and the model's have none: make the model's with one, \
-                    for a Conv2d with ConvConfig { bias: true, ..Default::default() }"
+                    .bias(true)?, or leave .bias(false)? out"
                 .into();
         }
         let missing = layers_of(|problem| match problem {
@@ -97,8 +97,8 @@ impl Differences {
             _ => None,
         });
         if missing.is_some_and(|layers| has_weights(&layers)) {
-            return "the model's layers have a bias and the file's have none: make the model's without, for \
-                    a Conv2d with ConvConfig { bias: false, ..Default::default() }"
+            return "the model's layers have a bias and the file's have none: make the model's without: \
+                    .bias(false)?"
                 .into();
         }
         if let Some((layer, theirs, ours)) = self.output_layer() {
