@@ -7,8 +7,8 @@ pub use crate::data::transforms::{
     adjust_hue, adjust_saturation,
 };
 pub use crate::data::{
-    CIFAR10, DataLoader, Dataset, Image, ImageFolder, download_extract, load_cifar10, manual_seed,
-    set_max_image_pixels, verify_images,
+    CIFAR10, DataLoader, Dataset, Image, ImageFolder, Rng, download_extract, load_cifar10,
+    manual_seed, set_max_image_pixels, verify_images,
 };
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
 pub use crate::display::{
@@ -22,12 +22,14 @@ pub use crate::models::{
 };
 pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{
-    CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential, linear, load_weights,
-    load_weights_from, save_weights,
+    BatchNorm2d, Conv2d, ConvConfig, CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential,
+    linear, load_weights, load_weights_from, save_weights,
 };
 pub use crate::optim::{Adam, Optimizer, ParamGroup, SGD, load_checkpoint, save_checkpoint};
 pub use crate::train::{
     Accumulator, Summary, Timer, accuracy, evaluate_accuracy_gpu, train_batch_ch13, train_ch13,
 };
 pub use crate::{Error, Result};
-pub use tch::{Device, Kind, Tensor};
+pub use evcxr_runtime::Display as _;
+pub use rand::RngExt as _;
+pub use tch::{Device, IndexOp, Kind, Tensor, no_grad, no_grad_guard};
