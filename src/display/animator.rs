@@ -73,14 +73,18 @@ impl Clone for Live {
 impl Animator {
     /// No points yet; one curve for each name in the legend.
     pub fn new(xlabel: &str, legend: &[impl AsRef<str>]) -> Animator {
+        Animator::empty(xlabel, legend.iter().map(|name| name.as_ref().to_string()).collect())
+    }
+
+    fn empty(xlabel: &str, legend: Vec<String>) -> Animator {
         Animator {
             title: String::new(),
             xlabel: xlabel.to_string(),
-            legend: legend.iter().map(|name| name.as_ref().to_string()).collect(),
+            curves: vec![vec![]; legend.len()],
+            legend,
             xlim: None,
             ylim: None,
             size: (420, 300),
-            curves: vec![vec![]; legend.len()],
             live: Live::default(),
         }
     }
@@ -103,8 +107,8 @@ impl Animator {
     /// # Ok::<(), d2l::Error>(())
     /// ```
     pub fn of(xlabel: &str, curves: &[(&str, Option<&[(f64, f64)]>)]) -> Result<Animator> {
-        let legend: Vec<&str> = curves.iter().map(|(name, _)| *name).collect();
-        let mut animator = Animator::new(xlabel, &legend);
+        let legend = curves.iter().map(|(name, _)| name.to_string()).collect();
+        let mut animator = Animator::empty(xlabel, legend);
         for ((name, points), curve) in curves.iter().zip(&mut animator.curves) {
             let Some(points) = points else {
                 let todo = "take the name of a curve from the legend of its Animator";

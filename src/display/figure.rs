@@ -64,8 +64,9 @@ impl Figure {
         checked(text.into())
     }
 
-    /// What `plot` draws with plotters, on a white ground; `width` and `height` are in screen pixels.
-    /// The closure is one that plotters' `evcxr_figure` takes, too.
+    /// What `plot` draws with plotters; `width` and `height` are in screen pixels. The closure is one that
+    /// plotters' `evcxr_figure` takes, too. This draws on white; there the closure begins with
+    /// `root.fill(&WHITE)?`, or black text stands on a dark page.
     ///
     /// # Errors
     /// A width or a height of 0 or of more than 10,000; an error that the closure returns.

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// greatest, white.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no images to show",
-    label = "neither images nor a tensor",
+    label = "expected images, as `&images` or `[&image]`, or a tensor",
     note = "give `&images`, `&[&image]`, an iterator of images or of tensors, or a tensor of [N, 3, H, W], [3, H, W] or [H, W]"
 )]
 pub trait Images<Form> {
@@ -60,7 +60,7 @@ impl Images<OneTensor> for Tensor {
 /// One image: an [`Image`], or a tensor of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an image",
-    label = "expected `Image`, `Tensor`, or a reference to one",
+    label = "expected `Image`, `Tensor` or a reference; of a `Result`, what `?` gives",
     note = "in a collection of `Result<Image>`, collect them first: `.collect::<Result<Vec<_>>>()?`"
 )]
 pub trait Showable {
