@@ -22,8 +22,8 @@ pub use crate::models::{
 };
 pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{
-    BatchNorm2d, Conv2d, ConvConfig, CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential,
-    linear, load_weights, load_weights_from, save_weights,
+    BatchNorm2d, Conv2d, CrossEntropyLoss, Linear, Loss, Module, Reduction, Sequential, linear,
+    load_weights, load_weights_from, save_weights,
 };
 pub use crate::optim::{Adam, Optimizer, ParamGroup, SGD, load_checkpoint, save_checkpoint};
 pub use crate::train::{
