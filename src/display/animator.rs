@@ -106,6 +106,7 @@ impl Animator {
     /// assert!(error.to_string().contains("one"));
     /// # Ok::<(), d2l::Error>(())
     /// ```
+    #[expect(clippy::type_complexity, reason = "a name would hide what to write in a cell")]
     pub fn of(xlabel: &str, curves: &[(&str, Option<&[(f64, f64)]>)]) -> Result<Animator> {
         let legend = curves.iter().map(|(name, _)| name.to_string()).collect();
         let mut animator = Animator::empty(xlabel, legend);

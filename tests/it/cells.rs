@@ -77,5 +77,5 @@ fn types_have_evcxrs_trait_by_the_prelude() {
     is_shown(&*boxed);
     // Without a name of its own, and on what is borrowed or in a box
     boxed.evcxr_display();
-    (&&Progress::new("reading", 3)).evcxr_display();
+    Progress::new("reading", 3).evcxr_display();
 }

@@ -35,7 +35,8 @@ fn images_come_in_any_collection() {
         let (first, tensor) = (&images[0], images[1].to_tensor().unwrap());
         show_images(images.iter().chain(&images), 1, 6, 1.).unwrap();
         show_images(&images, 1, 3, 1.).unwrap();
-        show_images(&[first], 1, 1, 1.).unwrap();
+        let one = &[first];
+        show_images(one, 1, 1, 1.).unwrap();
         show_images([first, first], 1, 2, 1.).unwrap();
         show_images(&images[..2], 1, 2, 1.).unwrap();
         show_images(images.iter().filter(|image| image.size() == (8, 8)), 1, 3, 1.).unwrap();
@@ -89,7 +90,7 @@ fn tensors_are_shown_as_images() {
         cases.iter().for_each(|(tensor, _)| show_images(tensor, 1, 1, 3.).unwrap());
         let batch = Tensor::stack(&[&unit, &(&unit / 2.)], 0);
         show_images(&batch, 1, 2, 3.).unwrap();
-        return show_images(&batch.narrow(1, 0, 1), 1, 2, 3.).unwrap();
+        return show_images(batch.narrow(1, 0, 1), 1, 2, 3.).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     common::run_in_child(NAME, &[("D2L_FIGURE_DIR", folder.path())]);
@@ -130,7 +131,7 @@ fn tensors_that_are_no_images_are_errors() {
         let error = show_images(&tensor, 9, 9, 1.).unwrap_err();
         refused("a tensor that is no image, shown", named, &error);
     }
-    let error = show_images(&floats(&[5, 3, 8, 8]), 2, 2, 1.).unwrap_err();
+    let error = show_images(floats(&[5, 3, 8, 8]), 2, 2, 1.).unwrap_err();
     refused("a batch with more images than places", "5 images", &error);
 }
 
