@@ -9,12 +9,14 @@
 //! Tensors are `[N, C, H, W]`, parameters `f32`, labels `i64`. Functions that can fail return a
 //! [`Result`] whose error says what was found, what was expected, and what to do.
 //!
-//! Cells and programs reach `tch`, `plotters`, `image` and `rand` through this crate's re-exports, so
-//! that there is one copy of each.
+//! Cells and programs reach `tch`, `plotters`, `image`, `rand` and `evcxr_runtime` through this crate's
+//! re-exports, so that there is one copy of each. `plotters` has all its series and elements, and
+//! `evcxr_figure`.
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod cell_ends;
 pub mod data;
 pub mod device;
 pub mod display;
@@ -33,4 +35,4 @@ pub mod train;
 pub use error::{Error, Result};
 /// The book's own small network; torchvision's is [`models::resnet18`].
 pub use models::book_resnet::resnet18;
-pub use {image, plotters, rand, tch};
+pub use {evcxr_runtime, image, plotters, rand, tch};

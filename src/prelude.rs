@@ -35,4 +35,6 @@ pub use crate::train::{
 };
 pub use crate::{Error, Result};
 pub use crate::{compose, sequential};
-pub use tch::{Device, Kind, Tensor};
+pub use evcxr_runtime::Display as _;
+pub use rand::RngExt as _;
+pub use tch::{Device, IndexOp, Kind, Tensor, no_grad, no_grad_guard};

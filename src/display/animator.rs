@@ -75,16 +75,52 @@ impl Clone for Live {
 impl Animator {
     /// No points yet; one curve for each name in the legend.
     pub fn new(xlabel: &str, legend: &[impl AsRef<str>]) -> Animator {
+        Animator::empty(xlabel, legend.iter().map(|name| name.as_ref().to_string()).collect())
+    }
+
+    fn empty(xlabel: &str, legend: Vec<String>) -> Animator {
         Animator {
             title: String::new(),
             xlabel: xlabel.to_string(),
-            legend: legend.iter().map(|name| name.as_ref().to_string()).collect(),
+            curves: vec![vec![]; legend.len()],
+            legend,
             xlim: None,
             ylim: None,
             size: (420, 300),
-            curves: vec![vec![]; legend.len()],
             live: Live::default(),
         }
+    }
+
+    /// Curves that are there already, each below its new name: to compare those of several trainings, say.
+    /// The points are what [`curve`](Self::curve) returns, or `Some(&points)`.
+    ///
+    /// # Errors
+    /// A curve is `None`.
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let mut run = Animator::new("epoch", &["train loss", "test acc"]);
+    /// run.add(1., &[Some(0.7), Some(0.8)]);
+    /// let all = [("one", run.curve("test acc")), ("other", Some(&[(1., 0.5), (2., 0.6)]))];
+    /// let both = Animator::of("epoch", &all)?.ylim(0., 1.);
+    /// assert_eq!(both.curve("one"), Some(&[(1., 0.8)][..]));
+    /// let error = Animator::of("epoch", &[("one", run.curve("test_acc"))]).unwrap_err();
+    /// assert!(error.to_string().contains("one"));
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    #[expect(clippy::type_complexity, reason = "a name would hide what to write in a cell")]
+    pub fn of(xlabel: &str, curves: &[(&str, Option<&[(f64, f64)]>)]) -> Result<Animator> {
+        let legend = curves.iter().map(|(name, _)| name.to_string()).collect();
+        let mut animator = Animator::empty(xlabel, legend);
+        for ((name, points), curve) in curves.iter().zip(&mut animator.curves) {
+            let Some(points) = points else {
+                let todo = "take the name of a curve from the legend of its Animator";
+                let found = format!("the curve for {name:?} is None");
+                return Err(Error::invalid("Animator::of", found, "the points of a curve", todo));
+            };
+            curve.extend(points.iter().filter(|(x, y)| x.is_finite() && y.is_finite()));
+        }
+        Ok(animator)
     }
 
     /// A line of text above the curves.
@@ -176,17 +212,10 @@ impl Animator {
         std::mem::take(&mut *state).place.is_some()
     }
 
-    /// The points of a curve. If the legend does not have this name, there are none, and a line on
-    /// standard error says which names it has.
-    pub fn curve(&self, name: &str) -> &[(f64, f64)] {
-        match self.legend.iter().zip(&self.curves).find(|(other, _)| *other == name) {
-            Some((_, curve)) => curve,
-            None => {
-                let names = self.legend.join(", ");
-                jupyter::complain(format_args!("no curve is named {name:?}; there are: {names}"));
-                &[]
-            }
-        }
+    /// The points of a curve, `(x, y)`; `None` if the legend does not have this name.
+    pub fn curve(&self, name: &str) -> Option<&[(f64, f64)]> {
+        let mut curves = self.legend.iter().zip(&self.curves);
+        curves.find(|(other, _)| *other == name).map(|(_, curve)| curve.as_slice())
     }
 
     /// Draws what is there.
@@ -286,8 +315,7 @@ impl Animator {
         Ok(())
     }
 
-    /// Shows the figure as the last expression of a cell.
-    pub fn evcxr_display(&self) {
+    fn show_at_the_end(&self) {
         if self.complete() {
             return;
         }
@@ -297,6 +325,8 @@ impl Animator {
         }
     }
 }
+
+jupyter::show_with!(Animator, Animator::show_at_the_end);
 
 impl Drop for Animator {
     fn drop(&mut self) {

@@ -6,8 +6,9 @@ use image::imageops::replace;
 use image::{Rgb, RgbImage};
 
 use super::figure::{FONTS, Figure};
-use crate::images::Image;
-use crate::images::transforms::{IMAGENET_MEAN, IMAGENET_STD, Transform, fit};
+use super::showable::{Images, Showable};
+use crate::images::transforms::{Transform, fit};
+use crate::images::{FloatImage, Image};
 use crate::jupyter::{complain, escape};
 use crate::random::{generator, global_seed};
 use crate::{Error, Result};
@@ -24,20 +25,33 @@ const MAX_SIDE: u64 = 65_535;
 const MAX_PIXELS: u64 = 100_000_000;
 
 /// Shows images in a grid, row by row, each with its own ratio of width to height (d2l:
-/// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide.
+/// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide. The images can be in any
+/// collection, or in a tensor: see [`Images`].
+///
+/// ```
+/// use d2l::prelude::*;
+/// # if std::env::var_os("EVCXR_IS_RUNTIME").is_some() {
+/// let (hotdogs, others) = (vec![image()], vec![image()]);
+/// show_images(hotdogs.iter().chain(&others), 1, 2, 1.4)?;
+/// show_images(&hotdogs, 1, 1, 1.4)?;
+/// show_images(&Tensor::rand([8, 3, 32, 32], (Kind::Float, Device::Cpu)), 2, 4, 1.0)?;
+/// # }
+/// # fn image() -> Image { d2l::image::RgbImage::new(8, 8).into() }
+/// # Ok::<(), d2l::Error>(())
+/// ```
 ///
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 ///
 /// # Errors
 /// No rows or no columns, fewer places than images, a scale that makes a cell smaller than a pixel or
-/// larger than 4,000, or a grid of more than 100 million pixels.
-pub fn show_images(
-    images: &[impl std::borrow::Borrow<Image>],
+/// larger than 4,000, or a grid of more than 100 million pixels; a tensor that is no image.
+pub fn show_images<Form>(
+    images: impl Images<Form>,
     num_rows: usize,
     num_cols: usize,
     scale: f64,
 ) -> Result<()> {
-    grid(images, num_rows, num_cols, &[], scale)?.show()
+    images.each(&mut |images| grid(images, num_rows, num_cols, &[], scale)?.show())
 }
 
 /// As [`show_images`], with a title above each image.
@@ -46,15 +60,15 @@ pub fn show_images(
 ///
 /// # Errors
 /// As [`show_images`].
-pub fn show_images_with_titles(
-    images: &[impl std::borrow::Borrow<Image>],
+pub fn show_images_with_titles<Form>(
+    images: impl Images<Form>,
     num_rows: usize,
     num_cols: usize,
     titles: &[impl AsRef<str>],
     scale: f64,
 ) -> Result<()> {
     let titles: Vec<&str> = titles.iter().map(AsRef::as_ref).collect();
-    grid(images, num_rows, num_cols, &titles, scale)?.show()
+    images.each(&mut |images| grid(images, num_rows, num_cols, &titles, scale)?.show())
 }
 
 /// Shows what a transform makes of an image, as many times as the grid has places (d2l: section
@@ -127,7 +141,7 @@ impl Grid {
 }
 
 fn grid(
-    images: &[impl std::borrow::Borrow<Image>],
+    images: &[&dyn Showable],
     num_rows: usize,
     num_cols: usize,
     titles: &[&str],
@@ -138,7 +152,7 @@ fn grid(
     let mut canvas = RgbImage::from_pixel(width, height, Rgb([255; 3]));
     let mut labels = String::new();
     for (i, image) in (0u64..).zip(images) {
-        let picture = fit(&to_show(image.borrow()), cell)?;
+        let picture = fit(&image.pixels()?, cell)?;
         let x = (i % columns) as u32 * (cell + GAP);
         let y = (i / columns) as u32 * (cell + GAP + title);
         let left = x + (cell - picture.width()) / 2;
@@ -173,30 +187,11 @@ fn grid(
     )))
 }
 
-/// The image to show: numbers are taken to be normalised as ImageNet's are.
-fn to_show(image: &Image) -> RgbImage {
-    let numbers = match image {
-        Image::Pixels(picture) => return picture.clone(),
-        Image::Float(numbers) => numbers,
-    };
-    let (data, width) = (numbers.data(), numbers.width());
-    let normalised = data.iter().flatten().any(|x| !(0. ..=1.).contains(x));
-    RgbImage::from_fn(width as u32, numbers.height() as u32, |x, y| {
-        let pixel = data[y as usize * width + x as usize];
-        Rgb(std::array::from_fn(|c| {
-            let value = pixel[c];
-            let value = if normalised { value * IMAGENET_STD[c] + IMAGENET_MEAN[c] } else { value };
-            (value * 255.).round() as u8
-        }))
-    })
-}
-
-impl Image {
-    /// Shows the image as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        // A cell's last expression has nobody to return an error to.
-        if let Err(error) = show_images(&[self], 1, 1, 2.5) {
-            complain(error);
-        }
+crate::jupyter::show_with!(Image, |image| {
+    // A cell's last expression has nobody to return an error to.
+    if let Err(error) = show_images([image], 1, 1, 2.5) {
+        complain(error);
     }
-}
+});
+
+crate::jupyter::show_with!(FloatImage, |numbers| Image::Float(numbers.clone()).evcxr_display());

@@ -9,9 +9,11 @@ mod clip;
 mod figure;
 mod images;
 mod show;
+mod showable;
 mod values;
 
 pub use animator::Animator;
 pub use figure::Figure;
 pub use images::{apply, show_images, show_images_with_titles};
 pub use show::{Show, Shown};
+pub use showable::{Collection, Images, OneTensor, Showable};

@@ -41,12 +41,7 @@ pub trait Show {
 
     /// Shows the value as the last expression of a cell; in a program, prints its text.
     fn evcxr_display(&self) {
-        let Shown { text, html } = self.shown();
-        if jupyter::in_notebook() {
-            jupyter::show_as_result(&[("text/html", html), ("text/plain", text)]);
-        } else {
-            jupyter::say(text);
-        }
+        self.shown().evcxr_display();
     }
 }
 
@@ -58,6 +53,15 @@ pub struct Shown {
     /// The same as HTML: a table for one or two dimensions, the text for others.
     pub html: String,
 }
+
+jupyter::show_with!(Shown, |shown| {
+    if jupyter::in_notebook() {
+        let data = [("text/html", shown.html.clone()), ("text/plain", shown.text.clone())];
+        jupyter::show_as_result(&data);
+    } else {
+        jupyter::say(&shown.text);
+    }
+});
 
 impl Show for Tensor {
     fn shown(&self) -> Shown {

@@ -66,7 +66,11 @@ pub fn download(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// No network, a status other than 200 (after a few tries, if it may pass), a page in place of the
 /// file, a wrong checksum, a certificate that is not trusted, no space.
-pub fn download_url(url: &str, folder: &Path, sha1: Option<&str>) -> Result<PathBuf> {
+pub fn download_url(url: &str, folder: impl AsRef<Path>, sha1: Option<&str>) -> Result<PathBuf> {
+    fetch_checked(url, folder.as_ref(), sha1)
+}
+
+fn fetch_checked(url: &str, folder: &Path, sha1: Option<&str>) -> Result<PathBuf> {
     let checksum = sha1.map_or(Checksum::Unknown, Checksum::Sha1);
     checksum.check(url)?;
     fetch(url, folder, checksum)

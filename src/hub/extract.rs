@@ -28,7 +28,17 @@ use crate::{Error, Result, settings};
 /// how to unpack it); a damaged archive; an entry that is a link, that is there twice or would be
 /// written outside the folder; more than a hundred times as many bytes as the archive has (and
 /// 100 MB).
-pub fn extract(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
+///
+/// ```no_run
+/// use d2l::prelude::*;
+/// let folder = extract("set.zip", None)?;
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub fn extract(archive: impl AsRef<Path>, folder: Option<&Path>) -> Result<PathBuf> {
+    unpack(archive.as_ref(), folder)
+}
+
+fn unpack(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
     let folder = match folder {
         Some(folder) => folder.to_path_buf(),
         None => archive.parent().unwrap_or(Path::new("")).to_path_buf(),

@@ -18,6 +18,7 @@ mod request;
 mod work_folder;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -69,8 +70,11 @@ impl DataHub {
     /// Adds a data set or replaces it: its name, its address and the file's SHA-1, or
     /// SHA-256, in hexadecimal.
     pub fn insert(&self, name: impl Into<String>, entry: (impl Into<String>, impl Into<String>)) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(name.into(), (entry.0.into(), entry.1.into()));
+        self.put(name.into(), (entry.0.into(), entry.1.into()));
+    }
+
+    fn put(&self, name: String, entry: (String, String)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, entry);
     }
 
     /// The address and the checksum of a data set.
@@ -91,6 +95,17 @@ impl DataHub {
     }
 }
 
+impl fmt::Display for DataHub {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<_> =
+            entries.iter().map(|(name, (url, _))| format!("{name}: {url}")).collect();
+        f.write_str(&names.join("\n"))
+    }
+}
+
+crate::jupyter::show_as_text!(DataHub);
+
 /// The folder of a data set: as it was unpacked before, from an archive of an earlier download, or from
 /// the network.
 pub(crate) fn fetch_and_extract(name: &str) -> Result<PathBuf> {
@@ -102,7 +117,7 @@ pub(crate) fn fetch_and_extract(name: &str) -> Result<PathBuf> {
             return Ok(unpacked);
         }
     }
-    download(name).and_then(|archive| extract(&archive, None))
+    download(name).and_then(|archive| extract(archive, None))
 }
 
 /// The folder in an archive: the file's name without `.zip`, `.tar`, `.tar.gz` or `.tgz`.

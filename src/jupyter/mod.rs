@@ -37,21 +37,45 @@ pub(crate) fn show_text(text: &str) {
     }
 }
 
-/// For a type with `Display`: `Debug` that says the same, and `evcxr_display` for a cell's end.
+/// Gives a type `evcxr_display`, with which evcxr shows a cell's last expression and compiles the cell
+/// once: as evcxr's trait, and as a method, which cells find without a `use`.
+macro_rules! show_with {
+    ($type:ty, $show:expr) => {
+        impl $type {
+            /// Shows the value as the last expression of a cell.
+            pub fn evcxr_display(&self) {
+                let show: fn(&Self) = $show;
+                show(self);
+            }
+        }
+
+        impl evcxr_runtime::Display for $type {
+            fn evcxr_display(&self) {
+                <$type>::evcxr_display(self);
+            }
+        }
+    };
+}
+pub(crate) use show_with;
+
+/// For types with `Display`: `Debug` that says the same, and what a cell's end shows.
 macro_rules! show_as_text {
-    ($type:ty) => {
+    ($($type:ty),+ $(,)?) => {$(
         impl std::fmt::Debug for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
                 std::fmt::Display::fmt(self, f)
             }
         }
 
-        impl $type {
-            /// Shows the value as the last expression of a cell.
-            pub fn evcxr_display(&self) {
-                $crate::jupyter::show_text(&self.to_string());
-            }
-        }
-    };
+        $crate::jupyter::show_with!($type, |value| $crate::jupyter::show_text(&value.to_string()));
+    )+};
 }
 pub(crate) use show_as_text;
+
+/// For types with `Debug` alone: a cell's end shows that.
+macro_rules! show_as_debug {
+    ($($type:ty),+ $(,)?) => {$(
+        $crate::jupyter::show_with!($type, |value| $crate::jupyter::show_text(&format!("{value:?}")));
+    )+};
+}
+pub(crate) use show_as_debug;

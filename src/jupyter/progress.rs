@@ -2,13 +2,13 @@
 //!
 //! In a notebook a bar that moves in its place, on a terminal too; elsewhere a line now and then.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{INTERVAL, Place, escape, in_notebook, is_live, say};
+use super::{INTERVAL, Place, escape, in_notebook, is_live, say, show_as_text};
 
 /// What takes less than this shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -26,7 +26,6 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// ```
 ///
 /// When it is dropped, a bar that was shown gives way to a line that says how long the work took.
-#[derive(Debug)]
 pub struct Progress {
     label: String,
     note: String,
@@ -173,6 +172,14 @@ impl Progress {
         }
     }
 }
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+show_as_text!(Progress);
 
 impl Drop for Progress {
     fn drop(&mut self) {

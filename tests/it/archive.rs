@@ -151,7 +151,7 @@ fn unpack(name: &str, content: &[u8]) -> (tempfile::TempDir, Result<PathBuf>) {
     let inner = around.path().join("inner");
     fs::create_dir(&inner).unwrap();
     fs::write(inner.join(name), content).unwrap();
-    let result = extract(&inner.join(name), None);
+    let result = extract(inner.join(name), None);
     assert_eq!(names(around.path()), ["inner"], "{name}");
     (around, result)
 }
@@ -399,7 +399,7 @@ fn only_downloads_are_to_be_removed() {
         let fetched = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("d2l");
         fs::create_dir_all(&fetched).unwrap();
         fs::write(fetched.join("set.zip"), damaged).unwrap();
-        let error = extract(&fetched.join("set.zip"), None).unwrap_err();
+        let error = extract(fetched.join("set.zip"), None).unwrap_err();
         refused("a damaged archive that was downloaded", "remove it and run again", &error);
         return;
     }

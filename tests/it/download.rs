@@ -1162,7 +1162,7 @@ fn without_locks_two_programs_do_not_spoil_each_others_work() {
         let folder = PathBuf::from(std::env::var_os("TEST_FOLDER").unwrap());
         let path = download_url(&std::env::var("TEST_URL").unwrap(), &folder, None).unwrap();
         assert!(fs::read(path).unwrap() == body(1_000_000));
-        extract(&folder.join("many.tar"), None).unwrap();
+        extract(folder.join("many.tar"), None).unwrap();
         assert_eq!(names(&folder.join("many")).len(), 500);
         return;
     }

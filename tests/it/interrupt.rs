@@ -92,7 +92,7 @@ fn loaders_testing_and_training_stop_and_continue() {
         train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, epochs, &[Device::Cpu])
     };
     assert_interrupted(train(1));
-    assert_eq!(train(1).unwrap().animator.curve("train loss").len(), 3);
+    assert_eq!(train(1).unwrap().animator.curve("train loss").unwrap().len(), 3);
 }
 
 /// C6: the button works while the loader waits for a batch, as from a slow disk.

@@ -4,6 +4,7 @@
 //! precision, variables) does its work in a child process: `common::run_in_child`.
 
 mod archive;
+mod cells;
 mod cifar10;
 mod common;
 mod datasets;
@@ -11,6 +12,7 @@ mod device;
 mod display;
 mod documents;
 mod download;
+mod figures;
 mod fuzz_corpus;
 mod gpu;
 mod hub;

@@ -14,8 +14,21 @@ struct House {
 const CRATE: House = House {
     sources: "src",
     rooms: &[
-        "settings", "error", "device", "random", "jupyter", "hub", "images", "nn", "optim", "data",
-        "models", "display", "train", "prelude",
+        "settings",
+        "error",
+        "device",
+        "random",
+        "jupyter",
+        "hub",
+        "images",
+        "nn",
+        "optim",
+        "data",
+        "models",
+        "display",
+        "train",
+        "cell_ends",
+        "prelude",
     ],
     at_the_root: &[("Error", "error"), ("Result", "error"), ("compose", "images")],
 };

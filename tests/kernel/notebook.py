@@ -22,6 +22,23 @@ COLOR = re.compile(r"\x1b\[[0-9;]*m")
 LIMIT = 180  # seconds for one cell: the machine may be busy
 
 DEP = ':dep d2l = { path = ".." }\nuse d2l::prelude::*;'
+# What evcxr's users draw with: plotters as it is, by its own `evcxr_figure`.
+PLOTTERS = "use d2l::plotters::prelude::*;"
+CHART = (
+    "evcxr_figure((420, 300), |root| { root.fill(&WHITE)?;"
+    " let mut chart = ChartBuilder::on(&root).set_all_label_area_size(36).build_cartesian_2d(AXES)?;"
+    " chart.configure_mesh().draw()?; chart.draw_series(SERIES)?; Ok(()) })"
+)
+PLOTS = {
+    "histogram": ("<rect", 1 + 3, CHART.replace("AXES", "(0..5).into_segmented(), 0..4").replace(
+        "SERIES", "Histogram::vertical(&chart).style(BLUE.filled()).data([1, 2, 2, 3, 3, 3].map(|value| (value, 1)))")),
+    "scatter": ("<circle", 20, CHART.replace("AXES", "0.0..1.0, 0.0..1.0").replace(
+        "SERIES", "PointSeries::of_element((0..20).map(|i| (i as f64 / 20., (i * 7 % 20) as f64 / 20.)), 4, &RED,"
+        " &|at, size, style| Circle::new(at, size, style.filled()))")),
+    "bars": ("<rect", 1 + 3, CHART.replace("AXES", "0..8, (0..2).into_segmented()").replace(
+        "SERIES", "(0..).zip([3, 7, 5]).map(|(i, value)| Rectangle::new([(0, SegmentValue::Exact(i)),"
+        " (value, SegmentValue::Exact(i + 1))], BLUE.filled()))")),
+}
 # The display lines as a program would print them without the crate.
 LINE = r'println!("\u{{1e}}jupyter/1 {kind} {{}}", r###"{json}"###);'
 

@@ -2,7 +2,8 @@
 
 import unittest
 
-from notebook import DEP, KernelTest, display, line
+from notebook import DEP, PLOTS, PLOTTERS, KernelTest, display, line
+from test_process import children, folder_of
 
 
 class Display(KernelTest):
@@ -167,9 +168,95 @@ class WithTheCrate(KernelTest):
             run = self.assert_ok(self.run_cell(code))
             self.assertEqual([data["text/plain"] for data in run.result], [expected], code)
 
+    def test_figures_of_plotters(self):
+        for name, (mark, count, code) in PLOTS.items():
+            run = self.assert_ok(self.run_cell(PLOTTERS + code))
+            [data] = shown(run)
+            self.assertEqual(data["text/html"].count(mark), count, name)
+
+    def test_a_last_expression_is_shown_once_and_compiled_once(self):
+        self.assert_ok(self.run_cell(
+            "let image = Image::from(d2l::image::RgbImage::new(9, 9)); let x = image.to_tensor()?;"
+            " let layer: Box<dyn Module> = Box::new(linear(2, 2)?);"
+            ' let folder = std::env::temp_dir().join(format!("d2l-display-{}", std::process::id()));'
+            ' std::fs::create_dir_all(folder.join("a"))?; d2l::image::RgbImage::new(9, 9).save(folder.join("a/1.png"))?;'
+        ))
+        self.addCleanup(self.run_cell, "std::fs::remove_dir_all(&folder)?;")
+        [evcxr] = children(self.notebook.pid)
+        source = folder_of(evcxr) / "src/lib.rs"
+        for code, kind in {
+            "Timer::new()": "text/plain",
+            "Accumulator::new(2)": "text/plain",
+            "ImageFolder::new(&folder)?": "text/plain", "DataLoader::new(ImageFolder::new(&folder)?, 2)?": "text/plain",
+            "compose![ToTensor, Resize::new(8)]": "text/plain",
+            "SGD::new(linear(2, 2)?.parameters(), 0.1, 0.)?": "text/plain",
+            "CrossEntropyLoss::new(d2l::tch::Reduction::None)": "text/plain",
+            "DATA_HUB": "text/plain",
+            "precision()": "text/plain",
+            "layer": "text/plain",
+            "&*layer": "text/plain",
+            "Error::Interrupted": "text/plain",
+            'Progress::new("reading", 3)': "text/plain",
+            "&image": "image/svg+xml",
+            'Animator::new("x", &["y"])': "image/svg+xml",
+            'Animator::new("x", &["y"]).figure()?': "image/svg+xml",
+            "Figure::draw(300, 200, |root| Ok(root.fill(&d2l::plotters::style::RED)?))?": "image/svg+xml",
+            "x.i((0, ..2, ..2))": "text/html",
+        }.items():
+            run = self.assert_ok(self.run_cell(code))
+            self.assertEqual([kind in data for data in shown(run)], [True], code)
+            self.assertEqual(run.text() + run.text("stderr"), "", code)
+            # What was compiled last is the first of what evcxr tries.
+            self.assertIn(").evcxr_display();", source.read_text(), code)
+        # A `Result` is shown by its Debug, once.
+        svg = r'<svg xmlns="http://www.w3.org/2000/svg"/>'
+        for code, text in {f'Figure::from_svg(r#"{svg}"#)': "Ok(Figure(SVG, 1 KB))", "check_interrupt()": "Ok(())"}.items():
+            self.assertEqual(self.assert_ok(self.run_cell(code)).result, [{"text/plain": text}])
+        self.assertNotIn(").evcxr_display();", source.read_text())
+
+    def test_figures_of_ones_own(self):
+        svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="3"/></svg>'
+        [data] = self.assert_ok(self.run_cell(f'Figure::from_svg(r#"{svg}"#)?')).result
+        self.assertEqual(data["image/svg+xml"], svg)
+        run = self.assert_ok(self.run_cell(f'Figure::from_svg(r#"{svg}"#)?.show()?; println!("after");'))
+        self.assertEqual([data["image/svg+xml"] for data in shown(run)], [svg])
+        code = PLOTS["histogram"][2].replace("evcxr_figure((420, 300)", "Figure::draw(420, 300").replace("root.fill(&WHITE)?;", "")
+        [data] = self.assert_ok(self.run_cell(f"{PLOTTERS}let figure = {code}?; figure")).result
+        self.assertEqual(data["image/svg+xml"].count("<rect"), 1 + 3)
+        [(text, _)] = self.errors('Figure::draw(420, 300, |_| Err("no data".into()))?')
+        self.assertRegex(text, r"^Figure::draw: no data\n")
+
+    def test_images_of_a_tensor_and_of_any_collection(self):
+        self.assert_ok(self.run_cell(
+            "let x = Tensor::rand([8, 3, 16, 16], (Kind::Float, Device::Cpu));"
+            " let images: Vec<Image> = (0..3).map(|_| d2l::image::RgbImage::new(8, 8).into()).collect();"
+        ))
+        for code, count in {
+            "&x, 2, 4": 8, "x.narrow(1, 0, 1), 2, 4": 8, "x.i(0), 1, 1": 1, "x.i((0, 0)), 1, 1": 1,
+            "&images, 1, 3": 3, "&[&images[0]], 1, 1": 1, "images.iter().chain(&images), 2, 3": 6,
+            "[x.i(0), x.i(1)], 1, 2": 2,
+        }.items():
+            run = self.assert_ok(self.run_cell(f"show_images({code}, 1.0)?;"))
+            title = "<title>an image<" if count == 1 else f"<title>{count} images in a grid<"
+            self.assertEqual([title in data["image/svg+xml"] for data in shown(run)], [True], code)
+        for code, message, help in (
+            ("5", "`{integer}` has no images to show", "as `&images` or `[&image]`, or a tensor"),
+            ("&images[0]", "`&d2l::data::Image` has no images to show", "`[&image]`"),
+            ("images.iter().map(|image| image.to_tensor())", "is not an image", "of a `Result`, what `?` gives"),
+        ):
+            [(error, text)] = self.errors(f"show_images({code}, 1, 3, 1.0)?;")
+            self.assertIn(message, error)
+            self.assertIn(help, text)
+
     def test_clear_output_of_the_crate(self):
         run = self.assert_ok(self.run_cell("clear_output(true);"))
         self.assertEqual([m["content"] for m in run.of("clear_output")], [{"wait": True}])
+
+
+def shown(run):
+    """What a cell shows and is worth, but for the line that says what a busy machine is doing."""
+    displayed = [message["content"]["data"] for message in run.of("display_data")]
+    return [data for data in displayed if data.keys() != {"text/plain"}] + run.result
 
 
 def rust_string(text):

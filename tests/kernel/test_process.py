@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat.sign import NotebookNotary
-from notebook import DEP, FOLDERS, LIMIT, ROOT, KernelTest, Notebook, copy_of_template, display, line
+from notebook import DEP, FOLDERS, LIMIT, PLOTS, PLOTTERS, ROOT, KernelTest, Notebook, copy_of_template, display, line
 
 KERNEL = ROOT / ".venv/share/d2l/d2l-kernel"
 
@@ -206,6 +206,17 @@ class Start(unittest.TestCase):
         self.assertEqual(run.text(), "epoch 0\nepoch 1\nepoch 2\n")
         self.assertEqual(len(run.result), 1)
         self.assertIn("image/svg+xml", run.result[0])
+        # plotters by its own means, figures and types of the crate as last expressions
+        for name, (mark, count, code) in PLOTS.items():
+            [data] = notebook.run(PLOTTERS + code).result
+            self.assertEqual(data["text/html"].count(mark), count, name)
+        for code, kind in {
+            "Figure::draw(300, 200, |root| Ok(root.fill(&RED)?))?": "image/svg+xml",
+            "Accumulator::new(2)": "text/plain", "DATA_HUB": "text/plain",
+            "Tensor::from_slice(&[1i64, 2])": "text/html",
+        }.items():
+            [data] = notebook.run(code).result
+            self.assertIn(kind, data, code)
 
 
 class Runners(unittest.TestCase):
