@@ -2,41 +2,25 @@
 //!
 //! Types with `Display` have `show_as_text!` beside them. `tests/it/cells.rs` finds those that have neither.
 
-use crate::data::transforms::{
-    CenterCrop, ColorJitter, Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop,
-    RandomVerticalFlip, Resize, Size, ToTensor, Transform,
-};
-use crate::data::{CIFAR10, DataLoader, Dataset, ImageFolder};
+use crate::data::Dataset;
+use crate::data::transforms::{Size, Transform};
 use crate::device::Precision;
 use crate::jupyter::show_as_debug;
 use crate::models::{Architecture, Weights};
-use crate::nn::{ConvConfig, CrossEntropyLoss, Module};
-use crate::optim::{Adam, Optimizer, ParamGroup, SGD};
+use crate::nn::{CrossEntropyLoss, L1Loss, Module, Pair};
+use crate::optim::{Optimizer, ParamGroup};
 use crate::train::{Accumulator, Timer};
 
 show_as_debug!(
     Accumulator,
-    Adam,
     Architecture,
-    CIFAR10,
-    CenterCrop,
-    ColorJitter,
-    Compose,
-    ConvConfig,
     CrossEntropyLoss,
-    DataLoader,
-    ImageFolder,
-    Normalize,
+    L1Loss,
+    Pair,
     ParamGroup,
     Precision,
-    RandomHorizontalFlip,
-    RandomResizedCrop,
-    RandomVerticalFlip,
-    Resize,
-    SGD,
     Size,
     Timer,
-    ToTensor,
     Weights,
     crate::Error,
 );

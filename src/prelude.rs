@@ -22,8 +22,8 @@ pub use crate::models::{
 pub use crate::nn::init::{init_cnn, xavier_uniform};
 pub use crate::nn::{
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, CrossEntropyLoss, Dropout,
-    Flatten, L1Loss, Linear, Loss, MaxPool2d, Module, ReLU, Reduction, Sequential, Sigmoid, Visitor,
-    linear, load_weights, load_weights_from, save_weights,
+    Flatten, L1Loss, Linear, Loss, MaxPool2d, Module, ReLU, Reduction, Sequential, Sigmoid,
+    Visitor, linear, load_weights, load_weights_from, save_weights,
 };
 pub use crate::optim::{
     Adam, AdamW, CosineAnnealingLR, LRScheduler, LambdaLR, LinearLR, Optimizer, ParamGroup, SGD,

@@ -144,7 +144,7 @@ let test_iter = DataLoader::new(ImageFolder::with_transform(data_dir.join("test"
 let mut net = efficientnet_lite0(Weights::ImageNet)?;
 net.fc = linear(net.fc.in_features(), 2)?;
 let loss = CrossEntropyLoss::new(Reduction::None);
-let mut trainer = SGD::new(net.parameters(), 1e-5, 0.001)?;""",
+let mut trainer = SGD::new(net.parameters(), 1e-5)?.weight_decay(0.001)?;""",
     "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &try_all_gpus())?;",
     'println!("the network is still here: {:?}", net.fc.weight.size());',
 ]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::common;
 use crate::common::report::{Comparison, refused};
-use crate::common::{difference, test_image, reference, small_set};
+use crate::common::{difference, reference, small_set, test_image};
 use d2l::data::FloatImage;
 use d2l::prelude::*;
 use rand::SeedableRng;

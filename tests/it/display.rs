@@ -115,8 +115,14 @@ fn a_curve_of_one_value_can_be_drawn() {
 #[test]
 fn apply_shows_a_transform_several_times() {
     let Some(svg) = figure("apply_shows_a_transform_several_times") else {
-        return apply(&test_image(60, 40).into(), &RandomVerticalFlip::new(0.5).unwrap(), 2, 4, 1.5)
-            .unwrap();
+        return apply(
+            &test_image(60, 40).into(),
+            &RandomVerticalFlip::new(0.5).unwrap(),
+            2,
+            4,
+            1.5,
+        )
+        .unwrap();
     };
     assert!(svg.contains("<title>8 images in a grid</title>"));
 }
@@ -537,8 +543,9 @@ fn impossible_grids_are_errors() {
             .unwrap_err()
     });
     refused("a transform, shown ten million times", "show_images", &error);
-    let error = apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5).unwrap(), max, 3, 1.5)
-        .unwrap_err();
+    let error =
+        apply(&test_image(8, 8).into(), &RandomVerticalFlip::new(0.5).unwrap(), max, 3, 1.5)
+            .unwrap_err();
     refused("a transform, shown without end", "show_images", &error);
     let nothing = Image::from(d2l::image::RgbImage::new(0, 0));
     let error = show_images(&[nothing], 1, 1, 1.).unwrap_err();

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::common;
-use crate::common::picture;
 use crate::common::report::refused;
+use crate::common::test_image;
 use crate::display::{decode, well_formed};
 use d2l::prelude::*;
 
@@ -31,7 +31,7 @@ fn curves_of_several_animators_make_one_figure() {
 fn images_come_in_any_collection() {
     const NAME: &str = "figures::images_come_in_any_collection";
     if common::in_child(NAME) {
-        let images: Vec<Image> = (0..3).map(|_| picture(8, 8).into()).collect();
+        let images: Vec<Image> = (0..3).map(|_| test_image(8, 8).into()).collect();
         let (first, tensor) = (&images[0], images[1].to_tensor().unwrap());
         show_images(images.iter().chain(&images), 1, 6, 1.).unwrap();
         show_images(&images, 1, 3, 1.).unwrap();

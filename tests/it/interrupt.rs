@@ -147,7 +147,7 @@ fn a_training_stops_in_its_middle_with_its_curves() {
             train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 10_000, &[Device::Cpu])
                 .unwrap();
         assert!(summary.stopped && summary.loss.is_finite(), "{summary}");
-        assert!(!summary.animator.curve("train loss").is_empty());
+        assert!(!summary.animator.curve("train loss").unwrap().is_empty());
         assert_ne!(before, net.fc.weight);
         // Whoever looks next ends the cell.
         assert_interrupted(check_interrupt());
@@ -196,7 +196,7 @@ fn a_stopped_training_says_where_and_what_is_known() {
     ];
     for (at, cell, epochs, place) in cases {
         let net = common::Light::new();
-        let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
         let loss = pressing(at, cell);
         let summary =
             train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 5, &[Device::Cpu])
@@ -207,11 +207,11 @@ fn a_stopped_training_says_where_and_what_is_known() {
         assert!(summary.loss.is_finite() && (0. ..=1.).contains(&summary.train_acc), "{text}");
         assert_eq!(text.contains("test acc not tested"), epochs == 0, "{text}");
         assert_eq!(summary.test_acc.is_nan(), epochs == 0, "{text}");
-        assert_eq!(summary.animator.curve("test acc").len(), epochs);
+        assert_eq!(summary.animator.curve("test acc").unwrap().len(), epochs);
         assert_interrupted(check_interrupt());
         // What was learned is what this many whole batches teach.
         let unbroken = common::Light::new();
-        let mut other = SGD::new(unbroken.parameters(), 1e-4, 0.).unwrap();
+        let mut other = SGD::new(unbroken.parameters(), 1e-4).unwrap();
         let all = (0..2).flat_map(|_| train_iter.iter());
         for batch in all.take(if cell { at } else { at + 1 }) {
             let (x, y) = batch.unwrap();
@@ -233,7 +233,7 @@ fn a_loop_of_trainings_does_not_go_on() {
     let set = common::small_set(6);
     let [train_iter, test_iter] = loaders(set.path());
     let net = common::Light::new();
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = pressing(4, false);
     let mut run = Summary::new();
     let mut calls = 0;
@@ -250,13 +250,14 @@ fn a_loop_of_trainings_does_not_go_on() {
     // The second call is stopped and returns, the third has nothing to return.
     assert_interrupted(careless());
     assert!(run.stopped && run.epochs == 1, "{run}");
-    let broken = run.animator.curve("train loss").to_vec();
+    let broken = run.animator.curve("train loss").unwrap().to_vec();
     assert_eq!(broken.len(), 5, "{broken:?}");
     // In the next cell the epoch is done once more.
     train(&mut run).unwrap();
     assert_eq!((run.stopped, run.epochs, calls), (false, 2, 4));
     assert!(!run.to_string().contains("stopped"), "{run}");
-    let points: Vec<f64> = run.animator.curve("train loss").iter().map(|point| point.0).collect();
+    let points: Vec<f64> =
+        run.animator.curve("train loss").unwrap().iter().map(|point| point.0).collect();
     assert_eq!(points.len(), 6);
     assert!(points.windows(2).all(|pair| pair[0] < pair[1]), "{points:?}");
 }
@@ -270,7 +271,7 @@ fn other_panics_go_through_a_training() {
     let set = common::small_set(2);
     let [train_iter, test_iter] = loaders(set.path());
     let net = common::Light::new();
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss =
         |_: &Tensor, _: &Tensor| -> Result<Tensor> { std::panic::resume_unwind(Box::new("else")) };
     let work = std::panic::AssertUnwindSafe(|| {

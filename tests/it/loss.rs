@@ -148,7 +148,7 @@ fn masks_are_learned_from() {
     for count in [1, 2, 3] {
         let net = Pixels::new();
         let before = net.0.weight.copy();
-        let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
         let devices = vec![Device::Cpu; count];
         let (loss, found) =
             train_batch_ch13(&net, &x, &masks, &mean_over_pixels, &mut trainer, &devices).unwrap();
@@ -164,7 +164,7 @@ fn masks_are_learned_from() {
         masks.copy_(&Tensor::arange(180, (Kind::Int64, Device::Cpu)).remainder(4).view([5, 6, 6]));
     }
     let net = Pixels::new();
-    let mut trainer = SGD::new(net.parameters(), 0.1, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 0.1).unwrap();
     let small = masks.narrow(2, 0, 5);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let step = train_batch_ch13(&net, &x, &small, &loss, &mut trainer, &[Device::Cpu]);
@@ -180,7 +180,7 @@ fn numbers_are_learned_from() {
     for count in [1, 2] {
         let net = linear(3, 2).unwrap();
         fill(&net);
-        let mut trainer = SGD::new(net.parameters(), 0.05, 0.).unwrap();
+        let mut trainer = SGD::new(net.parameters(), 0.05).unwrap();
         let devices = vec![Device::Cpu; count];
         let mut step = |loss: &dyn Loss, y: &Tensor| {
             train_batch_ch13(&net, &x, y, loss, &mut trainer, &devices)

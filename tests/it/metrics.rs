@@ -104,7 +104,7 @@ fn the_k_best_are_counted() {
 #[test]
 fn a_loader_is_gone_through_in_its_order() {
     let set = common::small_set(5);
-    let augs = compose![Resize::new([32, 32]), ToTensor];
+    let augs = compose![Resize::new([32, 32]).unwrap(), ToTensor];
     let images = ImageFolder::with_transform(set.path().join("test"), &augs).unwrap();
     let (net, loader) = (Light::new(), DataLoader::new(images, 4).unwrap());
     net.train();

@@ -309,10 +309,14 @@ impl Run {
         fill(&net);
         let groups = vec![
             ParamGroup::new(vec![net.weight.shallow_clone()]),
-            ParamGroup::new(vec![net.bias.shallow_clone()]).lr(0.013),
+            ParamGroup::new(vec![net.bias.as_ref().unwrap().shallow_clone()]).lr(0.013),
         ];
         let trainer = optimizer(name, groups, 0.0071).unwrap();
-        let augs = compose![Resize::new([8, 8]), RandomHorizontalFlip::new(0.5), ToTensor];
+        let augs = compose![
+            Resize::new([8, 8]).unwrap(),
+            RandomHorizontalFlip::new(0.5).unwrap(),
+            ToTensor
+        ];
         let images = ImageFolder::with_transform(folder.join("train"), &augs).unwrap();
         let train_iter = DataLoader::new(images, 5).unwrap().shuffle(true);
         let schedule = (schedule_name != "none").then(|| schedule(schedule_name).unwrap());

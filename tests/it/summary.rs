@@ -10,7 +10,7 @@ use d2l::prelude::*;
 
 fn loaders(folder: &Path) -> [DataLoader; 2] {
     ["train", "test"].map(|split| {
-        let augs = compose![Resize::new([32, 32]), ToTensor];
+        let augs = compose![Resize::new([32, 32]).unwrap(), ToTensor];
         DataLoader::new(ImageFolder::with_transform(folder.join(split), &augs).unwrap(), 4).unwrap()
     })
 }
@@ -29,7 +29,7 @@ impl Parts {
         set_precision(Precision::Full);
         let set = common::small_set(6);
         let (net, iters) = (Light::new(), loaders(set.path()));
-        let trainer = SGD::new(net.parameters(), rate, 0.).unwrap();
+        let trainer = SGD::new(net.parameters(), rate).unwrap();
         Parts { _set: set, net, iters, loss: CrossEntropyLoss::new(Reduction::None), trainer }
     }
 
@@ -45,7 +45,7 @@ impl Parts {
 }
 
 fn curves(run: &Summary) -> [Vec<(f64, f64)>; 3] {
-    ["train loss", "train acc", "test acc"].map(|name| run.animator.curve(name).to_vec())
+    ["train loss", "train acc", "test acc"].map(|name| run.animator.curve(name).unwrap().to_vec())
 }
 
 /// Runs a test again in a process of its own and returns what it printed there; `None` within it.
@@ -137,7 +137,7 @@ fn an_error_leaves_what_was_completed() {
     let mut run = Summary::new();
     parts.train(&mut run, 2).unwrap();
     let before = (run.to_string(), curves(&run));
-    parts.trainer = SGD::new(parts.net.parameters(), 3e38, 0.).unwrap();
+    parts.trainer = SGD::new(parts.net.parameters(), 3e38).unwrap();
     let error = parts.train(&mut run, 1).unwrap_err();
     refused("a learning rate far too high, in a training that goes on", "epoch 3", &error);
     assert!(matches!(error, Error::Diverged { loss, .. } if !loss.is_finite()), "{error}");
@@ -147,9 +147,9 @@ fn an_error_leaves_what_was_completed() {
     let mut copy = run.clone();
     let mut other = Parts::new(1e-4);
     other.train(&mut copy, 1).unwrap();
-    let test = copy.animator.curve("test acc").to_vec();
+    let test = copy.animator.curve("test acc").unwrap().to_vec();
     assert_eq!((test.len(), &test[..2]), (3, &before.1[2][..]));
-    let train = copy.animator.curve("train loss");
+    let train = copy.animator.curve("train loss").unwrap();
     assert!(train.windows(2).all(|pair| pair[0].0 < pair[1].0), "{train:?}");
     assert_eq!((copy.epochs, run.epochs), (3, 2));
 }

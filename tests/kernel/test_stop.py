@@ -427,7 +427,7 @@ class Training(KernelTest):
         last = run.of("display_data", "update_display_data")[-1]["content"]["data"]
         self.assertRegex(last["text/plain"], r"^training: ended at \d+ % after 0:\d\d$|^Figure")
         # The summary is there, and the press is gone.
-        run = self.run_cell('(summary.stopped, summary.animator.curve("train loss").is_empty())')
+        run = self.run_cell('(summary.stopped, summary.animator.curve("train loss").is_none())')
         self.assertEqual(run.result, [{"text/plain": "(true, false)"}])
         self.going_on()
         self.a_layer_of_a_cells_own()
@@ -478,7 +478,7 @@ class Training(KernelTest):
             "    fn visit(&self, visitor: &mut d2l::nn::Visitor) { self.0.visit(visitor); }\n"
             "}\n"
             "let own = Own(net.copy()?);\n"
-            "let mut own_trainer = SGD::new(own.parameters(), 1e-5, 0.)?;"
+            "let mut own_trainer = SGD::new(own.parameters(), 1e-5)?;"
         ))
         run = self.assert_ok(self.run_cell(
             "let stopped = train_ch13(&own, &train_iter, &test_iter, &loss, &mut own_trainer, 500, &try_all_gpus())?;",
