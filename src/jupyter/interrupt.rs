@@ -63,6 +63,11 @@ pub(crate) fn stoppable<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
+/// Whether there is a press that nobody has seen.
+pub(crate) fn is_pressed() -> bool {
+    FILE.as_ref().is_some_and(|file| file.exists())
+}
+
 /// Leaves a press that was seen to whoever looks next.
 pub(crate) fn pass_on() {
     if let Some(file) = &*FILE {

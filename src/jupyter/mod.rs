@@ -13,7 +13,7 @@ use std::io::{self, Write};
 pub use display_lines::clear_output;
 pub(crate) use display_lines::{INTERVAL, Place, in_notebook, is_live, show, show_as_result};
 pub use interrupt::check_interrupt;
-pub(crate) use interrupt::{pass_on, running_cell, stoppable};
+pub(crate) use interrupt::{is_pressed, pass_on, running_cell, stoppable};
 pub(crate) use markup::{escape, plain};
 pub use progress::Progress;
 

@@ -221,6 +221,8 @@ impl Summary {
             }
             other => other?,
         }
+        // During the last images of the test, say.
+        self.stopped |= jupyter::is_pressed();
         self.page.progress = Some(progress);
         Ok(())
     }

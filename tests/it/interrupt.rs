@@ -262,6 +262,39 @@ fn a_loop_of_trainings_does_not_go_on() {
     assert!(points.windows(2).all(|pair| pair[0] < pair[1]), "{points:?}");
 }
 
+/// Pressed while the last images are tested: all is done, and a loop that looks at `stopped` ends here.
+#[test]
+fn a_press_at_the_very_end_is_told() {
+    if in_live_kernel("a_press_at_the_very_end_is_told").is_some() {
+        return;
+    }
+    #[derive(Debug)]
+    struct Pressing(common::Light, AtomicUsize);
+    impl Module for Pressing {
+        fn forward(&self, x: &Tensor) -> Result<Tensor> {
+            // Three batches to learn from and three to test on.
+            if self.1.fetch_add(1, Ordering::Relaxed) == 5 {
+                press();
+            }
+            self.0.forward(x)
+        }
+
+        fn visit(&self, visitor: &mut d2l::nn::Visitor) {
+            self.0.visit(visitor);
+        }
+    }
+    let set = common::small_set(6);
+    let [train_iter, test_iter] = loaders(set.path());
+    let net = Pressing(common::Light::new(), AtomicUsize::new(0));
+    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let loss = CrossEntropyLoss::new(Reduction::None);
+    let run =
+        train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &[Device::Cpu]).unwrap();
+    assert_eq!((run.stopped, run.epochs), (true, 1));
+    assert!(run.to_string().ends_with("stopped after epoch 1"), "{run}");
+    assert_interrupted(check_interrupt());
+}
+
 /// A panic of a layer's is none of the button's.
 #[test]
 fn other_panics_go_through_a_training() {

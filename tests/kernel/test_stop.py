@@ -406,12 +406,12 @@ class Training(KernelTest):
             f"let folder = {folder};\n"
             'for class in ["a", "b"] {\n'
             "    std::fs::create_dir_all(folder.join(class))?;\n"
-            "    for i in 0..40u8 {\n"
-            "        let image = d2l::image::RgbImage::from_pixel(40, 40, d2l::image::Rgb([6 * i, 0, 99]));\n"
+            "    for i in 0..12u8 {\n"
+            "        let image = d2l::image::RgbImage::from_pixel(40, 40, d2l::image::Rgb([20 * i, 0, 99]));\n"
             '        image.save(folder.join(class).join(format!("{i}.png"))).unwrap();\n'
             "    }\n"
             "}\n"
-            "let augs = compose![Resize::new([64, 64])?, ToTensor];\n"
+            "let augs = compose![Resize::new([32, 32])?, ToTensor];\n"
             "let train_iter = DataLoader::new(ImageFolder::with_transform(&folder, &augs)?, 8)?;\n"
             "let test_iter = DataLoader::new(ImageFolder::with_transform(&folder, &augs)?, 8)?;\n"
             "let mut net = resnet18(Weights::Random)?;\n"
@@ -421,7 +421,7 @@ class Training(KernelTest):
         ))
         train = "let summary = train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 500, &try_all_gpus())?;"
         run = self.assert_ok(self.run_cell(train, on_message=self.interrupt_at("image/svg+xml")))
-        self.assertRegex(run.text(), r"loss \d.*\n.*examples/sec.*\nstopped in epoch \d+, after batch \d+ of 10")
+        self.assertRegex(run.text(), r"loss \d.*\n.*examples/sec.*\nstopped in epoch \d+, after batch \d+ of 3")
         figures = [m for m in run.of("display_data", "update_display_data") if "image/svg+xml" in m["content"]["data"]]
         self.assertGreaterEqual(len(figures), 1)
         last = run.of("display_data", "update_display_data")[-1]["content"]["data"]
@@ -455,14 +455,14 @@ class Training(KernelTest):
         self.assertRegex(run.result[0]["text/plain"], r"^loss .*\n.*examples/sec on \S+$")
         # The next cell has a figure of its own, and keeps what it has when its loop looks.
         cell = "for _ in 0..500 { %s\n if run.stopped { break; } }" % epoch
-        run = self.assert_ok(self.run_cell(cell, on_message=self.interrupt_at("epoch 5: ")))
+        run = self.assert_ok(self.run_cell(cell, on_message=self.interrupt_at("image/svg+xml")))
         self.assertEqual(len(figures(run, "display_data")), 1)
         self.assertNotIn("training on", run.text())
         self.assertEqual(self.run_cell("run.stopped").result, [{"text/plain": "true"}])
         # One that does not look ends with an error, and the summary is there.
         run = self.run_cell("for _ in 0..500 { %s }" % epoch, on_message=self.interrupt_at("image/svg+xml"))
         self.assertEqual(run.error["ename"], "Interrupted", run.error["evalue"])
-        run = self.run_cell("run.epochs >= 5 && run.stopped")
+        run = self.run_cell("run.epochs >= 3 && run.stopped")
         self.assertEqual(run.result, [{"text/plain": "true"}])
 
     def a_layer_of_a_cells_own(self):
