@@ -10,11 +10,14 @@ use d2l::data::FloatImage;
 use d2l::prelude::*;
 use rand::SeedableRng;
 
+/// What makes the target of a sample.
+type Make = fn(usize) -> Target;
+
 /// A set whose images are one pixel, which is the sample's number.
 #[derive(Debug, Clone)]
 struct Own {
     len: usize,
-    target: fn(usize) -> Target,
+    target: Make,
 }
 
 impl Dataset for Own {
@@ -27,7 +30,7 @@ impl Dataset for Own {
     }
 }
 
-fn own(len: usize, target: fn(usize) -> Target) -> Own {
+fn own(len: usize, target: Make) -> Own {
     Own { len, target }
 }
 
@@ -48,7 +51,7 @@ fn numbers(x: &Tensor) -> Vec<i64> {
     Vec::try_from(x.select(1, 0).flatten(0, -1).to_kind(Kind::Int64)).unwrap()
 }
 
-type Kinds = [(&'static str, fn(usize) -> Target, Kind, &'static [i64]); 7];
+type Kinds = [(&'static str, Make, Kind, &'static [i64]); 7];
 
 /// Targets of all kinds that the book's sections have, their kind and shape.
 const KINDS: Kinds = [
@@ -193,7 +196,7 @@ fn places_in_an_epoch_are_numbers_of_the_set() {
 /// Samples that cannot be one batch: both are named.
 #[test]
 fn targets_that_differ_are_errors() {
-    let cases: [(&str, fn(usize) -> Target, &str, &str); 5] = [
+    let cases: [(&str, Make, &str, &str); 5] = [
         (
             "boxes of two numbers",
             |i| Tensor::zeros([if i == 5 { 2 } else { 1 }, 5], (Kind::Float, Device::Cpu)).into(),
@@ -326,7 +329,8 @@ fn ranges_of_images() {
             &set.images(range).unwrap_err(),
         );
     }
-    refused("a range that ends before it starts", "0..-1", &set.images(0..-1).unwrap_err());
+    let backwards = std::ops::Range { start: 0, end: -1 };
+    refused("a range that ends before it starts", "0..-1", &set.images(backwards).unwrap_err());
     assert_eq!(set.image(-1).unwrap().size(), (1, 1));
     refused("an image beyond the set", "index 10", &set.image(10).unwrap_err());
     // An error does not print all that a set holds.
