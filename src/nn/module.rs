@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Device, Kind, Tensor};
@@ -238,6 +238,13 @@ pub trait Module: Any + Debug + Send {
 impl<M: Module> From<M> for Box<dyn Module> {
     fn from(module: M) -> Box<dyn Module> {
         Box::new(module)
+    }
+}
+
+/// The same text as `{:?}`: `println!("{}", net[2])`.
+impl Display for dyn Module {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        Debug::fmt(self, f)
     }
 }
 
