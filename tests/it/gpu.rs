@@ -185,9 +185,9 @@ fn a_batch_that_does_not_fit_is_refused_and_the_next_goes_on() {
 
 /// C21: what an optimizer keeps follows a network to another device and back.
 #[test]
-fn optimizers_go_on_where_the_network_has_moved() {
+fn adam_goes_on_where_the_network_has_moved() {
     let Some(gpu) = gpu() else { return };
-    const NAME: &str = "gpu::optimizers_go_on_where_the_network_has_moved";
+    const NAME: &str = "gpu::adam_goes_on_where_the_network_has_moved";
     if !common::in_child(NAME) {
         common::run_in_child(NAME, &[]);
         return;
