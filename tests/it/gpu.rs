@@ -195,7 +195,8 @@ fn adam_goes_on_where_the_network_has_moved() {
     set_precision(Precision::Full);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
-    let makers: [fn(&Linear) -> Box<dyn Optimizer>; 3] = [
+    type Make = fn(&Linear) -> Box<dyn Optimizer>;
+    let makers: [Make; 3] = [
         |net| Box::new(Adam::new(net.parameters(), 0.01).unwrap()),
         |net| Box::new(AdamW::new(net.parameters(), 0.01).unwrap()),
         |net| {
