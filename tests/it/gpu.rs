@@ -194,7 +194,8 @@ fn optimizers_follow_the_network_to_another_device() {
     set_precision(Precision::Full);
     let loss = CrossEntropyLoss::new(Reduction::None);
     let y = Tensor::from_slice(&[0i64, 1, 0, 1]);
-    let makers: [fn(&Linear) -> Box<dyn Optimizer>; 3] = [
+    type Make = fn(&Linear) -> Box<dyn Optimizer>;
+    let makers: [Make; 3] = [
         |net| Box::new(Adam::new(net.parameters(), 0.01).unwrap()),
         |net| Box::new(AdamW::new(net.parameters(), 0.01).unwrap()),
         |net| {
