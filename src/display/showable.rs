@@ -96,7 +96,7 @@ impl Showable for Tensor {
             _ => {
                 let expected = "[N, 3, H, W], [N, 1, H, W], [3, H, W], [1, H, W] or [H, W]";
                 let todo =
-                    "take some of its channels: `t.narrow(1, 0, 3)`, or permute its dimensions";
+                    "permute its dimensions so that channels come first, or narrow them to 1 or 3";
                 return refused(expected, todo);
             }
         };
