@@ -286,7 +286,7 @@ fn a_press_at_the_very_end_is_told() {
     let set = common::small_set(6);
     let [train_iter, test_iter] = loaders(set.path());
     let net = Pressing(common::Light::new(), AtomicUsize::new(0));
-    let mut trainer = SGD::new(net.parameters(), 1e-4, 0.).unwrap();
+    let mut trainer = SGD::new(net.parameters(), 1e-4).unwrap();
     let loss = CrossEntropyLoss::new(Reduction::None);
     let run =
         train_ch13(&net, &train_iter, &test_iter, &loss, &mut trainer, 1, &[Device::Cpu]).unwrap();
