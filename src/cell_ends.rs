@@ -2,13 +2,13 @@
 //!
 //! Types with `Display` have `show_as_text!` beside them. `tests/it/cells.rs` finds those that have neither.
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Length};
 use crate::data::transforms::{Size, Transform};
 use crate::device::Precision;
 use crate::jupyter::show_as_debug;
 use crate::models::{Architecture, Weights};
 use crate::nn::{CrossEntropyLoss, L1Loss, Module, Pair};
-use crate::optim::{Optimizer, ParamGroup};
+use crate::optim::{Optimizer, OptimizerState, ParamGroup, SchedulerState};
 use crate::train::{Accumulator, Timer};
 
 show_as_debug!(
@@ -16,9 +16,12 @@ show_as_debug!(
     Architecture,
     CrossEntropyLoss,
     L1Loss,
+    Length,
+    OptimizerState,
     Pair,
     ParamGroup,
     Precision,
+    SchedulerState,
     Size,
     Timer,
     Weights,

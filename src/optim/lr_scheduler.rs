@@ -130,8 +130,6 @@ macro_rules! schedule {
                 &mut self.state
             }
         }
-
-        crate::jupyter::show_as_text!($type);
     };
 }
 
@@ -392,3 +390,5 @@ fn check_factor(
     let todo = "0.1 is a tenth of the learning rate";
     Err(Error::invalid(schedule, format!("{name} {factor}"), expected, todo))
 }
+
+crate::jupyter::show_as_text!(StepLR, CosineAnnealingLR, LinearLR, LambdaLR, SequentialLR);

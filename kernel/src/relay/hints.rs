@@ -367,7 +367,7 @@ const HABITS: &[Row] = &[
     (
         "E04(25|33) cannot find [\\w ]+ `torch`",
         r"torch(?:\.|::)nn",
-        "layers are functions that can fail: `linear(3, 2)?`; all are in `d2l::nn`",
+        "a layer is made with `?`: `Linear::new(3, 2)?`, `Conv2d::new(3, 16, 5)?`; several of them with `sequential![…]`",
     ),
     (
         "E04(25|33) cannot find [\\w ]+ `torch`",
@@ -382,7 +382,7 @@ const HABITS: &[Row] = &[
     (
         "E04(25|33) cannot find [\\w ]+ `nn`",
         "",
-        "layers are functions that can fail: `linear(3, 2)?`; all are in `d2l::nn`",
+        "a layer is made with `?`: `Linear::new(3, 2)?`, `Conv2d::new(3, 16, 5)?`; several of them with `sequential![…]`",
     ),
     (
         "E04(25|33) cannot find [\\w ]+ `math`",
