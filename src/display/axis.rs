@@ -183,8 +183,7 @@ fn log_marks((low, high): (f64, f64)) -> Vec<(f64, String)> {
             let place = value.log10();
             let is_long = !(1e-2..1e4).contains(&value);
             let text = if is_long { text } else { value.to_string() };
-            (place >= low - NEAR && place <= high + NEAR)
-                .then(|| (place.clamp(low, high), text))
+            (place >= low - NEAR && place <= high + NEAR).then(|| (place.clamp(low, high), text))
         })
         .collect();
     if marks.len() > 1 {

@@ -6,8 +6,8 @@ use plotters::prelude::*;
 
 use super::axis::{Axis, Marks};
 use super::canvas::{
-    At, FINE, Frame, INK, TEXT, TITLE, paint, short_number, shortened, shown_as_figure, steps, text,
-    text_width, widest,
+    At, FINE, Frame, INK, TEXT, TITLE, paint, short_number, shortened, shown_as_figure, steps,
+    text, text_width, widest,
 };
 use super::colours::{COLOURS, readable};
 use super::figure::Figure;
@@ -135,7 +135,8 @@ impl Bars {
                             area.draw(&PathElement::new(ends, ink))?;
                         }
                     }
-                    let single = bar.values.iter().enumerate().filter(|(_, value)| is_seen(**value));
+                    let single =
+                        bar.values.iter().enumerate().filter(|(_, value)| is_seen(**value));
                     for (k, value) in single.filter(|_| bar.values.len() > 1) {
                         // Beside each other, so that equal ones are seen
                         let part = (k as f64 + 0.5) / bar.values.len() as f64 - 0.5;

@@ -49,7 +49,9 @@ pub(super) fn paint(
             Ok(on_top)
         })
     }
-    .map_err(|error| Error::invalid(subject, error.to_string(), "a figure", "please report this"))?;
+    .map_err(|error| {
+        Error::invalid(subject, error.to_string(), "a figure", "please report this")
+    })?;
     // The width is the page's where that has less room.
     let head = format!(
         r#"<svg width="{width}" height="{height}" viewBox="0 0 {} {}" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{}" style="max-width:100%;height:auto">"#,

@@ -37,6 +37,9 @@ pub struct ConfusionMatrix {
 
 /// More classes than this make cells that nobody can tell apart.
 const MOST: usize = 100;
+/// Cells of this many screen pixels have room for a second line.
+const LARGE: f64 = 60.;
+const GRID: RGBColor = RGBColor(210, 210, 210);
 
 impl ConfusionMatrix {
     /// How many images of each class (rows) are taken for each class (columns): a tensor `[k, k]`, and the
@@ -85,7 +88,7 @@ impl ConfusionMatrix {
         let are_flat = names.clone().all(|name| text_width(name, size) <= cell - 4.);
         let column_names = if are_flat { 18. } else { widest(names, size).min(120.) + 10. };
         let left = 20. + row_names.max(text_width(&self.ylabel, TEXT));
-        let top = if self.title.is_empty() { 12. } else { 36. };
+        let top = if self.title.is_empty() { 28. } else { 50. };
         let side = cell * k as f64;
         let width = left + side.max(text_width(&self.title, TITLE) - left) + 16.;
         let height = top + side + column_names + 28.;
@@ -105,6 +108,16 @@ impl ConfusionMatrix {
                 }
             }
             let under = top + side;
+            let line = GRID.stroke_width(FINE as u32);
+            for i in 0..=k {
+                let place = cell * i as f64;
+                let across = [(left, top + place), (left + side, top + place)];
+                let down = [(left + place, top), (left + place, under)];
+                for ends in [across, down] {
+                    let ends = ends.map(|(x, y)| (steps(x), steps(y)));
+                    area.draw(&PathElement::new(ends, line))?;
+                }
+            }
             for (column, name) in self.names.iter().enumerate() {
                 let x = left + cell * (column as f64 + 0.5);
                 if are_flat {
@@ -115,8 +128,7 @@ impl ConfusionMatrix {
             }
             let below = (left + side / 2., under + column_names + 12.);
             text(area, &self.xlabel, below, At::Centre, TEXT, GREY)?;
-            // Beside the names of columns, below those of rows
-            text(area, &self.ylabel, (left - 8., under + 12.), At::Left, TEXT, GREY)?;
+            text(area, &self.ylabel, (left - 8., top - 10.), At::Left, TEXT, GREY)?;
             Ok(String::new())
         })
     }
@@ -146,16 +158,26 @@ impl ConfusionMatrix {
         Ok(counts)
     }
 
-    /// For those who hear the figure.
+    /// For those who hear the figure: how many are right, and the most frequent mistakes.
     fn description(&self, counts: &[f64]) -> String {
-        let rows = counts.chunks(self.names.len()).zip(&self.names);
-        let cells = rows.flat_map(|(counts, name)| {
-            let each = counts.iter().zip(&self.names);
-            each.filter(|(count, _)| **count != 0.)
-                .map(move |(count, other)| format!("{name} taken for {other}: {}", number(*count)))
-        });
+        let all: f64 = counts.iter().sum();
+        let (mut right, mut mistakes) = (0., vec![]);
+        for (row, name) in counts.chunks(self.names.len()).zip(&self.names) {
+            for (&count, other) in row.iter().zip(&self.names) {
+                if std::ptr::eq(name, other) {
+                    right += count;
+                } else if count > 0. {
+                    mistakes.push((count, name, other));
+                }
+            }
+        }
+        mistakes.sort_by(|a, b| b.0.total_cmp(&a.0));
         let title = if self.title.is_empty() { "confusion matrix" } else { &self.title };
-        format!("{title}: {}", cells.collect::<Vec<_>>().join("; "))
+        let mut text = format!("{title}: {} of {} right", number(right), number(all));
+        for (count, name, other) in mistakes.into_iter().take(10) {
+            text += &format!("; {name} taken for {other}: {}", number(count));
+        }
+        text
     }
 }
 
@@ -168,24 +190,23 @@ fn draw_cell(
     (count, share): (f64, f64),
     is_right: bool,
 ) -> Drawn {
+    // In a large matrix what is not there says nothing.
+    if count == 0. && cell < LARGE {
+        return Ok(());
+    }
     let RGBColor(r, g, b) = if is_right { COLOURS[0] } else { COLOURS[1] };
     let mixed = |channel: u8| (255. - (255. - f64::from(channel)) * share.sqrt()).round() as u8;
     let colour = RGBColor(mixed(r), mixed(g), mixed(b));
     let corners = [(steps(x), steps(y)), (steps(x + cell), steps(y + cell))];
     area.draw(&Rectangle::new(corners, colour.filled()))?;
-    let edge = RGBColor(210, 210, 210).stroke_width(FINE as u32);
-    let [(left, top), (right, bottom)] = corners;
-    let round = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
-    area.draw(&PathElement::new(round, edge))?;
     let size = (cell * 0.42).clamp(8., 18.);
     let label = number(count);
-    // In a large matrix what is not there says nothing.
-    if text_width(&label, size) > cell - 2. || (cell < 60. && count == 0.) {
+    if text_width(&label, size) > cell - 2. || cell < 18. {
         return Ok(());
     }
     let ink = if is_light(colour) { INK } else { WHITE };
     let middle = (x + cell / 2., y + cell / 2.);
-    if cell < 60. {
+    if cell < LARGE {
         return text(area, &label, middle, At::Centre, size, ink);
     }
     text(area, &label, (middle.0, middle.1 - 9.), At::Centre, size, ink)?;

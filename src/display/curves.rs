@@ -8,11 +8,11 @@ use plotters::prelude::*;
 use super::animator::Animator;
 use super::axis::{Axis, Marks};
 use super::canvas::{
-    Area, At, Drawn, FINE, Frame, INK, TEXT, TITLE, paint, short_number,
-    shortened, steps, text, text_width, widest,
+    Area, At, Drawn, FINE, Frame, INK, TEXT, TITLE, paint, short_number, shortened, steps, text,
+    text_width, widest,
 };
-use super::colours::{COLOURS, readable};
 use super::clip::{Point, contains, visible};
+use super::colours::{COLOURS, readable};
 use super::figure::Figure;
 use crate::jupyter::escape;
 use crate::{Error, Result};
@@ -202,13 +202,7 @@ impl Animator {
     }
 
     /// The curves' names right of the plot, each as near to its curve's end as the others allow.
-    fn draw_names(
-        &self,
-        area: &Area,
-        panel: &Panel,
-        frame: Frame,
-        room: f64,
-    ) -> Drawn {
+    fn draw_names(&self, area: &Area, panel: &Panel, frame: Frame, room: f64) -> Drawn {
         let distance = LINE.min(frame.height() / panel.curves.len().max(1) as f64);
         let end = |&curve: &usize| {
             let last = self.curves[curve].last();
@@ -252,12 +246,7 @@ impl Animator {
 }
 
 /// Pieces of a curve's line, with its dashes.
-fn draw_line(
-    area: &Area,
-    pieces: Vec<Vec<(i32, i32)>>,
-    curve: usize,
-    style: ShapeStyle,
-) -> Drawn {
+fn draw_line(area: &Area, pieces: Vec<Vec<(i32, i32)>>, curve: usize, style: ShapeStyle) -> Drawn {
     let (dash, gap) = DASHES[curve % DASHES.len()];
     for piece in pieces {
         if dash == 0. {

@@ -1,6 +1,7 @@
 //! Images in a grid, with what stands around them and over them (d2l: sections 4.2, 14.1 and 14.6).
 
 use std::borrow::Borrow;
+use std::fmt;
 
 use base64::Engine;
 use image::codecs::jpeg::JpegEncoder;
@@ -52,7 +53,7 @@ const MAX_PIXELS: f64 = 100_000_000.;
 /// Numbers that do not fit are an error of [`figure`](Self::figure) and [`show`](Self::show).
 ///
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ImageGrid {
     images: Vec<RgbImage>,
     num_rows: usize,
@@ -153,7 +154,12 @@ impl ImageGrid {
             .collect::<Result<_>>()?;
 
         // In screen pixels from here on
-        let title = if self.titles.is_empty() { 0. } else { TITLE };
+        let title = match (self.titles.is_empty(), self.axis) {
+            (false, _) => TITLE,
+            // Half of the uppermost number
+            (true, true) => 6.,
+            (true, false) => 0.,
+        };
         let (beside, below) = if self.axis { PIXELS } else { (0., 0.) };
         let rows: Vec<&str> = self.row_titles.iter().map(String::as_str).collect();
         let left = match widest(rows.iter().copied(), TEXT) {
@@ -186,7 +192,8 @@ impl ImageGrid {
                 let at = (cell_left + (cell - size.0) / 2., y + title + (height - size.1) / 2.);
                 let place = ((at.0 * DENSITY) as i64, (at.1 * DENSITY) as i64);
                 replace(&mut canvas, picture, place.0, place.1);
-                over += &self.title_svg(i, (cell_left + cell / 2., y + TITLE - 6.), cell + beside)?;
+                over +=
+                    &self.title_svg(i, (cell_left + cell / 2., y + TITLE - 6.), cell + beside)?;
                 over += &self.over_image(i, at, size)?;
             }
             y += title + height + below + GAP;
@@ -252,12 +259,11 @@ impl ImageGrid {
             boxes += &bbox.svg(number, pixels, size)?;
         }
         if !boxes.is_empty() {
-            boxes = format!(
-                r#"<svg x="{x}" y="{y}" width="{width}" height="{height}">{boxes}</svg>"#
-            );
+            boxes =
+                format!(r#"<svg x="{x}" y="{y}" width="{width}" height="{height}">{boxes}</svg>"#);
         }
         if self.axis {
-            let marks = Marks { most: 5, whole: true };
+            let marks = Marks { most: 6, whole: true };
             let across = Axis::new("width", (0., pixels.0.into()), marks)?;
             let down = Axis::new("height", (0., pixels.1.into()), marks)?;
             let bottom = y + height;
@@ -297,6 +303,13 @@ impl ImageGrid {
 }
 
 shown_as_figure!(ImageGrid);
+
+impl fmt::Debug for ImageGrid {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ImageGrid { images, num_rows, num_cols, .. } = self;
+        write!(f, "ImageGrid({} images, {num_rows} × {num_cols})", images.len())
+    }
+}
 
 fn owned(texts: &[impl AsRef<str>]) -> Vec<String> {
     texts.iter().map(|text| text.as_ref().to_string()).collect()

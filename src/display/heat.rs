@@ -13,9 +13,10 @@ use crate::{Error, Result};
 const HEAT: [[f64; 3]; 5] =
     [[20., 11., 53.], [101., 21., 110.], [188., 55., 84.], [249., 142., 9.], [252., 255., 164.]];
 
-/// The image with a map over it, `[h, w]`: what is largest there shines, what is smallest leaves the image
-/// as it is. The map is resized to the image (bilinear, as `torch.nn.functional.interpolate` with
-/// `align_corners=False`). `alpha` is from 0, where only the image is seen, to 1.
+/// The image under a map of heat, `[h, w]`: bright where it is largest, dark where it is smallest; one
+/// without differences is dark everywhere. The map is resized to the image (bilinear, as
+/// `torch.nn.functional.interpolate` with `align_corners=False`). `alpha` is from 0, where only the image is
+/// seen, to 1, where only the map is (matplotlib: `imshow`'s `alpha`).
 ///
 /// A class activation map says where a network has seen a class: with average pooling before its output
 /// layer, it is the feature map `[C, h, w]` weighted by the class's row of `fc.weight` `[C]`.
@@ -24,7 +25,7 @@ const HEAT: [[f64; 3]; 5] =
 /// use d2l::prelude::*;
 /// let image = Image::from(d2l::image::RgbImage::new(80, 60));
 /// let map = Tensor::from_slice2(&[[0f32, 0.1, 0.2], [0.1, 0.9, 0.3]]);
-/// assert_eq!(overlay_heat_map(&image, &map, 0.6)?.size(), (80, 60));
+/// assert_eq!(overlay_heat_map(&image, &map, 0.5)?.size(), (80, 60));
 /// # Ok::<(), d2l::Error>(())
 /// ```
 ///
@@ -39,7 +40,7 @@ pub fn overlay_heat_map(image: &Image, map: &Tensor, alpha: f64) -> Result<Image
         return Err(Error::invalid(NAME, format!("{size:?}"), "a map [h, w]", todo));
     };
     if !(0. ..=1.).contains(&alpha) {
-        let todo = "give 0.6, say";
+        let todo = "give 0.5, say";
         return Err(Error::invalid(NAME, format!("alpha {alpha}"), "0 to 1", todo));
     }
     let picture = to_show(image);
@@ -55,12 +56,10 @@ pub fn overlay_heat_map(image: &Image, map: &Tensor, alpha: f64) -> Result<Image
     let heat = Vec::<f64>::try_from(&map.f_contiguous()?.f_view(-1)?)?;
     let low = heat.iter().copied().fold(f64::INFINITY, f64::min);
     let high = heat.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // A map without differences has nothing to show.
     let distance = if high > low { high - low } else { f64::INFINITY };
     let pixels = picture.pixels().zip(heat).flat_map(|(pixel, heat)| {
-        let heat = (heat - low) / distance;
-        let (colour, part) = (colour(heat), alpha * heat);
-        let mixed = |c: usize| f64::from(pixel[c]) * (1. - part) + colour[c] * part;
+        let colour = colour((heat - low) / distance);
+        let mixed = |c: usize| f64::from(pixel[c]) * (1. - alpha) + colour[c] * alpha;
         [0, 1, 2].map(|c| mixed(c).round() as u8)
     });
     let pixels: Vec<u8> = pixels.collect();

@@ -66,15 +66,19 @@ fn the_books_requirements_name_the_folder_they_are_installed_into() {
 }
 
 /// What the prelude has beside the book: no section teaches it.
-const OF_OUR_OWN: [&str; 12] = [
+const OF_OUR_OWN: [&str; 16] = [
+    "Bars",
+    "ConfusionMatrix",
     "Error",
     "Figure",
     "Precision",
     "Progress",
+    "Scatter",
     "Show",
     "check_interrupt",
     "clear_output",
     "manual_seed",
+    "overlay_heat_map",
     "precision",
     "set_max_image_pixels",
     "set_precision",
