@@ -74,6 +74,23 @@ impl Axis {
         Axis::log_between(wider((low, high), (high - low) * 0.05))
     }
 
+    /// The same with the values themselves as marks, where they are few and apart: rates that were tried
+    /// say more than powers of ten.
+    pub(super) fn marked_at(mut self, values: impl Iterator<Item = f64>) -> Axis {
+        let (low, high) = self.limits();
+        let mut places: Vec<f64> = values.filter_map(|value| self.place(value)).collect();
+        places.retain(|place| (low..=high).contains(place));
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        let least = (high - low) / 10.;
+        let are_apart = places.windows(2).all(|two| two[1] - two[0] >= least);
+        if places.len() > 1 && are_apart {
+            let mark = |place: f64| (place, short(10f64.powf(place)));
+            self.marks = places.into_iter().map(mark).collect();
+        }
+        self
+    }
+
     /// A place for each name: 0, 1, and so on, with half a place around.
     pub(super) fn named(names: impl Iterator<Item = String>) -> Axis {
         let marks: Vec<_> = (0..).map(f64::from).zip(names).collect();
@@ -193,6 +210,12 @@ fn log_marks((low, high): (f64, f64)) -> Vec<(f64, String)> {
     let (places, step) = places(ends, 4, false);
     let mark = |value: f64| (value.log10().clamp(low, high), label(value, step, ends.1));
     places.into_iter().filter(|&value| value > 0.).map(mark).collect()
+}
+
+/// Four digits of it, at most.
+fn short(value: f64) -> String {
+    let value: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+    if (1e-2..1e4).contains(&value) { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Half of it, as the whole may be more than the largest number.

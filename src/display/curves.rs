@@ -41,9 +41,9 @@ impl Animator {
         let all = || self.curves.iter().flatten().map(|point| point.0);
         let x = match (self.xlim, x_is_log) {
             (Some(ends), false) => Axis::new("xlim", ends, marks)?,
-            (Some(ends), true) => Axis::log("xlim", ends)?,
+            (Some(ends), true) => Axis::log("xlim", ends)?.marked_at(all()),
             (None, false) => Axis::around(all(), marks),
-            (None, true) => Axis::log_around(all()),
+            (None, true) => Axis::log_around(all()).marked_at(all()),
         };
         let panels = self.panels(y_is_log)?;
         let default = if panels.len() > 1 { (560, 400) } else { (560, 300) };

@@ -126,7 +126,7 @@ fn a_loss_that_spans_a_decade_has_a_log_axis() {
 #[test]
 fn a_log_axis_shows_rates_evenly() {
     let mut sweep = Animator::new("learning rate", &["test acc"]).xscale("log").xlim(1e-6, 1e-2);
-    for rate in [1e-5, 1e-4, 1e-3, 0., -1.] {
+    for rate in [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0., -1.] {
         sweep.add(rate, &[Some(0.5)]);
     }
     let svg = sweep.figure().unwrap().svg().to_string();
@@ -136,9 +136,16 @@ fn a_log_axis_shows_rates_evenly() {
         assert!((three[2] - three[1] - (three[1] - three[0])).abs() < 0.2, "{at:?}");
     }
     let curve = points(&svg, BLUE);
-    for (point, mark) in curve.iter().zip(&at[1..4]) {
+    for (point, mark) in curve.iter().zip(&at) {
         assert!((point.0 - mark).abs() < 0.2, "{curve:?} {at:?}");
     }
+    // The rates that were tried are the marks; of many, powers of ten are.
+    let mut tried = Animator::new("learning rate", &["test acc"]).xscale("log");
+    [5e-6, 2e-5, 8e-5, 3.2e-4, 2e-5 * 64.].map(|rate| tried.add(rate, &[Some(0.5)]));
+    let svg = tried.figure().unwrap().svg().to_string();
+    ["5e-6", "2e-5", "8e-5", "3.2e-4", "1.28e-3"].map(|rate| label(&svg, rate));
+    (1..100).for_each(|i| tried.add(1e-7 * f64::from(i), &[Some(0.5)]));
+    label(tried.figure().unwrap().svg(), "1e-7");
     // Half a decade has marks, too.
     for (low, high) in [(0.002, 0.004), (1., 1.), (0.9, 1.1), (1e-300, 1e300), (7., 71.)] {
         let svg = Animator::new("x", &["y"]).xscale("log").xlim(low, high).figure().unwrap();
