@@ -194,7 +194,7 @@ pub(super) fn widest<'a>(texts: impl Iterator<Item = &'a str>, size: f64) -> f64
 pub(super) fn short_number(value: f64) -> String {
     match value.abs() {
         0. => "0".to_string(),
-        size if size < 1e-3 || size >= 1e5 => format!("{value:.1e}"),
+        size if !(1e-3..1e5).contains(&size) => format!("{value:.1e}"),
         size if size < 10. => format!("{value:.3}"),
         size if size < 100. => format!("{value:.2}"),
         size if size < 1000. => format!("{value:.1}"),

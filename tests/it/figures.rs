@@ -141,9 +141,13 @@ fn a_log_axis_shows_rates_evenly() {
     }
     // The rates that were tried are the marks; of many, powers of ten are.
     let mut tried = Animator::new("learning rate", &["test acc"]).xscale("log");
-    [5e-6, 2e-5, 8e-5, 3.2e-4, 2e-5 * 64.].map(|rate| tried.add(rate, &[Some(0.5)]));
+    for rate in [5e-6, 2e-5, 8e-5, 3.2e-4, 2e-5 * 64.] {
+        tried.add(rate, &[Some(0.5)]);
+    }
     let svg = tried.figure().unwrap().svg().to_string();
-    ["5e-6", "2e-5", "8e-5", "3.2e-4", "1.28e-3"].map(|rate| label(&svg, rate));
+    for rate in ["5e-6", "2e-5", "8e-5", "3.2e-4", "1.28e-3"] {
+        label(&svg, rate);
+    }
     (1..100).for_each(|i| tried.add(1e-7 * f64::from(i), &[Some(0.5)]));
     label(tried.figure().unwrap().svg(), "1e-7");
     // Half a decade has marks, too.
@@ -379,11 +383,9 @@ fn heat_shines_where_it_is() {
     let half = pixels(&map, 0.5);
     for (at, heat) in [(1, 1f64 / 16.), (2, 9. / 16.)] {
         let (first, part) = ((heat * 4.) as usize, (heat * 4.).fract());
-        for channel in 0..3 {
-            let colour = stops[first][channel] * (1. - part) + stops[first + 1][channel] * part;
-            let mixed = (50. + colour / 2.).round() as u8;
-            assert_eq!(half.get_pixel(at, at).0[channel], mixed, "{at}, {channel}");
-        }
+        let colour = |c: usize| stops[first][c] * (1. - part) + stops[first + 1][c] * part;
+        let mixed = [0, 1, 2].map(|c| (50. + colour(c) / 2.).round() as u8);
+        assert_eq!(half.get_pixel(at, at).0, mixed, "{at}");
     }
     assert!(pixels(&map, 0.).pixels().all(|pixel| pixel.0 == [100; 3]));
     assert!(pixels(&map.ones_like(), 1.).pixels().all(|pixel| pixel.0 == [20, 11, 53]));
