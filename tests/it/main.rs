@@ -4,13 +4,13 @@
 //! precision, variables) does its work in a child: `common::run_in_child`.
 
 mod archive;
+mod charts;
 mod cifar10;
 mod common;
 mod device;
 mod display;
 mod documents;
 mod download;
-mod figures;
 mod fuzz_corpus;
 mod gpu;
 mod hub;
