@@ -21,11 +21,11 @@ use crate::{Error, Result};
 /// use d2l::prelude::*;
 /// let image = Image::from(d2l::image::RgbImage::new(100, 80));
 /// let boxes = [([10., 20., 60., 70.], "dog", "blue"), ([50., 5., 95., 75.], "cat", "red")];
-/// ImageGrid::new([&image], 1, 1).bboxes(0, boxes).figure()?;
+/// ImageGrid::new([&image], 1, 1)?.bboxes(0, boxes).figure()?;
 ///
 /// let many = Tensor::from_slice2(&[[10f32, 20., 60., 70.], [50., 5., 95., 75.]]);
 /// let many = BBox::from_tensor(&many)?.into_iter().map(|bbox| bbox.color("w"));
-/// ImageGrid::new([&image], 1, 1).bboxes(0, many).figure()?;
+/// ImageGrid::new([&image], 1, 1)?.bboxes(0, many).figure()?;
 /// # Ok::<(), d2l::Error>(())
 /// ```
 #[derive(Debug, Clone)]

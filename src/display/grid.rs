@@ -41,7 +41,7 @@ const MAX_PIXELS: f64 = 100_000_000.;
 /// use d2l::prelude::*;
 /// # let image = Image::from(d2l::image::RgbImage::new(60, 40));
 /// # let pictures = [image.clone(), image.clone(), image.clone(), image.clone()];
-/// ImageGrid::new(&pictures, 2, 2)
+/// ImageGrid::new(&pictures, 2, 2)?
 ///     .row_titles(&["hotdog", "not-hotdog"])
 ///     .titles(&["", "bun? 90 %", "", "pizza"])
 ///     .colors(&["", "red", "", "green"])
@@ -50,7 +50,7 @@ const MAX_PIXELS: f64 = 100_000_000.;
 /// # Ok::<(), d2l::Error>(())
 /// ```
 ///
-/// Numbers that do not fit are an error of [`figure`](Self::figure) and [`show`](Self::show).
+/// Numbers that do not fit are an error of [`figure`](Self::figure) and [`show`](Self::show); `new` refuses too small a grid.
 ///
 /// The book: [*The Image Classification Dataset*](https://d2l.ai/chapter_linear-classification/image-classification-dataset.html).
 #[derive(Clone)]
@@ -68,13 +68,22 @@ pub struct ImageGrid {
 
 impl ImageGrid {
     /// The images and the grid's size.
+    ///
+    /// # Errors
+    /// No rows or no columns, or fewer places than images.
     pub fn new(
         images: impl IntoIterator<Item = impl Borrow<Image>>,
         num_rows: usize,
         num_cols: usize,
-    ) -> ImageGrid {
-        let images = images.into_iter().map(|image| to_show(image.borrow())).collect();
-        ImageGrid {
+    ) -> Result<ImageGrid> {
+        let images: Vec<_> = images.into_iter().map(|image| to_show(image.borrow())).collect();
+        let count = images.len();
+        if num_rows.saturating_mul(num_cols) < count.max(1) {
+            let found = format!("{count} images, {num_rows} × {num_cols} places");
+            let todo = "give more rows or columns";
+            return Err(Error::invalid("show_images", found, "a place for each image", todo));
+        }
+        Ok(ImageGrid {
             images,
             num_rows,
             num_cols,
@@ -84,7 +93,7 @@ impl ImageGrid {
             row_titles: vec![],
             boxes: vec![],
             axis: false,
-        }
+        })
     }
 
     /// The book's scale: 1.5, which is what it is without this, makes a cell 108 pixels wide.
@@ -132,8 +141,7 @@ impl ImageGrid {
     /// Draws the grid.
     ///
     /// # Errors
-    /// No rows or no columns, fewer places than images, a scale that makes a cell smaller than a pixel
-    /// or larger than 4,000, or a grid of more than 100 million pixels; more or fewer titles or
+    /// A scale that makes a cell smaller than a pixel or larger than 4,000, or a grid of more than 100 million pixels; more or fewer titles or
     /// colours than images, or row titles than rows; a colour that has no such name; a box of an image
     /// that is not there, or whose corners are not finite or in another order.
     pub fn figure(&self) -> Result<Figure> {
@@ -209,18 +217,11 @@ impl ImageGrid {
     /// How wide a cell is in screen pixels, if the grid can be.
     pub(super) fn cell(&self) -> Result<f64> {
         let ImageGrid { num_rows, num_cols, scale, .. } = *self;
-        let count = self.images.len();
-        let refused = |expected: &str, todo: &str| {
-            let found = format!("{count} images, {num_rows} × {num_cols} places, scale {scale}");
-            Err(Error::invalid("show_images", found, expected, todo))
-        };
         let cell = (scale * UNIT).round();
         if !(1. ..=4000.).contains(&cell) {
             let expected = "a scale at which a cell is 1 to 4000 pixels wide";
-            return refused(expected, "give a scale of about 1.5");
-        }
-        if num_rows.saturating_mul(num_cols) < count.max(1) {
-            return refused("a place for each image", "give more rows or columns");
+            let todo = "give a scale of about 1.5";
+            return Err(Error::invalid("show_images", format!("scale {scale}"), expected, todo));
         }
         let beside = if self.axis { PIXELS } else { (0., 0.) };
         let width = num_cols as f64 * (cell + GAP + beside.0) + ROW_TITLE;

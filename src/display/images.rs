@@ -26,7 +26,7 @@ pub fn show_images(
     scale: f64,
 ) -> Result<()> {
     let images = images.iter().map(Borrow::borrow);
-    ImageGrid::new(images, num_rows, num_cols).scale(scale).show()
+    ImageGrid::new(images, num_rows, num_cols)?.scale(scale).show()
 }
 
 /// As [`show_images`], with a title above each image. [`ImageGrid`] has titles of rows, coloured titles
@@ -44,7 +44,7 @@ pub fn show_images_with_titles(
     scale: f64,
 ) -> Result<()> {
     let images = images.iter().map(Borrow::borrow);
-    ImageGrid::new(images, num_rows, num_cols).titles(titles).scale(scale).show()
+    ImageGrid::new(images, num_rows, num_cols)?.titles(titles).scale(scale).show()
 }
 
 /// Shows what a transform makes of an image, as many times as the grid has places (d2l: section
@@ -61,7 +61,7 @@ pub fn apply(
     num_cols: usize,
     scale: f64,
 ) -> Result<()> {
-    ImageGrid::new([image], num_rows, num_cols).scale(scale).cell()?;
+    ImageGrid::new([image], num_rows, num_cols)?.scale(scale).cell()?;
     let places = num_rows as u64 * num_cols as u64;
     let each = |i| aug.apply(image.clone(), &mut generator(global_seed(), 0, i));
     let images = (0..places).map(each).collect::<Result<Vec<Image>>>()?;

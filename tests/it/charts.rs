@@ -284,7 +284,7 @@ fn images(count: u32) -> Vec<Image> {
 
 #[test]
 fn a_grid_has_titles_of_rows_and_colours() {
-    let grid = ImageGrid::new(images(4), 2, 2).titles(&["a", "", "c", "<d>"]);
+    let grid = ImageGrid::new(images(4), 2, 2).unwrap().titles(&["a", "", "c", "<d>"]);
     let figure =
         grid.row_titles(&["hotdog", "それ以外"]).colors(&["", "", "red", "g"]).figure().unwrap();
     let svg = figure.svg();
@@ -304,7 +304,7 @@ fn a_grid_has_titles_of_rows_and_colours() {
         svg.split(" height=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>().unwrap()
     };
     assert!(height(svg) < 2. * (108. + 4. + 20.) - 50., "{}", height(svg));
-    let two = || ImageGrid::new(images(4), 2, 2);
+    let two = || ImageGrid::new(images(4), 2, 2).unwrap();
     let error = two().titles(&["a"]).figure().unwrap_err();
     refused("fewer titles than images", "titles", &error);
     let error = two().row_titles(&["a", "b", "c"]).figure().unwrap_err();
@@ -321,7 +321,8 @@ fn a_grid_has_titles_of_rows_and_colours() {
 fn boxes_lie_over_their_pixels() {
     let image = Image::from(picture(200, 100));
     let boxes = [([20., 10., 120., 60.], "dog", "blue"), ([-50., 90., 1e9, 95.], "", "w")];
-    let figure = ImageGrid::new([&image], 1, 1).scale(4.).bboxes(0, boxes).figure().unwrap();
+    let figure =
+        ImageGrid::new([&image], 1, 1).unwrap().scale(4.).bboxes(0, boxes).figure().unwrap();
     let svg = figure.svg();
     // The image is 288 pixels wide: 1.44 for one of its own.
     let dog =
@@ -337,12 +338,13 @@ fn boxes_lie_over_their_pixels() {
     let tensor = Tensor::from_slice2(&[[20f32, 10., 120., 60.]]);
     let of_tensor =
         BBox::from_tensor(&tensor).unwrap().into_iter().map(|b| b.color("b").label("x"));
-    let figure = ImageGrid::new([&image], 1, 1).scale(4.).bboxes(0, of_tensor).figure().unwrap();
+    let figure =
+        ImageGrid::new([&image], 1, 1).unwrap().scale(4.).bboxes(0, of_tensor).figure().unwrap();
     assert!(figure.svg().contains(dog) && figure.svg().contains(">x</text>"));
-    let whole = ImageGrid::new([&image], 1, 1).scale(4.).bboxes(0, [[20u32, 10, 120, 60]]);
+    let whole = ImageGrid::new([&image], 1, 1).unwrap().scale(4.).bboxes(0, [[20u32, 10, 120, 60]]);
     assert!(whole.figure().unwrap().svg().contains(dog));
     // Numbers of pixels
-    let axis = ImageGrid::new([&image], 1, 1).scale(4.).axis(true).figure().unwrap();
+    let axis = ImageGrid::new([&image], 1, 1).unwrap().scale(4.).axis(true).figure().unwrap();
     for text in ["0", "50", "100", "150", "200"] {
         assert!(axis.svg().contains(&format!(">{text}</text>")), "{text}: {}", axis.svg());
     }
@@ -350,10 +352,12 @@ fn boxes_lie_over_their_pixels() {
     for corners in
         [[50., 10., 20., 60.], [20., 60., 50., 10.], [nan, 0., 1., 1.], [0., 0., 1., f64::INFINITY]]
     {
-        let error = ImageGrid::new([&image], 1, 1).bboxes(0, [corners]).figure().unwrap_err();
+        let error =
+            ImageGrid::new([&image], 1, 1).unwrap().bboxes(0, [corners]).figure().unwrap_err();
         refused(&format!("a box {corners:?}"), "bboxes", &error);
     }
-    let error = ImageGrid::new([&image], 1, 1).bboxes(1, [[0., 0., 1., 1.]]).figure().unwrap_err();
+    let error =
+        ImageGrid::new([&image], 1, 1).unwrap().bboxes(1, [[0., 0., 1., 1.]]).figure().unwrap_err();
     refused("a box of an image that is not there", "image 1", &error);
     let error = BBox::from_tensor(&tensor.view([2, 2])).unwrap_err();
     refused("boxes of two numbers", "[2, 2]", &error);
