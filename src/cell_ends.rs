@@ -2,8 +2,8 @@
 //!
 //! Types with `Display` have `show_as_text!` beside them. `tests/it/cells.rs` finds those that have neither.
 
-use crate::data::{Dataset, Length};
 use crate::data::transforms::{Size, Transform};
+use crate::data::{Dataset, Length};
 use crate::device::Precision;
 use crate::jupyter::show_as_debug;
 use crate::models::{Architecture, Weights};

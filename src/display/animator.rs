@@ -3,28 +3,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use plotters::element::DashedPathElement;
-use plotters::prelude::*;
-
-use super::axis::Axis;
-use super::clip::{contains, visible};
-use super::figure::{FONTS, Figure};
-use crate::jupyter::{self, INTERVAL, Place, escape, plain};
+use super::figure::Figure;
+use crate::jupyter::{self, INTERVAL, Place};
 use crate::{Error, Result};
 
-/// Colours that a colour-blind reader can tell apart (Okabe and Ito); dashes tell them apart too.
-const COLOURS: [RGBColor; 6] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-];
-/// Length of dash and gap; 0 is a solid line.
-const DASHES: [(i32, i32); 4] = [(0, 0), (8, 4), (3, 3), (12, 3)];
-
 /// Collects points of several curves and draws them together (d2l: `Animator`).
+///
+/// Curves with "loss" in their names are drawn above the others, which have another axis
+/// ([`above`](Self::above) changes that). A loss is never below 0, so its axis begins there, or is
+/// logarithmic if the values differ by more than a factor of ten. Each curve's name and last value
+/// stand at its end.
 ///
 /// Under the kernel "Rust (d2l)" the figure is on the page from the first point on and drawn anew as
 /// points come, ten times a second at most; [`show`](Self::show), or the animator's end, brings the
@@ -42,13 +30,20 @@ const DASHES: [(i32, i32); 4] = [(0, 0), (8, 4), (3, 3), (12, 3)];
 /// ```
 #[derive(Debug, Clone)]
 pub struct Animator {
-    title: String,
-    xlabel: String,
-    legend: Vec<String>,
-    xlim: Option<(f64, f64)>,
-    ylim: Option<(f64, f64)>,
-    size: (u32, u32),
-    curves: Vec<Vec<(f64, f64)>>,
+    pub(super) title: String,
+    pub(super) xlabel: String,
+    pub(super) ylabel: String,
+    pub(super) legend: Vec<String>,
+    /// Names of the curves that have the upper axis.
+    pub(super) above: Option<Vec<String>>,
+    pub(super) xlim: Option<(f64, f64)>,
+    pub(super) ylim: Option<(f64, f64)>,
+    pub(super) xscale: Option<String>,
+    pub(super) yscale: Option<String>,
+    pub(super) size: Option<(u32, u32)>,
+    pub(super) curves: Vec<Vec<(f64, f64)>>,
+    /// Error bars of each curve: where, from, to.
+    pub(super) bars: Vec<Vec<(f64, f64, f64)>>,
     live: Live,
 }
 
@@ -82,11 +77,16 @@ impl Animator {
         Animator {
             title: String::new(),
             xlabel: xlabel.to_string(),
+            ylabel: String::new(),
             curves: vec![vec![]; legend.len()],
+            bars: vec![vec![]; legend.len()],
             legend,
+            above: None,
             xlim: None,
             ylim: None,
-            size: (420, 300),
+            xscale: None,
+            yscale: None,
+            size: None,
             live: Live::default(),
         }
     }
@@ -137,15 +137,65 @@ impl Animator {
         self
     }
 
-    /// The ends of the vertical axis, as those of the horizontal one ([`xlim`](Self::xlim)).
+    /// The ends of the vertical axis, as those of the horizontal one ([`xlim`](Self::xlim)). Where losses
+    /// have an axis of their own, this is the other one.
     pub fn ylim(mut self, low: f64, high: f64) -> Animator {
         self.ylim = Some((low, high));
         self
     }
 
-    /// The figure's width and height in screen pixels, from 200 and 150 to 10,000.
+    /// A name for the vertical axis; the lower one, if there are two.
+    pub fn ylabel(mut self, ylabel: &str) -> Animator {
+        self.ylabel = ylabel.to_string();
+        self
+    }
+
+    /// The curves that are drawn above the others, on an axis of their own: `&["learning rate"]`, or
+    /// `&[]` to have all on one axis. Without this they are those with "loss" in their names.
+    ///
+    /// A name that the legend does not have is an error of [`figure`](Self::figure).
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let mut both = Animator::new("epoch", &["train loss", "train acc"]);
+    /// both.add(1., &[Some(1.7), Some(0.4)]);
+    /// assert!(both.clone().above(&[]).figure().is_ok());
+    /// assert!(both.above(&["test loss"]).figure().is_err());
+    /// ```
+    pub fn above(mut self, names: &[&str]) -> Animator {
+        self.above = Some(names.iter().map(|name| name.to_string()).collect());
+        self
+    }
+
+    /// `"log"` for a logarithmic horizontal axis, as for learning rates; `"linear"` otherwise. Points that
+    /// have no logarithm are not drawn on such an axis; ends of it at 0 or below are an error of
+    /// [`figure`](Self::figure), and so is any other word.
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let mut sweep = Animator::new("learning rate", &["test acc"]).xscale("log");
+    /// for (rate, accuracy) in [(1e-5, 0.81), (1e-4, 0.94), (1e-3, 0.55)] {
+    ///     sweep.add(rate, &[Some(accuracy)]);
+    /// }
+    /// assert!(sweep.figure()?.svg().contains("1e-4"));
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn xscale(mut self, scale: &str) -> Animator {
+        self.xscale = Some(scale.to_string());
+        self
+    }
+
+    /// The same for the vertical axis. Where losses have an axis of their own, it is that one; without
+    /// this, losses decide by themselves.
+    pub fn yscale(mut self, scale: &str) -> Animator {
+        self.yscale = Some(scale.to_string());
+        self
+    }
+
+    /// The figure's width and height in screen pixels, from 200 and 150 to 10,000. Without this 560 and
+    /// 300, or 400 where losses have an axis of their own.
     pub fn figsize(mut self, width: u32, height: u32) -> Animator {
-        self.size = (width.clamp(200, 10_000), height.clamp(150, 10_000));
+        self.size = Some((width.clamp(200, 10_000), height.clamp(150, 10_000)));
         self
     }
 
@@ -163,6 +213,27 @@ impl Animator {
                 self.redraw(&mut state);
             }
         }
+    }
+
+    /// Adds a point at `x` to each curve that has a value and its error: a bar reaches from `value - error`
+    /// to `value + error` (matplotlib: `errorbar`). As error take the standard deviation over several
+    /// seeds, say. What is not finite is left out.
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let mut seeds = Animator::new("images", &["fine-tuned"]).xscale("log");
+    /// seeds.errorbar(50., &[Some((0.84, 0.03))]);
+    /// seeds.errorbar(200., &[Some((0.93, 0.01))]);
+    /// assert!(seeds.figure()?.svg().contains("fine-tuned ends at 0.930"));
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn errorbar(&mut self, x: f64, values: &[Option<(f64, f64)>]) {
+        for (bars, value) in self.bars.iter_mut().zip(values) {
+            let bar = value.map(|(y, error)| (x, y - error.abs(), y + error.abs()));
+            bars.extend(bar.filter(|(x, low, high)| [x, low, high].iter().all(|n| n.is_finite())));
+        }
+        let values: Vec<_> = values.iter().map(|value| value.map(|(y, _)| y)).collect();
+        self.add(x, &values);
     }
 
     /// Of the running cell: a figure that is in another cell stays as it is.
@@ -221,25 +292,11 @@ impl Animator {
     /// Draws what is there.
     ///
     /// # Errors
-    /// An end given to [`xlim`](Self::xlim) or [`ylim`](Self::ylim) is not finite.
+    /// An end given to [`xlim`](Self::xlim) or [`ylim`](Self::ylim) is not finite, or not above 0 on a
+    /// logarithmic axis; a name given to [`above`](Self::above) is not in the legend; a scale is
+    /// neither `"linear"` nor `"log"`.
     pub fn figure(&self) -> Result<Figure> {
-        let points = self.curves.iter().flatten();
-        let x = match self.xlim {
-            Some(ends) => Axis::new("xlim", ends, 5)?,
-            None => Axis::around(points.clone().map(|point| point.0), 5),
-        };
-        let y = match self.ylim {
-            Some(ends) => Axis::new("ylim", ends, 6)?,
-            None => Axis::around(points.map(|point| point.1), 6),
-        };
-        let mut svg = String::new();
-        self.draw(x, y, &mut svg).map_err(|error| {
-            let todo = "please report this";
-            Error::invalid("Animator", error.to_string(), "a figure", todo)
-        })?;
-        let names = escape(&self.legend.join(", "));
-        let role = format!(r#"<svg role="img" aria-label="curves: {names}" "#);
-        Ok(Figure::new(svg.trim().replacen("<svg ", &role, 1)))
+        self.drawn()
     }
 
     /// Shows what is there: completes the figure on the page, or shows one.
@@ -249,70 +306,6 @@ impl Animator {
     pub fn show(&self) -> Result<()> {
         let figure = self.figure()?;
         if self.complete() { Ok(()) } else { figure.show() }
-    }
-
-    fn draw(
-        &self,
-        x: Axis,
-        y: Axis,
-        svg: &mut String,
-    ) -> std::result::Result<(), Box<dyn std::error::Error>> {
-        let area = SVGBackend::with_string(svg, self.size).into_drawing_area();
-        area.fill(&WHITE)?;
-        let font = (FONTS, 13);
-        let longest = y.labels().map(|label| label.len()).max().unwrap_or(0) as u32;
-        let label_width = (12 + 7 * longest).clamp(42, self.size.0 / 2);
-        let mut builder = ChartBuilder::on(&area);
-        builder.margin(10).margin_right(16).x_label_area_size(38).y_label_area_size(label_width);
-        if !self.title.is_empty() {
-            builder.caption(plain(&self.title), (FONTS, 15));
-        }
-        let (x_limits, y_limits) = (x.limits(), y.limits());
-        let mut chart = builder.build_cartesian_2d(x, y)?;
-        chart
-            .configure_mesh()
-            .x_desc(plain(&self.xlabel))
-            .label_style(font)
-            .axis_desc_style(font)
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.12))
-            .draw()?;
-        for (i, (points, name)) in self.curves.iter().zip(&self.legend).enumerate() {
-            let style = COLOURS[i % COLOURS.len()].stroke_width(2);
-            let (dash, gap) = DASHES[i % DASHES.len()];
-            let pieces = visible(points, x_limits, y_limits).into_iter();
-            let series = if dash == 0 {
-                chart.draw_series(pieces.map(|piece| PathElement::new(piece, style)))?
-            } else {
-                let dashed = |piece| DashedPathElement::new(piece, dash, gap, style);
-                chart.draw_series(pieces.map(dashed))?
-            };
-            series.label(plain(name)).legend(move |(x, y)| {
-                let ends = [(x, y), (x + 24, y)];
-                if dash == 0 {
-                    PathElement::new(ends.to_vec(), style).into_dyn()
-                } else {
-                    DashedPathElement::new(ends, dash, gap, style).into_dyn()
-                }
-            });
-            // A single point makes no line.
-            if let Some((&first, others)) = points.split_first()
-                && others.iter().all(|&other| other == first)
-                && contains(first, x_limits, y_limits)
-            {
-                chart.draw_series([Circle::new(first, 3, style.filled())])?;
-            }
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::MiddleRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.2))
-            .legend_area_size(28)
-            .label_font(font)
-            .draw()?;
-        area.present()?;
-        Ok(())
     }
 
     fn show_at_the_end(&self) {

@@ -5,15 +5,30 @@
 
 mod animator;
 mod axis;
+mod bars;
+mod boxes;
+mod canvas;
 mod clip;
+mod colours;
+mod confusion;
+mod curves;
 mod figure;
+mod grid;
+mod heat;
 mod images;
+mod scatter;
 mod show;
 mod showable;
 mod values;
 
 pub use animator::Animator;
+pub use bars::Bars;
+pub use boxes::BBox;
+pub use confusion::ConfusionMatrixDisplay;
 pub use figure::Figure;
+pub use grid::ImageGrid;
+pub use heat::overlay_heat_map;
 pub use images::{apply, show_images, show_images_with_titles};
+pub use scatter::Scatter;
 pub use show::{Show, Shown};
 pub use showable::{Collection, Images, OneTensor, Showable};

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::evaluate::{no_images, test};
 use crate::data::DataLoader;
+use crate::display::ConfusionMatrixDisplay;
 use crate::jupyter::Progress;
 use crate::nn::{Module, check_devices, check_labels, label_range};
 use crate::{Error, Result};
@@ -120,6 +121,15 @@ impl ConfusionMatrix {
             let predicted = self.counts.iter().filter_map(|row| row.get(i)).sum();
             (row.get(i).copied().unwrap_or(0), row.iter().sum(), predicted)
         })
+    }
+
+    /// The matrix as a figure: `table.display()?.title("test images").show()?`.
+    ///
+    /// # Errors
+    /// libtorch refuses.
+    pub fn display(&self) -> Result<ConfusionMatrixDisplay> {
+        let names: Vec<String> = (0..self.counts.len()).map(|class| self.name(class)).collect();
+        Ok(ConfusionMatrixDisplay::new(&self.counts()?, &names))
     }
 
     fn name(&self, class: usize) -> String {

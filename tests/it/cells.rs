@@ -48,7 +48,7 @@ fn every_public_type_is_shown_at_a_cells_end() {
     }
     assert!(types.len() > 40, "{types:?}");
     let mut shown = BTreeSet::new();
-    for start in ["show_with!(", "show_as_text!(", "show_as_debug!("] {
+    for start in ["show_with!(", "show_as_text!(", "show_as_debug!(", "shown_as_figure!("] {
         for call in text.split(start).skip(1) {
             let list = call.split([')', '|']).next().unwrap_or_default();
             let last = |path: &str| name(path.trim().rsplit("::").next().unwrap_or_default());

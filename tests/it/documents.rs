@@ -66,18 +66,22 @@ fn the_books_requirements_name_the_folder_they_are_installed_into() {
 }
 
 /// What the prelude has beside the book: no section teaches it.
-const OF_OUR_OWN: [&str; 17] = [
+const OF_OUR_OWN: [&str; 21] = [
+    "Bars",
     "ConfusionMatrix",
+    "ConfusionMatrixDisplay",
     "Error",
     "Figure",
     "Precision",
     "Progress",
     "Rng",
+    "Scatter",
     "Show",
     "check_interrupt",
     "clear_output",
     "confusion_matrix",
     "manual_seed",
+    "overlay_heat_map",
     "precision",
     "predict",
     "set_max_image_pixels",

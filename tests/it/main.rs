@@ -5,6 +5,7 @@
 
 mod archive;
 mod cells;
+mod charts;
 mod cifar10;
 mod common;
 mod datasets;

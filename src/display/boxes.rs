@@ -1,0 +1,140 @@
+//! Rectangles over an image (d2l: sections 14.3 and 14.4).
+
+use plotters::style::RGBColor;
+use tch::Tensor;
+
+use super::canvas::{TEXT, finite_numbers, shortened, text_width};
+use super::colours::{COLOURS, css, is_light, named};
+use crate::jupyter::escape;
+use crate::{Error, Result};
+
+/// A rectangle over an image, with or without a label (d2l: section 14.3, `bbox_to_rect`).
+///
+/// Its corners are `[x1, y1, x2, y2]` in pixels of the image, from its upper left corner to the right
+/// and downwards. What gives one: an array of these; a pair with a label; a triple with a label and a
+/// colour.
+///
+/// The book: [*Object Detection and Bounding Boxes*](https://d2l.ai/chapter_computer-vision/bounding-box.html).
+///
+/// ```
+/// use d2l::display::BBox;
+/// use d2l::prelude::*;
+/// let image = Image::from(d2l::image::RgbImage::new(100, 80));
+/// let boxes = [([10., 20., 60., 70.], "dog", "blue"), ([50., 5., 95., 75.], "cat", "red")];
+/// ImageGrid::new([&image], 1, 1)?.bboxes(0, boxes).figure()?;
+///
+/// let many = Tensor::from_slice2(&[[10f32, 20., 60., 70.], [50., 5., 95., 75.]]);
+/// let many = BBox::from_tensor(&many)?.into_iter().map(|bbox| bbox.color("w"));
+/// ImageGrid::new([&image], 1, 1)?.bboxes(0, many).figure()?;
+/// # Ok::<(), d2l::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct BBox {
+    corners: [f64; 4],
+    label: String,
+    color: Option<String>,
+}
+
+impl BBox {
+    /// The boxes of a tensor `[n, 4]`.
+    ///
+    /// # Errors
+    /// Another shape, or numbers that are not finite.
+    pub fn from_tensor(boxes: &Tensor) -> Result<Vec<BBox>> {
+        let &[_, 4] = boxes.size().as_slice() else {
+            let todo = "give a row x1, y1, x2, y2 for each box";
+            return Err(Error::invalid("bboxes", format!("{:?}", boxes.size()), "[n, 4]", todo));
+        };
+        let numbers = finite_numbers("bboxes", boxes)?;
+        Ok(numbers.as_chunks().0.iter().map(|&corners: &[f64; 4]| corners.into()).collect())
+    }
+
+    /// Text at the box's upper left corner.
+    pub fn label(mut self, label: &str) -> BBox {
+        self.label = label.to_string();
+        self
+    }
+
+    /// The colour by its name, matplotlib's letter, or its digits: `"blue"`, `"b"`, `"#0072b2"`. Without
+    /// this, boxes of one image have different ones.
+    pub fn color(mut self, color: &str) -> BBox {
+        self.color = Some(color.to_string());
+        self
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.label
+    }
+
+    /// SVG of the box over an image of this many pixels that is shown as `(width, height)`. It is the
+    /// image's box of this number.
+    pub(super) fn svg(
+        &self,
+        number: usize,
+        pixels: (u32, u32),
+        (width, height): (f64, f64),
+    ) -> Result<String> {
+        let [x1, y1, x2, y2] = self.corners;
+        if !(x1 <= x2 && y1 <= y2 && self.corners.iter().all(|corner| corner.is_finite())) {
+            let todo = "give the upper left corner, then the lower right one, in pixels";
+            let found = format!("{:?}", self.corners);
+            let expected = "x1, y1, x2, y2 with x1 ≤ x2 and y1 ≤ y2";
+            return Err(Error::invalid("bboxes", found, expected, todo));
+        }
+        let colour = match &self.color {
+            Some(name) => named(name)?,
+            None => COLOURS[number % COLOURS.len()],
+        };
+        // A box may reach far beyond the image: only its edges near the image are drawn.
+        let across = |x: f64| (x / f64::from(pixels.0.max(1)) * width).clamp(-9., width + 9.);
+        let down = |y: f64| (y / f64::from(pixels.1.max(1)) * height).clamp(-9., height + 9.);
+        let (left, top) = (across(x1), down(y1));
+        let rect = format!(
+            r#"<rect x="{left:.2}" y="{top:.2}" width="{:.2}" height="{:.2}" fill="none" stroke="{}" stroke-width="2"/>"#,
+            across(x2) - left,
+            down(y2) - top,
+            css(colour)
+        );
+        Ok(rect + &self.label_svg(colour, (left, top), (width, height)))
+    }
+
+    /// Above the box, or in it where that is outside of the image.
+    fn label_svg(&self, colour: RGBColor, (left, top): (f64, f64), size: (f64, f64)) -> String {
+        if self.label.is_empty() {
+            return String::new();
+        }
+        const LINE: f64 = TEXT + 3.;
+        let text = shortened(&self.label, TEXT - 1., size.0 - 6.);
+        let width = text_width(&text, TEXT - 1.) + 6.;
+        let x = (left - 1.).clamp(0., (size.0 - width).max(0.));
+        let y = if top >= LINE { top - LINE } else { top.max(0.) };
+        let y = y.min((size.1 - LINE).max(0.));
+        format!(
+            r#"<rect x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{LINE}" fill="{}"/><text x="{:.2}" y="{:.2}" font-size="{}" text-anchor="middle" fill="{}">{}</text>"#,
+            css(colour),
+            x + width / 2.,
+            y + LINE - 4.,
+            TEXT - 1.,
+            if is_light(colour) { "black" } else { "white" },
+            escape(&text)
+        )
+    }
+}
+
+impl<T: Into<f64>> From<[T; 4]> for BBox {
+    fn from(corners: [T; 4]) -> BBox {
+        BBox { corners: corners.map(Into::into), label: String::new(), color: None }
+    }
+}
+
+impl<T: Into<f64>, S: AsRef<str>> From<([T; 4], S)> for BBox {
+    fn from((corners, label): ([T; 4], S)) -> BBox {
+        BBox::from(corners).label(label.as_ref())
+    }
+}
+
+impl<T: Into<f64>, S: AsRef<str>> From<([T; 4], S, &str)> for BBox {
+    fn from((corners, label, color): ([T; 4], S, &str)) -> BBox {
+        BBox::from((corners, label)).color(color)
+    }
+}
