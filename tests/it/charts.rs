@@ -1,7 +1,7 @@
 //! Figures: what is drawn where, what they say to those who hear them, and what they refuse.
 
-use crate::common::test_image;
 use crate::common::report::refused;
+use crate::common::test_image;
 use d2l::display::BBox;
 use d2l::image::{Rgb, RgbImage};
 use d2l::prelude::*;
