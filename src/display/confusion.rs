@@ -1,4 +1,4 @@
-//! A confusion matrix as a figure.
+//! A confusion matrix as a figure (scikit-learn: `ConfusionMatrixDisplay`).
 
 use plotters::prelude::*;
 use tch::Tensor;
@@ -12,7 +12,7 @@ use super::figure::Figure;
 use crate::jupyter::plain;
 use crate::{Error, Result};
 
-/// Which classes a network takes for which: a row for what the images are, a column for what they are
+/// A figure of which classes a network takes for which (scikit-learn has the name): a row for what the images are, a column for what they are
 /// taken for. Right answers lie on the diagonal, in blue; mistakes are orange. A cell is the darker the
 /// larger a part of its row it is.
 ///
@@ -22,12 +22,12 @@ use crate::{Error, Result};
 /// let predicted = Tensor::from_slice(&[0i64, 0, 1, 1, 1]);
 /// let counts = (labels * 2 + predicted).bincount(None::<Tensor>, 4).view([2, 2]);
 ///
-/// let matrix = ConfusionMatrix::new(&counts, &["hotdog", "not-hotdog"]);
+/// let matrix = ConfusionMatrixDisplay::new(&counts, &["hotdog", "not-hotdog"]);
 /// assert!(matrix.figure()?.svg().contains("hotdog taken for not-hotdog: 1"));
 /// # Ok::<(), d2l::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct ConfusionMatrix {
+pub struct ConfusionMatrixDisplay {
     counts: Tensor,
     names: Vec<String>,
     title: String,
@@ -41,11 +41,11 @@ const MOST: usize = 100;
 const LARGE: f64 = 60.;
 const GRID: RGBColor = RGBColor(210, 210, 210);
 
-impl ConfusionMatrix {
+impl ConfusionMatrixDisplay {
     /// How many images of each class (rows) are taken for each class (columns): a tensor `[k, k]`, and the
     /// classes' `k` names.
-    pub fn new(counts: &Tensor, names: &[impl AsRef<str>]) -> ConfusionMatrix {
-        ConfusionMatrix {
+    pub fn new(counts: &Tensor, names: &[impl AsRef<str>]) -> ConfusionMatrixDisplay {
+        ConfusionMatrixDisplay {
             counts: counts.shallow_clone(),
             names: names.iter().map(|name| name.as_ref().to_string()).collect(),
             title: String::new(),
@@ -55,19 +55,19 @@ impl ConfusionMatrix {
     }
 
     /// A line of text above.
-    pub fn title(mut self, title: &str) -> ConfusionMatrix {
+    pub fn title(mut self, title: &str) -> ConfusionMatrixDisplay {
         self.title = title.to_string();
         self
     }
 
     /// What columns are; `predicted` without this.
-    pub fn xlabel(mut self, xlabel: &str) -> ConfusionMatrix {
+    pub fn xlabel(mut self, xlabel: &str) -> ConfusionMatrixDisplay {
         self.xlabel = xlabel.to_string();
         self
     }
 
     /// What rows are; `true` without this.
-    pub fn ylabel(mut self, ylabel: &str) -> ConfusionMatrix {
+    pub fn ylabel(mut self, ylabel: &str) -> ConfusionMatrixDisplay {
         self.ylabel = ylabel.to_string();
         self
     }
@@ -93,7 +93,7 @@ impl ConfusionMatrix {
         let width = left + side.max(text_width(&self.title, TITLE) - left) + 16.;
         let height = top + side + column_names + 28.;
         let canvas = (width.ceil() as u32, height.ceil() as u32);
-        paint("ConfusionMatrix", canvas, &self.description(&counts), |area| {
+        paint("ConfusionMatrixDisplay", canvas, &self.description(&counts), |area| {
             let title = shortened(&self.title, TITLE, width - 20.);
             text(area, &title, (width / 2., 18.), At::Centre, TITLE, INK)?;
             for (row, counts) in counts.chunks(k).enumerate() {
@@ -134,7 +134,7 @@ impl ConfusionMatrix {
     }
 
     fn counts(&self) -> Result<Vec<f64>> {
-        const NAME: &str = "ConfusionMatrix";
+        const NAME: &str = "ConfusionMatrixDisplay";
         let size = self.counts.size();
         let &[rows, columns] = size.as_slice() else {
             let todo = "give a row of counts for each class";
@@ -181,7 +181,7 @@ impl ConfusionMatrix {
     }
 }
 
-shown_as_figure!(ConfusionMatrix);
+shown_as_figure!(ConfusionMatrixDisplay);
 
 fn draw_cell(
     area: &Area,

@@ -23,7 +23,7 @@ mod values;
 pub use animator::Animator;
 pub use bars::Bars;
 pub use boxes::BBox;
-pub use confusion::ConfusionMatrix;
+pub use confusion::ConfusionMatrixDisplay;
 pub use figure::Figure;
 pub use grid::ImageGrid;
 pub use heat::overlay_heat_map;

@@ -409,7 +409,8 @@ fn heat_shines_where_it_is() {
 fn a_confusion_matrix_counts() {
     let counts = Tensor::from_slice2(&[[188i64, 12], [6, 194]]);
     let names = ["ホットドッグ", "<else>"];
-    let figure = ConfusionMatrix::new(&counts, &names).title("t").xlabel("予測").figure().unwrap();
+    let figure =
+        ConfusionMatrixDisplay::new(&counts, &names).title("t").xlabel("予測").figure().unwrap();
     let svg = figure.svg();
     for text in
         ["188", "12", "6", "194", "94 %", "6 %", "3 %", "97 %", "ホットドッグ", "予測", "true"]
@@ -423,12 +424,12 @@ fn a_confusion_matrix_counts() {
     assert!(svg.contains(&format!(r#"aria-label="{told}""#)), "{svg}");
     // Parts of a whole; a class without images; many classes
     let parts = Tensor::from_slice2(&[[0.25f32, 0.75], [0., 0.]]);
-    assert!(ConfusionMatrix::new(&parts, &names).figure().unwrap().svg().contains("0.75"));
+    assert!(ConfusionMatrixDisplay::new(&parts, &names).figure().unwrap().svg().contains("0.75"));
     let hundred = Tensor::eye(100, (Kind::Float, Device::Cpu));
     let of_hundred = vec!["a class with a rather long name"; 100];
-    ConfusionMatrix::new(&hundred, &of_hundred).figure().unwrap();
+    ConfusionMatrixDisplay::new(&hundred, &of_hundred).figure().unwrap();
     let refuse = |what: &str, named: &str, counts: &Tensor, names: &[&str]| {
-        refused(what, named, &ConfusionMatrix::new(counts, names).figure().unwrap_err());
+        refused(what, named, &ConfusionMatrixDisplay::new(counts, names).figure().unwrap_err());
     };
     refuse("counts that are no matrix", "[4]", &counts.view([4]), &names);
     refuse("counts that are no square", "[1, 4]", &counts.view([1, 4]), &names);
