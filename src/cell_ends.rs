@@ -5,6 +5,7 @@
 use crate::data::transforms::{Size, Transform};
 use crate::data::{Dataset, Length};
 use crate::device::Precision;
+use crate::display::BBox;
 use crate::jupyter::show_as_debug;
 use crate::models::{Architecture, Weights};
 use crate::nn::{CrossEntropyLoss, L1Loss, Module, Pair};
@@ -14,6 +15,7 @@ use crate::train::{Accumulator, Timer};
 show_as_debug!(
     Accumulator,
     Architecture,
+    BBox,
     CrossEntropyLoss,
     L1Loss,
     Length,

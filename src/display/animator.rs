@@ -250,6 +250,7 @@ impl Animator {
     /// For a training that goes on: takes away what lies beyond `from`, and makes room up to `to`.
     pub(crate) fn go_on(&mut self, from: f64, to: f64) {
         self.curves.iter_mut().for_each(|curve| curve.retain(|(x, _)| *x <= from));
+        self.bars.iter_mut().for_each(|bars| bars.retain(|(x, ..)| *x <= from));
         self.xlim = Some((0., to));
     }
 

@@ -1,4 +1,4 @@
-//! A confusion matrix as a figure.
+//! A confusion matrix as a figure (scikit-learn: `ConfusionMatrixDisplay`).
 
 use plotters::prelude::*;
 use tch::Tensor;
@@ -12,7 +12,7 @@ use super::figure::Figure;
 use crate::jupyter::plain;
 use crate::{Error, Result};
 
-/// Which classes a network takes for which: a row for what the images are, a column for what they are
+/// A figure of which classes a network takes for which (scikit-learn has the name): a row for what the images are, a column for what they are
 /// taken for. Right answers lie on the diagonal, in blue; mistakes are orange. A cell is the darker the
 /// larger a part of its row it is (scikit-learn: `ConfusionMatrixDisplay`).
 ///
