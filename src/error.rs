@@ -4,7 +4,7 @@
 //! argument, what was found there, what was expected, and what to do. `{}` and `{:?}` print the same
 //! sentence, so that `unwrap`, `main` and the last line of a cell show it too.
 //!
-//! What a program may want to answer by itself is a variant of its own:
+//! What a program may want to handle is a variant of its own:
 //!
 //! ```
 //! use d2l::prelude::*;

@@ -1,4 +1,4 @@
-//! What a user can set by environment variables (docs/variables.md); all of them are read here.
+//! What a user can set by environment variables (docs/variables.md): each `D2L_*` variable is read here.
 //!
 //! A variable that is empty counts as not set.
 

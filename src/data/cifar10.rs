@@ -36,7 +36,7 @@ pub struct CIFAR10 {
 
 impl CIFAR10 {
     /// Reads the images to learn from (`train`), or those to test with, from a folder that
-    /// [`download_extract`]`("cifar10")` has answered.
+    /// [`download_extract`]`("cifar10")` has returned.
     ///
     /// # Errors
     /// A file is missing, is cut off, or has a label that is none of the classes.

@@ -9,14 +9,14 @@ use crate::Result;
 
 /// A place for each image of a folder, and the bytes that may still be taken.
 pub(super) struct Kept {
-    pictures: Vec<OnceLock<RgbImage>>,
+    images: Vec<OnceLock<RgbImage>>,
     free: AtomicUsize,
 }
 
 impl Kept {
     pub(super) fn new(count: usize, bytes: usize) -> Kept {
-        let pictures = (0..count).map(|_| OnceLock::new()).collect();
-        Kept { pictures, free: AtomicUsize::new(bytes) }
+        let images = (0..count).map(|_| OnceLock::new()).collect();
+        Kept { images, free: AtomicUsize::new(bytes) }
     }
 
     /// Image number `index`, which `decode` makes if it is not here; kept if there is room.
@@ -25,7 +25,7 @@ impl Kept {
         index: usize,
         decode: impl FnOnce() -> Result<RgbImage>,
     ) -> Result<RgbImage> {
-        let Some(place) = self.pictures.get(index) else { return decode() };
+        let Some(place) = self.images.get(index) else { return decode() };
         if let Some(picture) = place.get() {
             return Ok(picture.clone());
         }

@@ -66,8 +66,8 @@ impl ImageFolder {
 
     fn read(root: &Path, allow_empty: bool) -> Result<ImageFolder> {
         let folder = ImageFolder::list(root)?;
-        let has_picture = |label| folder.samples.iter().any(|sample| sample.1 == label);
-        let empty = (0i64..).zip(&folder.classes).filter(|&(label, _)| !has_picture(label));
+        let has_image = |label| folder.samples.iter().any(|sample| sample.1 == label);
+        let empty = (0i64..).zip(&folder.classes).filter(|&(label, _)| !has_image(label));
         let empty: Vec<&str> = empty.map(|(_, name)| name.as_str()).collect();
         if allow_empty || empty.is_empty() {
             return Ok(folder);
@@ -189,22 +189,22 @@ fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
 }
 
 /// All images below a folder; `above` holds the folders around it, into which no link leads back.
-fn collect(folder: &Path, above: &mut Vec<PathBuf>, pictures: &mut Vec<PathBuf>) -> Result<()> {
+fn collect(folder: &Path, above: &mut Vec<PathBuf>, paths: &mut Vec<PathBuf>) -> Result<()> {
     let real = folder.canonicalize().map_err(Error::io("read the folder", folder))?;
     if above.contains(&real) {
         return Ok(());
     }
     above.push(real);
     let (files, folders) = entries(folder)?;
-    pictures.extend(files.into_iter().filter(|path| is_picture(path)));
+    paths.extend(files.into_iter().filter(|path| is_image_file(path)));
     for folder in folders {
-        collect(&folder, above, pictures)?;
+        collect(&folder, above, paths)?;
     }
     above.pop();
     Ok(())
 }
 
-fn is_picture(path: &Path) -> bool {
+fn is_image_file(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     EXTENSIONS.contains(&extension.as_str())
 }

@@ -12,9 +12,9 @@ use super::figure::Figure;
 use crate::jupyter::plain;
 use crate::{Error, Result};
 
-/// A figure of which classes a network takes for which (scikit-learn has the name): a row for what the images are, a column for what they are
-/// taken for. Right answers lie on the diagonal, in blue; mistakes are orange. A cell is the darker the
-/// larger a part of its row it is (scikit-learn: `ConfusionMatrixDisplay`).
+/// Which classes a network takes for which, as a figure (scikit-learn: `ConfusionMatrixDisplay`): a row
+/// for what the images are, a column for what they are taken for. Correct predictions lie on the
+/// diagonal, in blue; mistakes are orange. A cell is the darker the larger a part of its row it is.
 ///
 /// ```
 /// use d2l::prelude::*;

@@ -138,7 +138,7 @@ fn checked(text: String) -> Result<Figure> {
         Err(Error::invalid("Figure::from_svg", found, expected, todo))
     };
     let mut svg = text.trim_start_matches('\u{feff}').trim();
-    // What may stand before the picture
+    // What may stand before the element
     while let Some(end) = [("<?", "?>"), ("<!--", "-->"), ("<!", ">")]
         .into_iter()
         .find_map(|(start, end)| svg.starts_with(start).then_some(end))

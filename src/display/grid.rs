@@ -38,8 +38,8 @@ const MAX_PIXELS: f64 = 100_000_000.;
 /// ```
 /// use d2l::prelude::*;
 /// # let image = Image::from(d2l::image::RgbImage::new(60, 40));
-/// # let pictures = [image.clone(), image.clone(), image.clone(), image.clone()];
-/// ImageGrid::new(&pictures, 2, 2)?
+/// # let images = [image.clone(), image.clone(), image.clone(), image.clone()];
+/// ImageGrid::new(&images, 2, 2)?
 ///     .row_titles(&["hotdog", "not-hotdog"])
 ///     .titles(&["", "bun? 90 %", "", "pizza"])
 ///     .colors(&["", "red", "", "green"])

@@ -1,7 +1,8 @@
 //! Data sets and pretrained files: where they are, and how they come here (d2l: section 5.7.1,
 //! *Downloading Data*).
 //!
-//! Files are looked for in the folder that `D2L_DATA_DIR` names, then in the user's cache folder;
+//! Files are looked for in the folder that `D2L_DATA_DIR` names, then in the user's cache folder (which
+//! one that is: `folders.rs` of d2l-common);
 //! downloads go to the first of the two that can be written. With `D2L_OFFLINE=1` nothing is asked
 //! of the network.
 

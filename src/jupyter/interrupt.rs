@@ -4,7 +4,7 @@
 //! program, and the crate's loops look for it between two batches. So nothing is lost: the loop
 //! returns [`Error::Interrupted`], and every variable is as it was at that moment.
 //!
-//! A training that has something to return when it is stopped returns it, and leaves the press to
+//! A training (`Summary::train`, in `train/ch13.rs`) that has something to return when it is stopped returns it, and leaves the press to
 //! whoever looks next: what follows it in its cell does not go on as if nothing had been pressed. The
 //! kernel removes the file when the cell has ended.
 

@@ -79,7 +79,7 @@ pub fn save_checkpoint(
 ///
 /// # Errors
 /// As [`load_weights`](crate::nn::load_weights), or the file has no optimizer in it, one of another kind
-/// or with other groups, or not the schedule that is given. Net, optimizer and schedule are then
+/// or with other groups, or not the schedule that is given. Network, optimizer and schedule are then
 /// unchanged.
 pub fn load_checkpoint(
     net: &dyn Module,

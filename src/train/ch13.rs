@@ -1,170 +1,18 @@
-//! The training loop of the chapter (d2l: section 14.1.3, `train_ch13`).
+//! The training loop of the chapter (d2l: section 14.1.3, `train_ch13`): epochs, tests, curves, the stop
+//! button. One step is in batch.rs.
 
-use std::collections::HashSet;
+use tch::{Device, Kind, Tensor};
 
-use tch::{Device, Tensor};
-
-use super::Summary;
-use super::evaluate::check_device;
-use super::gradients::{Replicas, forward_backward, on_device, split_batch};
-use super::out_of_memory::out_of_memory;
-use super::undo::Undo;
+use super::batch::{check_devices, check_trainer, step};
+use super::evaluate::evaluate;
+use super::gradients::Replicas;
+use super::{Accumulator, Summary, Timer};
 use crate::data::DataLoader;
-use crate::jupyter::{is_live, say};
-use crate::nn::{Loss, Module, memory};
+use crate::device::compute_kind;
+use crate::jupyter::{self, Progress, is_live, say, stoppable};
+use crate::nn::{Loss, Module};
 use crate::optim::Optimizer;
-use crate::{Error, Result, device};
-
-/// Takes one step on a batch, on one device or several (d2l: `train_batch_ch13`). Returns the sum
-/// of the losses and the number of correct predictions.
-///
-/// `x` is `[N, 3, H, W]`, `y` is `[N]`, or a label for each pixel, `[N, H, W]`. Targets of kind `Float`
-/// are the loss's affair, such as boxes or probabilities of all classes: the number of correct
-/// predictions is NaN then. Losses are added up, not averaged, whatever the number of devices.
-///
-/// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
-///
-/// # Errors
-/// Shapes that do not fit, a label out of range, an optimizer of another network, a loss or a gradient
-/// that is no number, or a device's memory is full. No step is taken then: the network keeps its values,
-/// running means and all, and its mode, and has no gradients.
-pub fn train_batch_ch13(
-    net: &dyn Module,
-    x: &Tensor,
-    y: &Tensor,
-    loss: &dyn Loss,
-    trainer: &mut dyn Optimizer,
-    devices: &[Device],
-) -> Result<(f64, f64)> {
-    step(net, x, y, loss, trainer, devices, &mut Replicas::default())
-}
-
-pub(super) fn step(
-    net: &dyn Module,
-    x: &Tensor,
-    y: &Tensor,
-    loss: &dyn Loss,
-    trainer: &mut dyn Optimizer,
-    devices: &[Device],
-    replicas: &mut Replicas,
-) -> Result<(f64, f64)> {
-    let first = check_devices(devices)?;
-    check_trainer(net, trainer)?;
-    check_batch(x, y)?;
-    check_device("train_batch_ch13", net, first)?;
-    let full = |error| out_of_memory(error, x);
-    let undo = Undo::step(net).map_err(full)?;
-    net.train();
-    trainer.zero_grad()?;
-    let sums = match devices {
-        [device] => on_device(x, y, *device).and_then(|batch| forward_backward(net, &batch, loss)),
-        _ => {
-            split_batch(x, y, devices).and_then(|parts| replicas.forward_backward(net, parts, loss))
-        }
-    };
-    let sums = sums.map_err(full)?;
-    if !sums.loss.is_finite() {
-        return Err(diverged(sums.loss, x)?);
-    }
-    if !sums.gradients.is_finite() {
-        check_gradients(net)?;
-    }
-    trainer.step().map_err(full)?;
-    undo.done();
-    Ok((sums.loss, sums.right))
-}
-
-/// The first device, if all are there.
-pub(super) fn check_devices(devices: &[Device]) -> Result<Device> {
-    let Some(&first) = devices.first() else {
-        let todo = "give it &try_all_gpus()";
-        return Err(Error::invalid("devices", "an empty list", "one device or more", todo));
-    };
-    devices.iter().try_for_each(|&device| device::check(device))?;
-    Ok(first)
-}
-
-/// What would learn nothing, or leave a part of the network out by mistake, and say nothing.
-pub(super) fn check_trainer(net: &dyn Module, trainer: &dyn Optimizer) -> Result<()> {
-    let all = net.named_parameters();
-    let (learning, frozen): (Vec<_>, Vec<_>) = all.iter().partition(|(_, p)| p.requires_grad());
-    if learning.is_empty() {
-        return Err(Error::invalid(
-            "the network",
-            format!("none of its {} parameters learns", frozen.len()),
-            "one at least that is not frozen",
-            "let some learn: net.fc.requires_grad_(true), or net.requires_grad_(true) for all",
-        ));
-    }
-    let held: HashSet<usize> = trainer.parameters().iter().filter_map(memory).collect();
-    if held.is_empty() {
-        return Ok(());
-    }
-    let is_held = |p: &Tensor| memory(p).is_none_or(|place| held.contains(&place));
-    let left_out: Vec<&str> =
-        learning.iter().filter(|(_, p)| !is_held(p)).map(|(name, _)| name.as_str()).collect();
-    let own = all.iter().filter(|(_, p)| memory(p).is_some() && is_held(p)).count();
-    let foreign = held.len().saturating_sub(own);
-    if left_out.len() < learning.len() && (left_out.is_empty() || foreign == 0) {
-        return Ok(());
-    }
-    let found = match own {
-        0 => "it holds none of this network's parameters".to_string(),
-        _ if left_out.len() == learning.len() => {
-            "all parameters that it holds of this network are frozen".to_string()
-        }
-        _ => format!(
-            "it holds {foreign} parameters that are not this network's, and not {}",
-            left_out.join(", ")
-        ),
-    };
-    Err(Error::invalid(
-        "the optimizer",
-        found,
-        "the parameters that are to learn",
-        "make it when the network is complete, after net.fc = …: SGD::new(net.parameters(), …)?",
-    ))
-}
-
-fn check_batch(x: &Tensor, y: &Tensor) -> Result<()> {
-    let shape = |tensor: &Tensor| if tensor.defined() { tensor.size() } else { vec![] };
-    let (images, labels) = (shape(x), shape(y));
-    match (images.first(), labels.first()) {
-        (Some(a), Some(b)) if a == b && *a > 0 => Ok(()),
-        _ => {
-            let error = Error::invalid(
-                "the batch",
-                format!("images of shape {images:?}, labels of shape {labels:?}"),
-                "[N, 3, H, W] and [N], N being 1 or more",
-                "give it as many labels as images; one image is a batch of one: x.unsqueeze(0)",
-            );
-            Err(error.of_shape(&labels))
-        }
-    }
-}
-
-/// The loss is a number, but not each gradient: a root or a logarithm at 0, perhaps.
-fn check_gradients(net: &dyn Module) -> Result<()> {
-    for (name, parameter) in net.named_parameters() {
-        let gradient = parameter.f_grad()?;
-        if gradient.defined() && !all_finite(&gradient)? {
-            return Err(Error::invalid(
-                "train_batch_ch13",
-                format!(
-                    "the loss is a number, but the gradient of {name} has NaN or infinite values"
-                ),
-                "finite gradients",
-                "look for a root, a logarithm or a division at 0 in the layers and the loss, or lower \
-                 the learning rate; the network is as it was",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn all_finite(tensor: &Tensor) -> Result<bool> {
-    Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1)
-}
+use crate::{Error, Result, settings};
 
 /// Trains, tests after each epoch, and shows the curves (d2l: `train_ch13`).
 ///
@@ -200,33 +48,153 @@ pub fn train_ch13(
     Ok(summary)
 }
 
-/// The loss is no number: images are to blame, or the steps before.
-fn diverged(loss: f64, x: &Tensor) -> Result<Error> {
-    let reason = Box::new(reason_of_divergence(loss, x)?);
-    Ok(Error::Diverged { loss, reason })
-}
+/// A training step costs about as much as three forward passes: a weight for the progress bar.
+const LEARNING: usize = 3;
 
-fn reason_of_divergence(loss: f64, x: &Tensor) -> Result<Error> {
-    let mut found = format!("the loss is {loss}");
-    for i in 0..x.size().first().copied().unwrap_or(0) {
-        if !all_finite(&x.f_get(i)?)? {
-            found += &format!(": image {i} of the batch, from 0, has NaN or infinite values");
-            let todo = "look at its transforms, such as a Normalize that divides by 0; the network is \
-                        as it was";
-            return Ok(Error::invalid("train_batch_ch13", found, "a finite loss", todo));
+impl Summary {
+    /// Trains `num_epochs` more, as [`train_ch13`](super::train_ch13): epochs are counted on, and the
+    /// figure grows, in each cell one of its own. An epoch that was stopped is done once more, and its
+    /// points give way.
+    ///
+    /// `D2L_MAX_EPOCHS` bounds all epochs of the summary together. A call beyond it says so, does
+    /// nothing and succeeds; so let a `for` count the calls.
+    ///
+    /// # Errors
+    /// As [`train_ch13`](super::train_ch13). The summary has all completed epochs then. If the stop
+    /// button was pressed before the first batch, it is [`Error::Interrupted`], so that a loop of such
+    /// calls ends, and the summary is as it was.
+    #[allow(clippy::too_many_arguments)] // The book's, and itself.
+    pub fn train(
+        &mut self,
+        net: &dyn Module,
+        train_iter: &DataLoader,
+        test_iter: &DataLoader,
+        loss: &dyn Loss,
+        trainer: &mut dyn Optimizer,
+        num_epochs: usize,
+        devices: &[Device],
+    ) -> Result<()> {
+        let device = check_devices(devices)?;
+        if num_epochs == 0 || train_iter.is_empty() {
+            let found = format!("{num_epochs} epochs of {} batches", train_iter.len());
+            let todo = "train for one epoch or more, on one image or more";
+            return Err(Error::invalid("train_ch13", found, "something to learn from", todo));
+        }
+        if test_iter.is_empty() {
+            let todo = "give the test loader one image or more";
+            return Err(Error::invalid("train_ch13", "nothing to test on", "a test loader", todo));
+        }
+        same_classes(train_iter, test_iter)?;
+        check_trainer(net, trainer)?;
+        let most = settings::max_epochs().unwrap_or(usize::MAX);
+        let num_epochs = num_epochs.min(most.saturating_sub(self.epochs));
+        if num_epochs == 0 {
+            if !std::mem::replace(&mut self.page.told, true) {
+                say(format_args!("quick mode: no epoch after the {most} of D2L_MAX_EPOCHS"));
+            }
+            return Ok(());
+        }
+        if self.devices != devices {
+            let kind = name_of(compute_kind(device));
+            say(format_args!("training on {devices:?}, computing in {kind}"));
+            settings::quick_mode_notice().into_iter().for_each(say);
+        }
+        net.to(device)?;
+
+        let (first, last) = (self.epochs, self.epochs.saturating_add(num_epochs));
+        self.devices = devices.to_vec();
+        let examples = |iter: &DataLoader| num_epochs.saturating_mul(iter.num_examples());
+        let all = examples(train_iter).saturating_mul(LEARNING).saturating_add(examples(test_iter));
+        let mut progress = self.progress(all as u64);
+        progress.begin();
+        let mut replicas = Replicas::default();
+        let (mut timer, num_batches) = (Timer::new(), train_iter.len());
+        // Sums of the loss, of correct predictions, of examples, of labels
+        let mut metric = Accumulator::new(4);
+        let (mut batches, mut has_learned) = (0, false);
+        let result = stoppable(|| {
+            for epoch in first..last {
+                metric.reset();
+                batches = 0;
+                for batch in train_iter.iter_for(device) {
+                    let (x, y) = batch?;
+                    if y.is_floating_point() {
+                        return Err(no_classes(&y));
+                    }
+                    timer.start();
+                    let (l, acc) = step(net, &x, &y, loss, trainer, devices, &mut replicas)
+                        .map_err(|error| {
+                            let (batch, epoch) = (batches + 1, epoch + 1);
+                            error.during(format_args!("batch {batch} of epoch {epoch}"))
+                        })?;
+                    if !has_learned {
+                        (self.stopped, self.broken, has_learned) = (false, None, true);
+                        self.animator.go_on(first as f64, last as f64);
+                    }
+                    let count = y.size().first().copied().unwrap_or(0);
+                    metric.add(&[l, acc, count as f64, y.numel() as f64]);
+                    self.seconds += timer.stop();
+                    self.examples += count as f64;
+                    batches += 1;
+                    progress.note(format!("epoch {}: loss {:.3}", epoch + 1, mean_loss(&metric)));
+                    progress.advance(LEARNING as u64 * count as u64);
+                    if batches % (num_batches / 5).max(1) == 0 || batches == num_batches {
+                        let x = epoch as f64 + batches as f64 / num_batches as f64;
+                        let points = [Some(mean_loss(&metric)), Some(accuracy(&metric)), None];
+                        self.animator.add(x, &points);
+                    }
+                }
+                self.test_acc = evaluate(net, test_iter, None, &mut progress)?;
+                self.epochs = epoch + 1;
+                (self.loss, self.train_acc) = (mean_loss(&metric), accuracy(&metric));
+                self.animator.add(self.epochs as f64, &[None, None, Some(self.test_acc)]);
+                let of = if num_epochs > 1 { format!("/{last}") } else { String::new() };
+                progress.println(&format!("epoch {}{of}: {}", self.epochs, self.numbers()));
+            }
+            Ok(())
+        });
+        self.examples_per_sec = self.examples / self.seconds;
+        self.animator.bring();
+        progress.finish();
+        match result {
+            Err(Error::Interrupted) if has_learned => {
+                jupyter::pass_on();
+                self.stopped = true;
+                if batches > 0 && self.epochs < last {
+                    (self.loss, self.train_acc) = (mean_loss(&metric), accuracy(&metric));
+                    self.broken = Some((batches, num_batches));
+                }
+            }
+            other => other?,
+        }
+        // During the last images of the test, say.
+        self.stopped |= jupyter::is_pressed();
+        self.page.progress = Some(progress);
+        Ok(())
+    }
+
+    /// A bar for so much work: that of an earlier call, if this cell has one.
+    fn progress(&mut self, total: u64) -> Progress {
+        let label = match self.epochs {
+            0 => "training".to_string(),
+            epochs => format!("training from epoch {}", epochs + 1),
+        };
+        let cell = jupyter::running_cell();
+        let earlier = self.page.progress.take();
+        let is_here = cell.is_some() && cell == self.page.cell;
+        self.page.cell = cell;
+        match earlier.filter(|_| is_here) {
+            Some(mut progress) => {
+                progress.restart(&label, total);
+                progress
+            }
+            None => Progress::new(&label, total),
         }
     }
-    Ok(Error::invalid(
-        "train_batch_ch13",
-        found,
-        "a finite loss",
-        "lower the learning rate, and start from a fresh net or a checkpoint, as earlier steps may \
-         have spoilt this one; or look for a division by 0 in layers and losses of your own",
-    ))
 }
 
 /// A label means the same in both sets only if their classes are the same, where both have names.
-pub(super) fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> Result<()> {
+fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> Result<()> {
     let (train, test) = (train_iter.dataset().classes(), test_iter.dataset().classes());
     if train == test || train.is_empty() || test.is_empty() {
         return Ok(());
@@ -237,4 +205,29 @@ pub(super) fn same_classes(train_iter: &DataLoader, test_iter: &DataLoader) -> R
         "the same classes in both, by the names of the folders",
         "compare the folders that both loaders were given",
     ))
+}
+
+fn mean_loss(metric: &Accumulator) -> f64 {
+    metric[0] / metric[2]
+}
+
+fn accuracy(metric: &Accumulator) -> f64 {
+    metric[1] / metric[3]
+}
+
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::BFloat16 => "bfloat16 (set_precision(Precision::Full) for f32)",
+        _ => "f32",
+    }
+}
+
+/// What is shown of a training is how often it is right.
+fn no_classes(y: &Tensor) -> Error {
+    Error::invalid(
+        "train_ch13",
+        format!("targets of kind {:?} and shape {:?}", y.kind(), y.size()),
+        "the numbers of classes, of kind Int64, to tell how often the network is right",
+        "train with a loop of train_batch_ch13, which takes them",
+    )
 }

@@ -1,6 +1,7 @@
 //! Training and evaluating (d2l: section 14.1.3).
 
 mod accumulator;
+mod batch;
 mod ch13;
 mod evaluate;
 mod gradients;
@@ -11,7 +12,8 @@ mod timer;
 mod undo;
 
 pub use accumulator::Accumulator;
-pub use ch13::{train_batch_ch13, train_ch13};
+pub use batch::train_batch_ch13;
+pub use ch13::train_ch13;
 pub use evaluate::{accuracy, evaluate_accuracy_gpu};
 pub use metrics::{ConfusionMatrix, confusion_matrix, predict, top_k_accuracy};
 pub use summary::Summary;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use d2l_common::variables;
 use serde_json::json;
 
-use super::{NOT_UTF8, torch};
+use super::{NOT_UTF8, torch_version};
 use crate::process;
 use crate::project::Project;
 
@@ -37,7 +37,7 @@ pub fn write(project: &Project) -> Result<()> {
             unique.push(folder);
         }
     }
-    let torch = torch::folder(project)?;
+    let torch = torch_version::folder(project)?;
     let libraries = std::env::join_paths([project.share().join("lib"), torch.join("lib")])?;
     let variable = if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
     let spec = json!({

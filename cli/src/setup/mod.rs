@@ -8,11 +8,11 @@ pub mod disk;
 pub mod environment;
 pub mod kernel;
 pub mod kernelspec;
-pub mod packages;
 pub mod patches;
 pub mod python;
+pub mod python_packages;
 pub mod stamp;
-pub mod torch;
+pub mod torch_version;
 pub mod warm_build;
 pub mod weights;
 pub mod wrapper;
@@ -41,7 +41,7 @@ pub fn setup(project: &Project) -> Result<()> {
     // The two long steps are independent: one downloads, the other compiles.
     std::thread::scope(|scope| {
         let kernel = scope.spawn(|| kernel::build(project, &steps));
-        let rest = packages::install_all(project, &steps)
+        let rest = python_packages::install_all(project, &steps)
             .and_then(|()| wrapper::compile(project, &steps))
             .and_then(|()| weights::convert(project, &steps));
         let kernel = kernel.join().unwrap_or_else(|_| bail!("the kernel's build was interrupted"));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use d2l_common::variables::PRETRAINED_DIR;
 
 use super::stamp::unless_done;
-use super::{cargo, torch};
+use super::{cargo, torch_version};
 use crate::process::{self, quietly};
 use crate::project::Project;
 use crate::steps::Steps;
@@ -16,8 +16,8 @@ use crate::steps::Steps;
 /// Compiles tch's C++ wrapper as a shared library and writes the Cargo configuration that replaces
 /// torch-sys's build script with it.
 pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
-    let folder = torch::folder(project)?;
-    let version = torch::version(&folder)?;
+    let folder = torch_version::folder(project)?;
+    let version = torch_version::version(&folder)?;
     let lock = fs::read_to_string(project.path("Cargo.lock"))?;
     let torch_sys =
         cargo::locked_version(&lock, "torch-sys").context("Cargo.lock has no torch-sys")?;
@@ -26,8 +26,8 @@ pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
     let share = project.share();
     unless_done(&share.join("wrapper.stamp"), &inputs, &files(project), || {
         steps.run("Compiling tch's C++ wrapper", |bar| {
-            let source = torch::torch_sys_source(project)?;
-            check_version(&folder, &version, &torch_sys, &torch::expected_by(&source)?)?;
+            let source = torch_version::torch_sys_source(project)?;
+            check_version(&folder, &version, &torch_sys, &torch_version::expected_by(&source)?)?;
             compile_files(project, &source, &folder, bar)?;
             Ok(fs::write(share.join("cargo.toml"), &configuration)?)
         })
@@ -42,7 +42,7 @@ pub fn files(project: &Project) -> [PathBuf; 2] {
 
 /// With another version of libtorch the compiler would print pages of errors.
 fn check_version(torch: &Path, version: &str, torch_sys: &str, expected: &str) -> Result<()> {
-    if torch::is_version(version, expected) {
+    if torch_version::is_version(version, expected) {
         return Ok(());
     }
     bail!(
@@ -149,14 +149,14 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("d2l-torch-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("version.py"), "import x\n__version__ = '2.2.2+cu121'\n").unwrap();
-        let version = torch::version(&folder).unwrap();
+        let version = torch_version::version(&folder).unwrap();
         let error = check_version(&folder, &version, "0.26.0", "2.13.0").unwrap_err().to_string();
         for part in ["2.2.2+cu121", "0.26.0", "pip install torch==2.13.0", "what to do"] {
             assert!(error.contains(part), "{part}: {error}");
         }
         check_version(&folder, "2.13.0+cpu", "0.26.0", "2.13.0").unwrap();
         fs::remove_dir_all(folder).unwrap();
-        assert!(torch::version(Path::new("/no/such/torch")).is_err());
+        assert!(torch_version::version(Path::new("/no/such/torch")).is_err());
     }
 
     #[test]

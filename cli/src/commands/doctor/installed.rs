@@ -15,14 +15,15 @@ pub fn torch(project: &Project) -> (State, String) {
     if !project.python().exists() {
         return (Bad, RUN_SETUP.into());
     }
-    let version = setup::torch::folder(project).and_then(|folder| setup::torch::version(&folder));
-    compared(version, setup::torch::expected(project))
+    let version = setup::torch_version::folder(project)
+        .and_then(|folder| setup::torch_version::version(&folder));
+    compared(version, setup::torch_version::expected(project))
 }
 
 /// Compares the installed version with the one that tch needs.
 fn compared(version: Result<String>, expected: Result<String>) -> (State, String) {
     match (version, expected) {
-        (Ok(version), Ok(expected)) if setup::torch::is_version(&version, &expected) => {
+        (Ok(version), Ok(expected)) if setup::torch_version::is_version(&version, &expected) => {
             (Good, format!("{version}, which tch expects"))
         }
         (Ok(version), Ok(expected)) => {

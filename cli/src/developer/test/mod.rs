@@ -16,7 +16,7 @@ use log::Log;
 use crate::developer::{book, report};
 use crate::output;
 use crate::project::Project;
-use crate::setup::{packages, setup};
+use crate::setup::{python_packages, setup};
 use crate::steps::Steps;
 
 /// The number of epochs and of images in quick mode.
@@ -167,9 +167,9 @@ fn two_at_a_time<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) 
 /// Installs the packages that only tests need.
 fn install_references(project: &Project) -> Result<()> {
     let step = "Installing what the tests need";
-    packages::install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
+    python_packages::install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
     let step = "Installing the book's own package";
-    packages::install(project, &Steps::default(), step, "tests/book.txt", &["--no-deps"])
+    python_packages::install(project, &Steps::default(), step, "tests/book.txt", &["--no-deps"])
 }
 
 fn cargo(project: &Project, arguments: &[&str]) -> Command {

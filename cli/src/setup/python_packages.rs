@@ -1,4 +1,4 @@
-//! Python packages, installed by pip.
+//! Python packages, torch among them: installed by pip.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! The torch in the virtual environment, and the version that tch needs.
+//! The version of torch in the virtual environment, and the one that tch needs. python_packages.rs
+//! installs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
