@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::groups::{Groups, Learning, check_number};
 use super::room::Room;
@@ -114,31 +114,41 @@ impl Optimizer for Adam {
         for l in learning {
             let moments = self.moments.get(l.place).and_then(Option::as_ref);
             let moments = Moments::beside(&l.parameter, moments)?;
-            let (way, root) = (room.like(&l.parameter)?, root_room.like(&l.parameter)?);
+            let scratch = [room.like(&l.parameter)?, root_room.like(&l.parameter)?];
             let decay = l.group.weight_decay;
-            let decayed = match adds_decay(&l) {
+            let added = match adds_decay(&l) {
                 true => Some((sum_room.like(&l.parameter)?, room.number(decay, &l.parameter)?)),
                 false => None,
             };
             let kept = if self.decoupled { 1. - l.group.lr * decay } else { 1. };
-            steps.push((l, moments, way, root, decayed, kept));
+            steps.push((l, moments, scratch, added, kept));
         }
-        for (l, mut moments, way, root, decayed, kept) in steps {
-            let (mut parameter, mut gradient) = (l.parameter, l.gradient);
-            if kept != 1. {
-                let _ = parameter.f_mul_scalar_(kept)?;
+        for (l, mut moments, [way, root], added, kept) in steps {
+            moments.steps = moments.steps.saturating_add(1);
+            for part in parts(&l.parameter, [&l.gradient, &moments.mean, &moments.square])? {
+                let [mut parameter, mut gradient, mean, square] = part;
+                let scratch = |memory: &Tensor| beginning(memory, &parameter);
+                let (way, root) = (scratch(&way)?, scratch(&root)?);
+                let added = match &added {
+                    Some((sum, decay)) => Some((scratch(sum)?, decay)),
+                    None => None,
+                };
+                if kept != 1. {
+                    let _ = parameter.f_mul_scalar_(kept)?;
+                }
+                if let Some((sum, decay)) = added {
+                    gradient = gradient.f_addcmul_out(&sum, &parameter, decay)?;
+                }
+                let moments = Moments { steps: moments.steps, mean, square };
+                moments.step(
+                    &mut parameter,
+                    &gradient,
+                    l.group.lr,
+                    self.betas,
+                    self.eps,
+                    (way, root),
+                )?;
             }
-            if let Some((sum, decay)) = decayed {
-                gradient = gradient.f_addcmul_out(&sum, &parameter, &decay)?;
-            }
-            moments.step(
-                &mut parameter,
-                &gradient,
-                l.group.lr,
-                self.betas,
-                self.eps,
-                (way, root),
-            )?;
             if let Some(place) = self.moments.get_mut(l.place) {
                 *place = Some(moments);
             }
@@ -206,8 +216,9 @@ impl Moments {
         Ok(Moments { steps: *steps, mean, square })
     }
 
+    /// Changes a parameter, or a part of one whose moments these are.
     fn step(
-        &mut self,
+        mut self,
         parameter: &mut Tensor,
         gradient: &Tensor,
         lr: f64,
@@ -215,7 +226,6 @@ impl Moments {
         eps: f64,
         (way, root): (Tensor, Tensor),
     ) -> Result<()> {
-        self.steps = self.steps.saturating_add(1);
         let left = |beta: f64| 1. - beta.powi(self.steps);
         let (mean_scale, square_scale) = (left(betas.0), left(betas.1));
         let _ = self.mean.f_lerp_(gradient, 1. - betas.0)?;
@@ -226,6 +236,33 @@ impl Moments {
         let _ = parameter.f_addcdiv_(&change, &root)?;
         Ok(())
     }
+}
+
+/// As many numbers of each of these tensors stay in a processor's cache from one operator to the next.
+const PART: i64 = 1 << 18;
+
+/// A parameter and what belongs to it, part by part, where all of them lie in one piece on the CPU; else
+/// as they are.
+fn parts(parameter: &Tensor, others: [&Tensor; 3]) -> Result<Vec<[Tensor; 4]>> {
+    let [a, b, c] = others;
+    let count = parameter.numel() as i64;
+    let is_flat = |tensor: &Tensor| tensor.is_contiguous() && tensor.device() == Device::Cpu;
+    if count <= PART || ![parameter, a, b, c].into_iter().all(is_flat) {
+        return Ok(vec![[parameter, a, b, c].map(Tensor::shallow_clone)]);
+    }
+    let part = |tensor: &Tensor, start: i64| -> Result<Tensor> {
+        Ok(tensor.f_view(-1)?.f_narrow(0, start, PART.min(count - start))?)
+    };
+    let starts = (0..count).step_by(PART as usize);
+    starts.map(|i| Ok([part(parameter, i)?, part(a, i)?, part(b, i)?, part(c, i)?])).collect()
+}
+
+/// So much of a parameter's scratch memory as a part of it needs.
+fn beginning(memory: &Tensor, part: &Tensor) -> Result<Tensor> {
+    if memory.size() == part.size() {
+        return Ok(memory.shallow_clone());
+    }
+    Ok(memory.f_view(-1)?.f_narrow(0, 0, part.numel() as i64)?)
 }
 
 impl fmt::Display for Adam {
