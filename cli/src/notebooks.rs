@@ -131,7 +131,8 @@ mod tests {
     /// A project with notebooks in both languages, and other files.
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        // Not where all programs put their temporary files: `../a` is not there.
+        let root = folder.path().canonicalize().unwrap().join("project");
         let project = Project { root };
         for file in [
             "README.md",
