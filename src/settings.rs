@@ -1,4 +1,5 @@
-//! What a user can set by environment variables (docs/variables.md): each `D2L_*` variable is read here.
+//! What a user can set by environment variables: the crate reads each `D2L_*` variable here
+//! (docs/variables.md has all).
 //!
 //! A variable that is empty counts as not set.
 

@@ -230,7 +230,11 @@ fn what_is_not_known_is_refused_with_what_is() {
     refused(&[], 2, &["Usage: cargo d2l", "doctor"]);
     refused(&["docter"], 2, &["docter", "doctor"]);
     refused(&["lab", "--lang", "de"], 2, &["de", "en, ja"]);
-    refused(&["bench", "lessons"], 2, &["lessons", "loader, step, lesson, notebook, display"]);
+    refused(
+        &["bench", "lessons"],
+        2,
+        &["lessons", "loader, step, optimizer, lesson, notebook, display"],
+    );
     refused(&["test", "crates"], 2, &["crates", PARTS]);
     refused(&["-q", "-v", "doctor"], 2, &["--quiet", "cannot be used with"]);
     refused(&["run", "--epoch", "1"], 2, &["--epoch", "--epochs"]);
