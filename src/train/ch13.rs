@@ -29,7 +29,7 @@ use crate::{Error, Result, settings};
 /// # Errors
 /// There is nothing to learn from or to test on, both loaders' classes differ, an image cannot be read,
 /// targets are no classes, the stop button was pressed before the first batch was learned, or as
-/// [`train_batch_ch13`].
+/// [`train_batch_ch13`](super::train_batch_ch13).
 pub fn train_ch13(
     net: &dyn Module,
     train_iter: &DataLoader,
