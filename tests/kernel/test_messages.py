@@ -287,7 +287,8 @@ class Torch(MessagesTest):
             ("f64::from(&t)", "`f64::try_from(&t)?`"),
             ('t.to("cuda")', "`try_gpu(0)`"),
             ("let loss: f64 = t.mean(Kind::Float);", "`f64::try_from(&t)?`"),
-            ("fn g(loader: &DataLoader) { for (x, y) in loader {} }", "`for batch in loader.iter() { let (x, y) = batch?; ... }`"),
+            ("fn g(loader: &DataLoader) { for (x, y) in loader {} }", "`for batch in loader { let (x, y) = batch?; ... }`"),
+            ("fn g(loader: DataLoader) { for (x, y) in loader {} }", "`for batch in &loader { let (x, y) = batch?; ... }`"),
             ("fn g(dataset: &ImageFolder) { for x in dataset {} }", "`for i in 0..dataset.len()"),
             ("use rand::Rng;", "`d2l::rand::...`"),
             ("use plotters::prelude::*;", "`d2l::plotters::...`"),
@@ -306,7 +307,7 @@ class Torch(MessagesTest):
             ("for row in &t {}", "`for i in 0..t.size()[0]"),
             ("let lam = 0.5; let x = 1 - lam;", "write `1.` for `1`"),
             ("torch::optim::AdamW(net.parameters())", "`Adam::new(net.parameters(), 0.001)?`"),
-            ("torch::nn::Linear(2, 3)", "`linear(3, 2)?`"),
+            ("torch::nn::Linear(2, 3)", "`Linear::new(3, 2)?`"),
             ("let c = u - u.mean(Kind::Float);", "`&u`"),
         ]:
             with self.subTest(code):

@@ -323,7 +323,12 @@ const HABITS: &[Row] = &[
     (
         "E0277 .*DataLoader` is not an iterator",
         r"in ‸&?([\w.]+)",
-        "it is `for batch in $1.iter() { let (x, y) = batch?; ... }`",
+        "it is `for batch in &$1 { let (x, y) = batch?; ... }`",
+    ),
+    (
+        "E0308 [^§]*expected `Result<\\(.*Tensor.*found `\\(_, _\\)`",
+        r"for\s+‸\((\w+),\s*(\w+)\)\s+in\s+(&?[\w.]+)",
+        "a batch is a `Result`: `for batch in $3 { let ($1, $2) = batch?; ... }`",
     ),
     (
         "E0277 .*(ImageFolder|CIFAR10|dyn Dataset)` is not an iterator",
