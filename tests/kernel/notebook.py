@@ -61,6 +61,13 @@ class Run:
     def of(self, *kinds):
         return [message for message in self.messages if message["msg_type"] in kinds]
 
+    def displays(self, *kinds):
+        """What the cell displays: without the kernel's line about a cell that takes long to compile."""
+        display_id = lambda message: message["content"].get("transient", {}).get("display_id")
+        is_line = lambda message: message["content"]["data"].get("text/plain", "").startswith("Compiling the cell")
+        lines = {display_id(message) for message in self.of("display_data", "update_display_data") if is_line(message)}
+        return [message for message in self.of(*kinds) if display_id(message) is None or display_id(message) not in lines]
+
     def text(self, name="stdout"):
         return "".join(m["content"]["text"] for m in self.of("stream") if m["content"]["name"] == name)
 

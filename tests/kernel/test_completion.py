@@ -99,7 +99,7 @@ class Completion(KernelWithVariables):
             ("prin|", ["print!", "println!"]),
             ("std::collections::HashM|", ["HashMap"]),
             ("use d2l::pre|", ["prelude"]),
-            ("use d2l::prelude::Image|", ["Image", "ImageFolder"]),
+            ("use d2l::prelude::Image|", ["Image", "ImageFolder", "ImageGrid"]),
             ("Device::C|", ["Cpu", "Cuda"]),
             (":va|", [":vars"]),
             (":de|", [":dep"]),
