@@ -11,6 +11,7 @@ that says so, where there is no Chromium; another one can be named in CHROMIUM.
 
 import os
 import secrets
+import re
 import shutil
 import socket
 import subprocess
