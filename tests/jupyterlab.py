@@ -162,7 +162,7 @@ def stop_training(browser, notebook, screenshots):
     page.screenshot(path=screenshots / "training.png")
     wait_for("a bar that moves", lambda: bar.get_attribute("value") != first, 60)
     page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
-    ended = page.get_by_text(re.compile(r"^stopped (in|after) epoch \d"))
+    ended = page.locator(".jp-RenderedText").filter(has_text=re.compile(r"stopped (in|after) epoch \d"))
     wait_for("the end of the training", lambda: ended.count() == 1, 60)
     if curves.count() != 1:
         sys.exit(f"JupyterLab: stopped, but with {curves.count()} figures")
