@@ -119,7 +119,7 @@ class OwnNetworks(KernelTest):
         file = 'let file = std::env::temp_dir().join(format!("d2l-schedule-{}.safetensors", std::process::id()));'
         start = (
             "manual_seed(3);\n"
-            "let train_iter = cifar10(true, 640)?;\n"
+            "let train_iter = cifar10(true, 1600)?;\n"
             "let net = sequential![Flatten::new(), Linear::new(3 * 32 * 32, 10)?];\n"
             "let mut trainer = SGD::new(net.parameters(), 1e-4)?.momentum(0.9)?;\n"
             "let mut schedule = StepLR::new(2, 0.5)?;\n"
@@ -132,7 +132,9 @@ class OwnNetworks(KernelTest):
         self.assertIn("[1.25e-5]", unbroken.text())
 
         self.assert_ok(self.run_cell(start))
-        stopped = self.assert_ok(self.run_cell(EPOCHS, on_message=self.interrupt_at("epoch 3: loss")))
+        stopped = self.run_cell(EPOCHS, on_message=self.interrupt_at("epoch 3: loss"))
+        # Between two epochs it is the loop that sees the press, and ends the cell with an error.
+        self.assertTrue(stopped.error is None or stopped.error["ename"] == "Interrupted", stopped.error)
         self.assertLess(len(losses(stopped)), 6)
         # The names of the stopped cell are there, and the checkpoint is of the last whole epoch.
         resume = (
