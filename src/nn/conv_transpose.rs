@@ -232,6 +232,7 @@ impl ConvTranspose2d {
              or more",
             "take a smaller padding",
         )
+        .of_shape(&shape)
     }
 }
 

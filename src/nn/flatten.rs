@@ -24,12 +24,14 @@ impl Module for Flatten {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         check_numbers(self, x)?;
         if x.dim() < 2 {
-            return Err(Error::invalid(
+            let shape = x.size();
+            let error = Error::invalid(
                 self,
-                format!("an input of shape {:?}", x.size()),
+                format!("an input of shape {shape:?}"),
                 "a batch: [N, …]",
                 "one example is a batch of one: x.unsqueeze(0)",
-            ));
+            );
+            return Err(error.of_shape(&shape));
         }
         Ok(x.f_flatten(1, -1)?)
     }

@@ -276,5 +276,6 @@ impl Window {
             format!("{}×{} pixels or more, for the window to lie within", least[0], least[1]),
             "take larger images, fewer layers before it that make them smaller, or a smaller window",
         )
+        .of_shape(&shape)
     }
 }

@@ -50,6 +50,16 @@ pub fn save_checkpoint(
     epoch: usize,
     path: impl AsRef<Path>,
 ) -> Result<()> {
+    save(net, trainer, schedule, epoch, path.as_ref())
+}
+
+fn save(
+    net: &dyn Module,
+    trainer: &dyn Optimizer,
+    schedule: Option<&dyn LRScheduler>,
+    epoch: usize,
+    path: &Path,
+) -> Result<()> {
     let state = trainer.state_dict()?;
     let numbers: BTreeMap<_, _> =
         state.numbers.iter().map(|(name, numbers)| (name, texts(numbers))).collect();
@@ -66,7 +76,7 @@ pub fn save_checkpoint(
     let mut tensors = net.state_dict();
     let beside = state.tensors.into_iter();
     tensors.extend(beside.map(|(name, tensor)| (format!("{BESIDE}{name}"), tensor)));
-    write(path.as_ref(), tensors, notes)
+    write(path, tensors, notes)
 }
 
 /// Reads what [`save_checkpoint`] wrote into a network, an optimizer and a schedule made as those were,

@@ -396,6 +396,8 @@ fn layers_say_what_they_take() {
         let error = layer.forward(x).map(|y| panic!("{layer:?}: {y:?}")).unwrap_err();
         let text = refused("an input that a layer does not take", named, &error);
         assert!(text.starts_with(&format!("{layer:?}: ")), "{text}");
+        let is_shape = matches!(&error, Error::ShapeMismatch { shape, .. } if *shape == x.size());
+        assert_eq!(is_shape, *named != "still pixels", "{text}");
     }
 }
 
