@@ -10,6 +10,7 @@ mod device;
 mod display;
 mod documents;
 mod download;
+mod drawings;
 mod fuzz_corpus;
 mod gpu;
 mod hub;
