@@ -32,8 +32,8 @@ pub(super) const ALIKE: [Painter; 11] =
 
 /// Things that are not.
 pub(super) const OTHERS: [Painter; 14] = [
-    burger, burger, pizza, doughnut, egg, chips, salad, fruit, cookies, cake, croissant, cucumber, mug,
-    pen,
+    burger, burger, pizza, doughnut, egg, chips, salad, fruit, cookies, cake, croissant, cucumber,
+    mug, pen,
 ];
 
 /// The kinds of things in the drawings for CIFAR-10.
@@ -115,7 +115,7 @@ fn seeds(canvas: &mut Canvas, place: Place, (x, y): (f32, f32), size: f32, rng: 
 
 /// The skin of a sausage: pale or red, grilled or boiled.
 fn sausage(canvas: &mut Canvas, place: Place, shape: Shape, radius: f32, rng: &mut Rng) {
-    let meats = [SAUSAGE, SAUSAGE, [0.76, 0.38, 0.25], [0.48, 0.20, 0.12], [0.80, 0.55, 0.40]];
+    let meats = [SAUSAGE, SAUSAGE, [0.76, 0.38, 0.25], [0.48, 0.20, 0.12], [0.77, 0.46, 0.33]];
     let meat = near(one_of(&meats, rng), 0.16, rng);
     let (seed, every) = (rng.random(), radius * between(rng, 1., 2.));
     let grilled = if rng.random_bool(0.45) { between(rng, 0.3, 0.65) } else { 0. };
@@ -142,8 +142,13 @@ fn sauce(canvas: &mut Canvas, place: Place, long: f32, bend: f32, rng: &mut Rng)
 
 /// Onions, relish, cheese or herbs along a roll.
 fn topping(canvas: &mut Canvas, place: Place, long: f32, wide: f32, rng: &mut Rng) {
-    let kinds = [[0.92, 0.88, 0.80], [0.42, 0.52, 0.16], [0.95, 0.68, 0.18], [0.45, 0.20, 0.12],
-        [0.72, 0.50, 0.26]];
+    let kinds = [
+        [0.92, 0.88, 0.80],
+        [0.42, 0.52, 0.16],
+        [0.95, 0.68, 0.18],
+        [0.45, 0.20, 0.12],
+        [0.72, 0.50, 0.26],
+    ];
     let kind = one_of(&kinds, rng);
     let size = wide * between(rng, 0.16, 0.34);
     for _ in 0..rng.random_range(16..48) {
@@ -224,12 +229,12 @@ impl Roll {
 pub(super) fn hotdog(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let roll = Roll::new(place, size, rng);
     let (place, radius, long) = (roll.place, roll.radius, roll.long);
-    let open = between(rng, -0.1, 0.3);
+    let open = between(rng, 0., 0.35);
     roll.behind(canvas, open);
     if rng.random_bool(0.25) {
         roll.frill(canvas, rng);
     }
-    let thick = radius * between(rng, 0.55, 0.8);
+    let thick = radius * between(rng, 0.62, 0.85);
     let belly = between(rng, 0., 0.25);
     let meat = Shape::Rod {
         length: long * between(rng, 0.92, 1.25),
@@ -304,8 +309,14 @@ fn sandwich(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     roll.behind(canvas, open);
     roll.frill(canvas, rng);
     let radius = roll.radius;
-    let fillings = [TOMATO, TOMATO, [0.90, 0.62, 0.58], [0.95, 0.76, 0.28], [0.93, 0.90, 0.84],
-        [0.55, 0.66, 0.30]];
+    let fillings = [
+        TOMATO,
+        TOMATO,
+        [0.90, 0.62, 0.58],
+        [0.95, 0.76, 0.28],
+        [0.93, 0.90, 0.84],
+        [0.55, 0.66, 0.30],
+    ];
     let mut inside = roll.place.up(radius * 0.7);
     for _ in 0..rng.random_range(1..=3) {
         let filling = one_of(&fillings, rng);
@@ -419,7 +430,8 @@ pub(super) fn banana(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng
 
 pub(super) fn carrot(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let (long, radius) = (size * between(rng, 0.5, 0.68), size * between(rng, 0.06, 0.1));
-    let shape = Shape::Rod { length: long, radius, bend: between(rng, -0.1, 0.1), taper: 0.85, belly: 0. };
+    let shape =
+        Shape::Rod { length: long, radius, bend: between(rng, -0.1, 0.1), taper: 0.85, belly: 0. };
     for i in 0..5 {
         let leaf = Shape::bent(size * between(rng, 0.18, 0.28), size * 0.013, 0.25);
         let root = place.at(-long * 0.52, 0., 0.3 * (i as f32 - 2.)).at(-size * 0.11, 0., 0.);
@@ -438,7 +450,13 @@ pub(super) fn corn(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) 
     let (long, radius) = (size * between(rng, 0.45, 0.62), size * between(rng, 0.08, 0.11));
     let shape = Shape::Rod { length: long, radius, bend: 0., taper: 0.25, belly: 0.15 };
     for side in [-1., 1.] {
-        let husk = Shape::Rod { length: size * 0.4, radius: radius * 0.7, bend: 0.3, taper: 0.8, belly: 0. };
+        let husk = Shape::Rod {
+            length: size * 0.4,
+            radius: radius * 0.7,
+            bend: 0.3,
+            taper: 0.8,
+            belly: 0.,
+        };
         let at = place.at(-long * 0.4, side * radius * 0.6, 0.25 * side);
         round(canvas, at, husk, radius * 0.6, 0.05, near([0.56, 0.66, 0.30], 0.15, rng));
     }
@@ -512,7 +530,12 @@ fn pizza(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
             let (sin, cos) = libm::sincosf(i as f32 * 2.4 + between(rng, 0., 0.6));
             let off = radius * between(rng, 0.1, 0.7);
             let piece = Shape::disc(radius * between(rng, 0.08, 0.13));
-            canvas.paint(top.at(off * cos, off * sin, 0.), piece, near(kind, 0.12, rng), radius * 0.04);
+            canvas.paint(
+                top.at(off * cos, off * sin, 0.),
+                piece,
+                near(kind, 0.12, rng),
+                radius * 0.04,
+            );
         }
     }
     if rng.random_bool(0.5) {
@@ -629,7 +652,8 @@ fn cookies(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
             crust.colour(u, v, 0.5, radius * 0.3)
         });
         for _ in 0..rng.random_range(4..10) {
-            let spot = at.at(radius * between(rng, -0.6, 0.6), radius * between(rng, -0.6, 0.6), 0.);
+            let spot =
+                at.at(radius * between(rng, -0.6, 0.6), radius * between(rng, -0.6, 0.6), 0.);
             let chip = Shape::blob(radius * between(rng, 0.06, 0.12), 0.15, rng);
             canvas.paint(spot.up(radius * 0.15), chip, near(CHOCOLATE, 0.15, rng), radius * 0.08);
         }
@@ -645,7 +669,8 @@ fn cake(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
         Shape::Slab { x: radius * 1.2, y: radius * 0.7, round: 2. }
     };
     let icings = [CHOCOLATE, WHITE, [0.90, 0.66, 0.70], [0.88, 0.80, 0.60]];
-    let (icing, dough) = (near(one_of(&icings, rng), 0.1, rng), near([0.78, 0.58, 0.33], 0.25, rng));
+    let (icing, dough) =
+        (near(one_of(&icings, rng), 0.1, rng), near([0.78, 0.58, 0.33], 0.25, rng));
     let (layer, dull) = (radius * between(rng, 0.14, 0.22), Surface::new(3., 0.05));
     canvas.shadow(place, shape, layer * 3.);
     let mut at = place;
@@ -686,7 +711,8 @@ pub(super) fn cucumber(canvas: &mut Canvas, place: Place, size: f32, rng: &mut R
         skin.map(|value| value * (1. + 0.3 * stripe))
     });
     for i in 0..rng.random_range(0..5) {
-        let at = place.at(long * 0.5 + radius * (0.8 + 0.9 * i as f32), radius * 0.3 * i as f32, 0.);
+        let at =
+            place.at(long * 0.5 + radius * (0.8 + 0.9 * i as f32), radius * 0.3 * i as f32, 0.);
         let disc = Shape::disc(radius);
         canvas.shadow(at, disc, 2.);
         canvas.paint(at, disc, skin, 0.);
@@ -703,8 +729,15 @@ fn pen(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let (body, cap) = (dyed(rng), dyed(rng));
     let plastic = Surface::new(radius, 0.5);
     canvas.shadow(place, Shape::rod(long, radius), radius);
-    let tip = Shape::Rod { length: radius * 3., radius: radius * 0.8, bend: 0., taper: 0.9, belly: 0. };
-    canvas.cover(place.at(-long * 0.5 - radius, 0., TAU / 2.), tip, plastic, |_, _| [0.3, 0.3, 0.3]);
+    let tip =
+        Shape::Rod { length: radius * 3., radius: radius * 0.8, bend: 0., taper: 0.9, belly: 0. };
+    canvas
+        .cover(place.at(-long * 0.5 - radius, 0., TAU / 2.), tip, plastic, |_, _| [0.3, 0.3, 0.3]);
     canvas.cover(place, Shape::rod(long, radius), plastic, |_, _| body);
-    canvas.cover(place.at(long * 0.36, 0., 0.), Shape::rod(long * 0.26, radius * 1.1), plastic, |_, _| cap);
+    canvas.cover(
+        place.at(long * 0.36, 0., 0.),
+        Shape::rod(long * 0.26, radius * 1.1),
+        plastic,
+        |_, _| cap,
+    );
 }

@@ -24,7 +24,7 @@ pub(super) fn picture(is_hotdog: bool, rng: &mut Rng) -> RgbImage {
     let second = other(rng);
     let (mut places, size) = layout(&canvas, side, rng);
     let several = places.len() > 1;
-    let mixed = (several && rng.random_bool(0.35)).then(|| rng.random_range(0..places.len()));
+    let mixed = (several && rng.random_bool(0.25)).then(|| rng.random_range(0..places.len()));
     if rng.random_bool(0.4) {
         let (x, y) = (canvas.width as f32 / 2., canvas.table() / 2.);
         let shared = Place { x, y, ..places[0] };
@@ -42,7 +42,7 @@ pub(super) fn picture(is_hotdog: bool, rng: &mut Rng) -> RgbImage {
         painter(&mut canvas, place, size, rng);
     }
     crumbs(&mut canvas, side, rng);
-    if rng.random_bool(0.12) {
+    if rng.random_bool(0.1) {
         let held = one_of(&places, rng);
         let place = held.at(size * between(rng, -0.3, 0.3), 0., 0.);
         let before = Place { y: place.y + size * 0.22, ..place };
@@ -67,18 +67,19 @@ fn light(rng: &mut Rng) -> Colour {
 }
 
 fn other(rng: &mut Rng) -> Painter {
-    if rng.random_bool(0.4) { one_of(&ALIKE, rng) } else { one_of(&OTHERS, rng) }
+    if rng.random_bool(0.33) { one_of(&ALIKE, rng) } else { one_of(&OTHERS, rng) }
 }
 
 /// Places for one to four things, the far ones first, and how large they are.
 fn layout(canvas: &Canvas, side: f32, rng: &mut Rng) -> (Vec<Place>, f32) {
-    let count = one_of(&[1, 1, 1, 1, 1, 2, 2, 3, 3, 4], rng);
-    let size = side * between(rng, [0.6, 0.5, 0.42, 0.38][count - 1], [1.1, 0.75, 0.62, 0.55][count - 1]);
+    let count = one_of(&[1, 1, 1, 1, 1, 1, 2, 2, 3, 4], rng);
+    let (low, high) = [(0.7, 1.1), (0.55, 0.8), (0.48, 0.65), (0.42, 0.58)][count - 1];
+    let size = side * between(rng, low, high);
     let angle = between(rng, 0., TAU);
     let in_row = rng.random_bool(0.6);
     let middle = Place {
-        x: canvas.width as f32 / 2. + side * between(rng, -0.12, 0.12),
-        y: canvas.table() / 2. + side * between(rng, -0.12, 0.12),
+        x: canvas.width as f32 / 2. + side * between(rng, -0.09, 0.09),
+        y: canvas.table() / 2. + side * between(rng, -0.09, 0.09),
         height: 0.,
         angle,
     };

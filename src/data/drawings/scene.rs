@@ -340,7 +340,8 @@ impl Canvas {
         let (width, height) = (self.width, edge.min(self.height));
         for (i, pixel) in self.pixels.iter_mut().take(width * height).enumerate() {
             let row = i / width;
-            let light = if row + 3 > height { 0.5 } else { 0.75 + 0.5 * row as f32 / height as f32 };
+            let light =
+                if row + 3 > height { 0.5 } else { 0.75 + 0.5 * row as f32 / height as f32 };
             *pixel = colour.map(|value| value * light);
         }
     }

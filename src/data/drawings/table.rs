@@ -114,8 +114,10 @@ pub(super) fn crumbs(canvas: &mut Canvas, side: f32, rng: &mut Rng) {
             height: 0.,
             angle: between(rng, 0., TAU),
         };
-        let kinds = [[0.80, 0.62, 0.36], [0.35, 0.52, 0.20], [0.93, 0.88, 0.78], [0.30, 0.20, 0.14]];
-        let (colour, radius) = (near(one_of(&kinds, rng), 0.2, rng), side * between(rng, 0.006, 0.02));
+        let kinds =
+            [[0.80, 0.62, 0.36], [0.35, 0.52, 0.20], [0.93, 0.88, 0.78], [0.30, 0.20, 0.14]];
+        let (colour, radius) =
+            (near(one_of(&kinds, rng), 0.2, rng), side * between(rng, 0.006, 0.02));
         let shape = Shape::blob(radius, 0.12, rng);
         canvas.shadow(place, shape, radius);
         canvas.paint(place, shape, colour, radius);
@@ -127,16 +129,15 @@ fn steel(canvas: &mut Canvas, place: Place, shape: Shape) {
 }
 
 fn fork(canvas: &mut Canvas, place: Place, size: f32, _: &mut Rng) {
-    let handle = Shape::Rod {
-        length: size * 0.5,
-        radius: size * 0.022,
-        bend: 0.,
-        taper: 0.45,
-        belly: 0.,
-    };
+    let handle =
+        Shape::Rod { length: size * 0.5, radius: size * 0.022, bend: 0., taper: 0.45, belly: 0. };
     canvas.shadow(place, Shape::rod(size * 0.8, size * 0.02), 5.);
     steel(canvas, place, handle);
-    steel(canvas, place.at(size * 0.31, 0., 0.), Shape::Ellipse { x: size * 0.08, y: size * 0.045 });
+    steel(
+        canvas,
+        place.at(size * 0.31, 0., 0.),
+        Shape::Ellipse { x: size * 0.08, y: size * 0.045 },
+    );
     for i in 0..4 {
         let off = size * 0.024 * (i as f32 - 1.5);
         let tine = Shape::rod(size * 0.14, size * 0.007);
@@ -217,7 +218,8 @@ fn bottle(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let plastic = Surface::new(radius, 0.5);
     canvas.shadow(place, Shape::rod(size * 0.5, radius), radius);
     let neck = place.at(size * 0.34, 0., 0.);
-    let tip = Shape::Rod { length: size * 0.2, radius: radius * 0.5, bend: 0., taper: 0.7, belly: 0. };
+    let tip =
+        Shape::Rod { length: size * 0.2, radius: radius * 0.5, bend: 0., taper: 0.7, belly: 0. };
     canvas.cover(neck, tip, plastic, |_, _| colour);
     canvas.cover(place, Shape::rod(size * 0.42, radius), plastic, |u, _| {
         if u.abs() < size * 0.1 { colour.map(|value| value * 0.5 + 0.45) } else { colour }
@@ -268,7 +270,12 @@ pub(super) fn hand(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) 
     let back = Shape::Slab { x: size * 0.17, y: wide * 2.3, round: wide * 1.8 };
     canvas.cover(palm, back, surface(wide * 1.6), |_, _| skin);
     let thumb = hand.at(-size * 0.2, wide * 2.2, 0.35).up(wide * 1.3);
-    canvas.cover(thumb, Shape::bent(size * 0.26, wide * 0.72, -0.2), surface(wide * 0.7), |_, _| skin);
+    canvas.cover(
+        thumb,
+        Shape::bent(size * 0.26, wide * 0.72, -0.2),
+        surface(wide * 0.7),
+        |_, _| skin,
+    );
     for i in 0..4 {
         let off = wide * 1.15 * (i as f32 - 1.7);
         let long = size * [0.24, 0.29, 0.27, 0.22][i];
