@@ -134,17 +134,17 @@ pub(super) fn sided_picture(kind: usize, train: bool, rng: &mut Rng) -> RgbImage
     const SIDE: f32 = 128.;
     let mut canvas = Canvas::new(SIDE as usize, SIDE as usize, 1., between(rng, 0., TAU));
     ground(&mut canvas, rng);
-    let spread = if train { 0.02 } else { 0.12 };
+    let spread = if train { 0.02 } else { 0.08 };
     let place = Place {
         x: SIDE * between(rng, 0.3 - spread, 0.3 + spread),
         y: SIDE * between(rng, 0.5 - spread, 0.5 + spread),
         height: 0.,
         angle: between(rng, 0.9, 1.1),
     };
-    let size = SIDE * if train { between(rng, 0.68, 0.72) } else { between(rng, 0.5, 0.95) };
+    let size = SIDE * if train { between(rng, 0.68, 0.72) } else { between(rng, 0.58, 0.88) };
     SIDED[kind].1(&mut canvas, place, size, rng);
-    let warm = if train { between(rng, 0.2, 0.26) } else { between(rng, -0.3, 0.26) };
-    let bright = if train { between(rng, 0.95, 1.) } else { between(rng, 0.5, 1.2) };
+    let warm = if train { between(rng, 0.2, 0.26) } else { between(rng, -0.45, 0.26) };
+    let bright = if train { between(rng, 0.95, 1.) } else { between(rng, 0.45, 1.2) };
     let light = [bright * (1. + warm), bright, bright * (1. - 1.6 * warm)];
     let mut image = canvas.develop(0, light, 0.01, rng);
     if !train && rng.random_bool(0.5) {
