@@ -17,8 +17,8 @@ fn mean(image: &Image, chosen: impl Fn(f32, f32) -> bool) -> [f64; 3] {
     for (x, y, pixel) in pixels.enumerate_pixels() {
         if chosen(x as f32 / width as f32, y as f32 / height as f32) {
             count += 1.;
-            for c in 0..3 {
-                sums[c] += f64::from(pixel.0[c]);
+            for (sum, value) in sums.iter_mut().zip(pixel.0) {
+                *sum += f64::from(value);
             }
         }
     }
