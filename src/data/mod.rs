@@ -18,6 +18,7 @@ mod verify;
 pub use cifar10::{CIFAR10, load_cifar10};
 pub use dataset::Dataset;
 pub use download_extract::download_extract;
+pub use drawings::one_sided_drawings;
 pub use image_folder::ImageFolder;
 pub use loader::{Batches, DataLoader};
 pub use sample::{Sample, Target};

@@ -154,4 +154,4 @@ fn offline_ten_classes_are_drawn() {
 }
 
 /// The SHA-1 of the drawings to test with.
-const DIGEST: &str = "4b054458f5e757a1dab0531fc7a86b068fa6823e";
+const DIGEST: &str = "b8a72bd167c4db5e1e66cab008ecf8c01ed68762";

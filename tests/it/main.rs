@@ -13,6 +13,7 @@ mod device;
 mod display;
 mod documents;
 mod download;
+mod drawings;
 mod figures;
 mod fuzz_corpus;
 mod gpu;

@@ -58,15 +58,20 @@ class Run:
     def __init__(self, messages, reply, seconds):
         self.messages, self.reply, self.seconds = messages, reply, seconds
 
-    def of(self, *kinds):
+    def with_progress(self, *kinds):
         return [message for message in self.messages if message["msg_type"] in kinds]
 
-    def displays(self, *kinds):
-        """What the cell displays: without the kernel's line about a cell that takes long to compile."""
-        display_id = lambda message: message["content"].get("transient", {}).get("display_id")
-        is_line = lambda message: message["content"]["data"].get("text/plain", "").startswith("Compiling the cell")
-        lines = {display_id(message) for message in self.of("display_data", "update_display_data") if is_line(message)}
-        return [message for message in self.of(*kinds) if display_id(message) is None or display_id(message) not in lines]
+    def of(self, *kinds):
+        """Without the kernel's own lines about a long wait, which a busy machine may show in any cell."""
+        found, is_shown = [], False
+        for message in self.messages:
+            if message["content"].get("transient", {}).get("display_id", "").startswith(("progress-", "start-")):
+                is_shown = True
+            elif is_shown and message["msg_type"] == "clear_output":
+                is_shown = False  # the kernel removes its line
+            elif message["msg_type"] in kinds:
+                found.append(message)
+        return found
 
     def text(self, name="stdout"):
         return "".join(m["content"]["text"] for m in self.of("stream") if m["content"]["name"] == name)

@@ -116,12 +116,12 @@ class Dependencies(KernelTest):
         self.begin("a")
         build = "fn main() { std::thread::sleep(std::time::Duration::from_secs(4)); }"
         run = self.assert_ok(self.run_cell(package(self.folder, "slow", build=build)))
-        shown = [m["content"]["data"]["text/plain"] for m in run.of("display_data", "update_display_data")]
+        shown = [m["content"]["data"]["text/plain"] for m in run.with_progress("display_data", "update_display_data")]
         self.assertIn("Compiling slow, package 1", "\n".join(shown))
         # One line, updated about once a second and removed at the end.
-        self.assertEqual(len(run.of("display_data")), 1)
+        self.assertEqual(len(run.with_progress("display_data")), 1)
         self.assertLess(len(shown), run.seconds)
-        self.assertEqual(run.of(*CLEARED)[-1]["msg_type"], "clear_output")
+        self.assertEqual(run.with_progress(*CLEARED)[-1]["msg_type"], "clear_output")
         self.assertEqual(self.value("thing.0 + a"), [{"text/plain": "12"}])
 
     def test_progress_takes_nothing_else_away(self):

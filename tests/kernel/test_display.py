@@ -106,7 +106,7 @@ class WithTheCrate(KernelTest):
     def test_three_figures_in_one_cell(self):
         show = "show_images(&[Image::from(d2l::image::RgbImage::new(9, 9))], 1, 1, 1.0)?;"
         run = self.assert_ok(self.run_cell(show * 3))
-        figures = run.displays("display_data")
+        figures = run.of("display_data")
         self.assertEqual(len(figures), 3)
         for figure in figures:
             self.assertIn("image/svg+xml", figure["content"]["data"])
@@ -119,17 +119,17 @@ class WithTheCrate(KernelTest):
             " Ok(animator) }"
         ))
         run = self.assert_ok(self.run_cell("curve(5, 150)?.show()?;"))
-        kinds = [m["msg_type"] for m in run.displays("display_data", "update_display_data", "execute_result")]
+        kinds = [m["msg_type"] for m in run.of("display_data", "update_display_data", "execute_result")]
         self.assertEqual(kinds, ["display_data"] + ["update_display_data"] * 4)
-        self.assertEqual(len({m["content"]["transient"]["display_id"] for m in run.displays("display_data", "update_display_data")}), 1)
+        self.assertEqual(len({m["content"]["transient"]["display_id"] for m in run.of("display_data", "update_display_data")}), 1)
         # At most ten times a second, and the last points are there.
         run = self.assert_ok(self.run_cell("curve(100, 1)?;"))
-        figures = run.displays("display_data", "update_display_data")
+        figures = run.of("display_data", "update_display_data")
         self.assertLess(len(figures), 12)
         self.assertEqual(points(figures[-1]), 100)
         # Shown again, it is a separate figure.
         run = self.assert_ok(self.run_cell("let again = curve(3, 1)?; again.show()?; again.show()?; again"))
-        self.assertEqual(len(run.displays("display_data")), 2)
+        self.assertEqual(len(run.of("display_data")), 2)
         self.assertEqual(len(run.result), 1)
 
     def test_a_bar_moves_in_its_place(self):
@@ -138,8 +138,8 @@ class WithTheCrate(KernelTest):
             ' for i in 0..20 { progress.note(format!("page {i}")); progress.advance(1); std::thread::sleep(std::time::Duration::from_millis(60)); }'
             " drop(progress);"
         ))
-        bars = run.displays("display_data", "update_display_data")
-        self.assertEqual(len(run.displays("display_data")), 1)
+        bars = run.of("display_data", "update_display_data")
+        self.assertEqual(len(run.of("display_data")), 1)
         self.assertGreater(len(bars), 4)
         middle = bars[2]["content"]["data"]
         self.assertRegex(middle["text/plain"], r"^reading <all>: \d+ %, 0:0\d left; page \d+$")
@@ -147,7 +147,7 @@ class WithTheCrate(KernelTest):
         self.assertEqual(bars[-1]["content"]["data"], {"text/plain": "reading <all>: done in 0:01"})
         # Work that is done at once shows no bar.
         run = self.assert_ok(self.run_cell('let mut quick = Progress::new("quick", 2); quick.advance(2); drop(quick);'))
-        self.assertEqual(run.displays("display_data"), [])
+        self.assertEqual(run.of("display_data"), [])
 
     def test_a_tensor_shows_its_values(self):
         run = self.assert_ok(self.run_cell("Tensor::from_slice(&[1.5f32, 2.0]).view([1, 2])"))

@@ -121,7 +121,7 @@ class Start(unittest.TestCase):
         self.addCleanup(notebook.stop)
         run = notebook.run("1 + 1")
         self.assertEqual(run.result, [{"text/plain": "2"}])
-        notices = run.of("display_data", "update_display_data")
+        notices = run.with_progress("display_data", "update_display_data")
         if run.seconds > 2:
             self.assertIn("Starting", notices[0]["content"]["data"]["text/plain"])
             # It is gone when the cell's own output comes.

@@ -1,28 +1,36 @@
 //! Small sets of images that the crate draws itself, for a machine without the photographs.
 //!
-//! Hot dogs and other things, of many sizes and ratios, on several backgrounds, turned, bent, lit
-//! from one side, blurred and noisy; some of the other things are a bun or a sausage by itself. And
-//! ten kinds of such things in the size and the files of CIFAR-10. The same images come out on
-//! every machine.
+//! Hot dogs and other things, one to four of them, on tables, cloths, paper, stone and grass, seen
+//! from above or at a slant, with cutlery, cups and hands beside them. Tables and what lies beside
+//! are the same in both classes, so that nothing but the hot dog tells them apart; two of five other
+//! things are like one: an empty bun, sausages, a sandwich, a baguette. Some images show both, and
+//! some show a sausage beside its bun.
+//! Ten kinds of such things come in the size and the files of CIFAR-10, too, and four of them in a set
+//! to show what image augmentation does. The same images come out on every machine.
 
 mod food;
+mod ground;
+mod picture;
 mod scene;
+mod table;
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use d2l_common::files::HOTDOG_DRAWINGS;
-use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
+use image::{ImageFormat, RgbImage};
 use rand::RngExt;
 
 use super::parallel::on_all_cores;
-use crate::hub::WorkFolder;
+use crate::hub::{WorkFolder, usable_cache_dir};
 use crate::jupyter::say;
 use crate::random::generator;
 use crate::{Error, Result};
 
-/// The folder's name; its number grows when the drawings change.
-const CIFAR10: &str = "cifar10-drawings-1";
+/// The folders' names; the number grows when the drawings change.
+const CIFAR10: &str = "cifar10-drawings-2";
+const ONE_SIDED: &str = "one-sided-drawings-1";
 
 /// The folder of hot dogs and other things below `folder`, with `train` and `test` as in the book's
 /// set. Draws them if they are not there.
@@ -32,8 +40,7 @@ pub(crate) fn hotdog_drawings(folder: &Path) -> Result<PathBuf> {
         for (split, count) in [("train", 600), ("test", 200)] {
             for class in ["hotdog", "not-hotdog"] {
                 let class_folder = drawn.join(split).join(class);
-                std::fs::create_dir_all(&class_folder)
-                    .map_err(Error::io("write the drawings", &class_folder))?;
+                create(&class_folder)?;
                 jobs.extend((0..count).map(|i| (class_folder.join(format!("{i:04}.jpg")), class)));
             }
         }
@@ -57,19 +64,57 @@ pub(crate) fn cifar10_drawings(folder: &Path) -> Result<PathBuf> {
             let path = drawn.join(file);
             std::fs::write(&path, content).map_err(Error::io("write the drawings", &path))
         };
-        std::fs::create_dir_all(drawn).map_err(Error::io("write the drawings", drawn))?;
+        create(drawn)?;
         let classes: String = food::KINDS.iter().map(|(name, _)| format!("{name}\n")).collect();
         write("batches.meta.txt", classes.as_bytes())?;
         let records = draw(EACH * files.len(), name, |i| {
             let mut rng = generator(0x0c1f, 0, i as u64);
             // The classes in turn, but in no order within ten.
             let class = (i % 10 + (i / 10) * 7) % 10;
-            Ok(record(class, &food::small_picture(class, &mut rng)))
+            Ok(record(class, &picture::small_picture(class, &mut rng)))
         })?;
         files
             .iter()
             .zip(records.chunks(EACH))
             .try_for_each(|(file, part)| write(file, &part.concat()))
+    })
+}
+
+/// The folder of a small set that shows what image augmentation does, drawn by this crate: bananas,
+/// carrots, hot dogs and sausages, 64×64 pixels, 300 images in `train` and 400 in `test`, in folders as
+/// [`ImageFolder`](super::ImageFolder) reads them. Draws them if they are not there.
+///
+/// The things to learn from all lie on the left, the same way round, in warm light; those to test with
+/// lie on either side, either way round, near or far, in any light.
+///
+/// For: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
+///
+/// # Errors
+/// There is no folder to write to, or the disk is full.
+pub fn one_sided_drawings() -> Result<PathBuf> {
+    let cache = usable_cache_dir()?;
+    make(&cache, ONE_SIDED, |drawn, name| {
+        let classes = picture::SIDED;
+        let mut jobs = vec![];
+        for (split, count) in [("train", 300), ("test", 400)] {
+            for (class, _) in classes {
+                create(&drawn.join(split).join(class))?;
+            }
+            jobs.extend((0..count).map(|i| {
+                let (kind, file) = (i % classes.len(), format!("{:04}.png", i / classes.len()));
+                (kind, split == "train", drawn.join(split).join(classes[kind].0).join(file))
+            }));
+        }
+        let each = |seed: usize| -> Result<()> {
+            let (kind, train, path) = &jobs[seed];
+            let mut rng = generator(0x51de, 0, seed as u64);
+            let mut png = Cursor::new(vec![]);
+            picture::sided_picture(*kind, *train, &mut rng)
+                .write_to(&mut png, ImageFormat::Png)
+                .map_err(not_encoded("a PNG"))?;
+            std::fs::write(path, png.into_inner()).map_err(Error::io("write the drawings", path))
+        };
+        draw(jobs.len(), name, each).map(drop)
     })
 }
 
@@ -89,8 +134,7 @@ fn make(
     if target.is_dir() {
         return Ok(target);
     }
-    let action = "write the drawings";
-    std::fs::create_dir_all(folder).map_err(Error::io(action, folder))?;
+    create(folder)?;
     let work = WorkFolder::new(folder.join(format!(".{name}.drawing")))?;
     // Another program may have drawn them while this one waited.
     if target.is_dir() {
@@ -99,8 +143,12 @@ fn make(
     let drawn = work.path().join(name);
     fill(&drawn, &target)?;
     work.sync()?;
-    std::fs::rename(drawn, &target).map_err(Error::io(action, &target))?;
+    std::fs::rename(drawn, &target).map_err(Error::io("write the drawings", &target))?;
     Ok(target)
+}
+
+fn create(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io("write the drawings", folder))
 }
 
 /// Draws `count` images for the folder `target`, on all cores; what `each` returns, in order.
@@ -116,10 +164,14 @@ fn draw<T: Send>(
 /// One image as a JPEG file's content.
 fn jpeg(hotdog: bool, seed: u64) -> Result<Vec<u8>> {
     let mut rng = generator(0x0d21, 0, seed);
-    let picture = food::picture(hotdog, &mut rng);
+    let picture = picture::picture(hotdog, &mut rng);
     let mut jpeg = vec![];
     JpegEncoder::new_with_quality(&mut jpeg, rng.random_range(60..=92))
         .encode_image(&picture)
-        .map_err(|error| Error::invalid("drawing", error.to_string(), "a JPEG", "report this"))?;
+        .map_err(not_encoded("a JPEG"))?;
     Ok(jpeg)
+}
+
+fn not_encoded(expected: &'static str) -> impl Fn(image::ImageError) -> Error {
+    move |error| Error::invalid("drawing", error.to_string(), expected, "report this")
 }

@@ -37,7 +37,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let folders = Folders::new(Some(path("data").into()), None, Some(path("caches")));
         check(hotdogs(&folders), Absent, &["no photographs", "drawn on first use"]);
-        let drawn = path("caches/d2l/hotdog-drawings-1");
+        let drawn = path("caches/d2l/hotdog-drawings-2");
         fs::create_dir_all(&drawn).unwrap();
         check(hotdogs(&folders), Absent, &[&drawn.display().to_string()]);
         // A file is no unpacked data set, and a folder no archive.
