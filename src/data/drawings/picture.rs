@@ -67,7 +67,7 @@ fn light(rng: &mut Rng) -> Colour {
 }
 
 fn other(rng: &mut Rng) -> Painter {
-    if rng.random_bool(0.33) { one_of(&ALIKE, rng) } else { one_of(&OTHERS, rng) }
+    if rng.random_bool(0.25) { one_of(&ALIKE, rng) } else { one_of(&OTHERS, rng) }
 }
 
 /// Places for one to four things, the far ones first, and how large they are.
