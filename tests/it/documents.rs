@@ -228,3 +228,47 @@ fn editions_have_the_same_cells() {
         }
     }
 }
+
+/// `0.975` and the like in prose, not in links or code.
+fn measured_numbers(prose: &str) -> Vec<&str> {
+    let is_measured = |word: &&str| {
+        let digits = word.strip_prefix("0.").unwrap_or_default();
+        digits.len() >= 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let text = prose.split("](").flat_map(|piece| piece.split('`').step_by(2));
+    text.flat_map(|piece| piece.split(|c: char| !c.is_ascii_digit() && c != '.'))
+        .map(|word| word.trim_end_matches('.'))
+        .filter(is_measured)
+        .collect()
+}
+
+/// What a lesson says it measured is what its cells printed, or what docs/experiments.md says where it
+/// links there.
+#[test]
+fn numbers_in_prose_are_those_of_the_outputs() {
+    let experiments = read("docs/experiments.md");
+    let mut count = 0;
+    for (lessons, answers) in [("", "solutions"), ("ja", "ja/solutions")] {
+        let (lessons, answers) = (notebooks(lessons), notebooks(answers));
+        for (name, cells) in lessons.iter().chain(&answers) {
+            // Answers quote their lesson, too.
+            let same = lessons.iter().chain(&answers).filter(|(other, _)| other == name);
+            let printed: String = same
+                .flat_map(|(_, cells)| cells)
+                .filter(|cell| cell["cell_type"] == "code")
+                .map(|cell| source(cell) + &cell["outputs"].to_string())
+                .collect();
+            for cell in cells.iter().filter(|cell| cell["cell_type"] == "markdown") {
+                let prose = source(cell);
+                let linked = prose.contains("experiments.md");
+                for number in measured_numbers(&prose) {
+                    let is_there =
+                        printed.contains(number) || (linked && experiments.contains(number));
+                    assert!(is_there, "{name}: no output has {number}:\n{prose}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+}
