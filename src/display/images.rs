@@ -6,7 +6,6 @@ use crate::Result;
 use crate::images::transforms::Transform;
 use crate::images::{FloatImage, Image};
 use crate::jupyter::complain;
-use crate::random::{generator, global_seed};
 
 /// Shows images in a grid, row by row, each with its own ratio of width to height (d2l:
 /// `show_images`). `scale` is the book's: 1.5 makes a cell 108 pixels wide.
@@ -45,7 +44,8 @@ pub fn show_images_with_titles<Form>(
 }
 
 /// Shows what a transform makes of an image, as many times as the grid has places (d2l: section
-/// 14.1.1, `apply`). The random numbers are the same each time that it is called.
+/// 14.1.1, `apply`). Each call draws other random numbers; [`manual_seed`](crate::data::manual_seed)
+/// begins them anew.
 ///
 /// The book: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
@@ -59,9 +59,8 @@ pub fn apply(
     scale: f64,
 ) -> Result<()> {
     ImageGrid::new([image], num_rows, num_cols)?.scale(scale).cell()?;
-    let places = num_rows as u64 * num_cols as u64;
-    let each = |i| aug.apply(image.clone(), &mut generator(global_seed(), 0, i));
-    let images = (0..places).map(each).collect::<Result<Vec<Image>>>()?;
+    let images = (0..num_rows * num_cols).map(|_| aug.call(image));
+    let images = images.collect::<Result<Vec<Image>>>()?;
     show_images(&images, num_rows, num_cols, scale)
 }
 

@@ -127,6 +127,26 @@ fn apply_shows_a_transform_several_times() {
     assert!(svg.contains("<title>8 images in a grid</title>"));
 }
 
+#[test]
+fn apply_draws_anew_and_repeats_after_manual_seed() {
+    const NAME: &str = "display::apply_draws_anew_and_repeats_after_manual_seed";
+    let flip = RandomVerticalFlip::new(0.5).unwrap();
+    if common::in_child(NAME) {
+        for seed in [Some(3), None, Some(3)] {
+            seed.into_iter().for_each(manual_seed);
+            apply(&test_image(60, 40).into(), &flip, 4, 8, 0.5).unwrap();
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    common::run_in_child(NAME, &[("D2L_FIGURE_DIR", folder.path())]);
+    let [first, second, again] = [1, 2, 3].map(|i| {
+        decode(&fs::read_to_string(folder.path().join(format!("figure-{i}.svg"))).unwrap())
+    });
+    assert!(first != second, "both calls drew the same random numbers");
+    assert!(first == again, "the seed did not bring the same random numbers back");
+}
+
 type Point = (f64, f64);
 
 /// An animator of five curves, of which `curve` has these points.

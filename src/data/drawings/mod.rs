@@ -22,6 +22,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 use rand::RngExt;
 
+use self::picture::Otherwise;
 use super::parallel::on_all_cores;
 use crate::hub::{WorkFolder, usable_cache_dir};
 use crate::jupyter::say;
@@ -30,7 +31,7 @@ use crate::{Error, Result};
 
 /// The folders' names; the number grows when the drawings change.
 const CIFAR10: &str = "cifar10-drawings-2";
-const ONE_SIDED: &str = "one-sided-drawings-1";
+const ONE_SIDED: &str = "one-sided-drawings-2";
 
 /// The folder of hot dogs and other things below `folder`, with `train` and `test` as in the book's
 /// set. Draws them if they are not there.
@@ -81,11 +82,16 @@ pub(crate) fn cifar10_drawings(folder: &Path) -> Result<PathBuf> {
 }
 
 /// The folder of a small set that shows what image augmentation does, drawn by this crate: bananas,
-/// carrots, hot dogs and sausages, 64×64 pixels, 300 images in `train` and 400 in `test`, in folders as
-/// [`ImageFolder`](super::ImageFolder) reads them. Draws them if they are not there.
+/// carrots, hot dogs and sausages, 64×64 pixels, in folders as [`ImageFolder`](super::ImageFolder) reads
+/// them. Draws them if they are not there.
 ///
-/// The things to learn from all lie on the left, the same way round, in warm light; those to test with
-/// lie on either side, either way round, near or far, in any light.
+/// | folder | images | the thing is |
+/// | --- | --- | --- |
+/// | `train`, `test/same` | 300, 200 | small, on the left, the same way round, in warm light |
+/// | `test/side` | 200 | mirrored, on the right |
+/// | `test/size` | 200 | larger, and not always at the same place |
+/// | `test/light` | 200 | in cold or dim light |
+/// | `test/all` | 200 | otherwise in each of these three, with a probability of one half |
 ///
 /// For: [*Image Augmentation*](https://d2l.ai/chapter_computer-vision/image-augmentation.html).
 ///
@@ -96,20 +102,25 @@ pub fn one_sided_drawings() -> Result<PathBuf> {
     make(&cache, ONE_SIDED, |drawn, name| {
         let classes = picture::SIDED;
         let mut jobs = vec![];
-        for (split, count) in [("train", 300), ("test", 400)] {
+        let splits = ["train", "test/same", "test/side", "test/size", "test/light", "test/all"];
+        for split in splits {
             for (class, _) in classes {
                 create(&drawn.join(split).join(class))?;
             }
+            let count = if split == "train" { 300 } else { 200 };
             jobs.extend((0..count).map(|i| {
                 let (kind, file) = (i % classes.len(), format!("{:04}.png", i / classes.len()));
-                (kind, split == "train", drawn.join(split).join(classes[kind].0).join(file))
+                (kind, split, drawn.join(split).join(classes[kind].0).join(file))
             }));
         }
         let each = |seed: usize| -> Result<()> {
-            let (kind, train, path) = &jobs[seed];
+            let (kind, split, path) = &jobs[seed];
             let mut rng = generator(0x51de, 0, seed as u64);
+            let mut is = |name| *split == name || *split == "test/all" && rng.random_bool(0.5);
+            let otherwise =
+                Otherwise { side: is("test/side"), size: is("test/size"), light: is("test/light") };
             let mut png = Cursor::new(vec![]);
-            picture::sided_picture(*kind, *train, &mut rng)
+            picture::sided_picture(*kind, otherwise, &mut rng)
                 .write_to(&mut png, ImageFormat::Png)
                 .map_err(not_encoded("a PNG"))?;
             std::fs::write(path, png.into_inner()).map_err(Error::io("write the drawings", path))

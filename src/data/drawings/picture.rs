@@ -123,31 +123,45 @@ pub(super) fn small_picture(kind: usize, rng: &mut Rng) -> RgbImage {
     image::imageops::thumbnail(&canvas.develop(0, light, noise, rng), 32, 32)
 }
 
-/// The classes of the set whose training images are all alike in what is to be learned.
+/// The classes of the set whose training images are all alike in what is not to be learned.
 pub(super) const SIDED: [(&str, Painter); 4] =
     [("banana", banana), ("carrot", carrot), ("hotdog", hotdog), ("sausage", sausages)];
 
-/// A thing of one of these classes, 64×64 pixels: to learn from always on the left, the same way
-/// round, in warm light; to test with on either side, either way round, near or far, in any light.
-pub(super) fn sided_picture(kind: usize, train: bool, rng: &mut Rng) -> RgbImage {
+/// What an image of that set has otherwise than those to learn from have it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Otherwise {
+    pub(super) side: bool,
+    pub(super) size: bool,
+    pub(super) light: bool,
+}
+
+/// A thing of one of these classes, 64×64 pixels: small, on the left, the same way round and in warm
+/// light, but for what is otherwise.
+pub(super) fn sided_picture(kind: usize, otherwise: Otherwise, rng: &mut Rng) -> RgbImage {
     // Drawn twice as large, for soft edges.
     const SIDE: f32 = 128.;
     let mut canvas = Canvas::new(SIDE as usize, SIDE as usize, 1., between(rng, 0., TAU));
     ground(&mut canvas, rng);
-    let spread = if train { 0.02 } else { 0.08 };
+    let (size, right, down) = if otherwise.size {
+        (between(rng, 0.75, 1.05), between(rng, 0.06, 0.14), between(rng, -0.1, 0.1))
+    } else {
+        (between(rng, 0.53, 0.57), between(rng, -0.02, 0.02), between(rng, -0.02, 0.02))
+    };
     let place = Place {
-        x: SIDE * between(rng, 0.3 - spread, 0.3 + spread),
-        y: SIDE * between(rng, 0.5 - spread, 0.5 + spread),
+        x: SIDE * (0.28 + right),
+        y: SIDE * (0.5 + down),
         height: 0.,
         angle: between(rng, 0.9, 1.1),
     };
-    let size = SIDE * if train { between(rng, 0.68, 0.72) } else { between(rng, 0.58, 0.88) };
-    SIDED[kind].1(&mut canvas, place, size, rng);
-    let warm = if train { between(rng, 0.2, 0.26) } else { between(rng, -0.45, 0.26) };
-    let bright = if train { between(rng, 0.95, 1.) } else { between(rng, 0.45, 1.2) };
+    SIDED[kind].1(&mut canvas, place, SIDE * size, rng);
+    let (warm, bright) = if otherwise.light {
+        (between(rng, -0.35, -0.1), between(rng, 0.4, 1.1))
+    } else {
+        (between(rng, 0.2, 0.26), between(rng, 0.95, 1.))
+    };
     let light = [bright * (1. + warm), bright, bright * (1. - 1.6 * warm)];
     let mut image = canvas.develop(0, light, 0.01, rng);
-    if !train && rng.random_bool(0.5) {
+    if otherwise.side {
         image = image::imageops::flip_horizontal(&image);
     }
     image::imageops::thumbnail(&image, 64, 64)
