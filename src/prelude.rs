@@ -34,6 +34,11 @@ pub use crate::train::{
     Accumulator, ConfusionMatrix, Summary, Timer, accuracy, confusion_matrix,
     evaluate_accuracy_gpu, predict, top_k_accuracy, train_batch_ch13, train_ch13,
 };
+pub use crate::vision::{
+    MeanAveragePrecision, MultiboxDetection, assign_anchor_to_bbox, batched_nms,
+    box_center_to_corner, box_corner_to_center, box_iou, multibox_detection, multibox_prior,
+    multibox_target, nms, offset_boxes, offset_inverse, roi_align, roi_pool, soft_nms,
+};
 pub use crate::{Error, Result};
 pub use crate::{compose, sequential};
 pub use evcxr_runtime::Display as _;

@@ -33,4 +33,5 @@ mod rooms;
 mod summary;
 mod train;
 mod transforms;
+mod vision;
 mod weight_file;
