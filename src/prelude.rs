@@ -12,7 +12,7 @@ pub use crate::data::{
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
 pub use crate::display::{
     Animator, BBox, Bars, ConfusionMatrixDisplay, Figure, ImageGrid, Scatter, Show as _, apply,
-    overlay_heat_map, show_images, show_images_with_titles,
+    overlay_heat_map, show_bboxes, show_images, show_images_with_titles,
 };
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_url, extract};
 pub use crate::jupyter::{Progress, check_interrupt, clear_output};
