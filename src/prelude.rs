@@ -6,8 +6,9 @@ pub use crate::data::transforms::{
     adjust_hue, adjust_saturation,
 };
 pub use crate::data::{
-    CIFAR10, DataLoader, Dataset, Image, ImageFolder, Rng, Sample, Subset, Target,
-    download_extract, load_cifar10, manual_seed, random_split, set_max_image_pixels, verify_images,
+    BananasDataset, CIFAR10, DataLoader, Dataset, Image, ImageFolder, Rng, Sample, Subset, Target,
+    download_extract, load_cifar10, load_data_bananas, manual_seed, random_split,
+    set_max_image_pixels, verify_images,
 };
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
 pub use crate::display::{

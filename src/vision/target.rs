@@ -106,7 +106,7 @@ fn truths<'a>(
             continue;
         }
         // Above this, f32 leaves whole numbers out.
-        if class.fract() != 0. || !(class <= (1 << 24) as f32) {
+        if class.fract() != 0. || class > (1 << 24) as f32 {
             let todo = "take classes from 0 on, and -1 for rows that fill the table up";
             let found = format!("the class {class}, row {row}");
             return Err(Error::invalid(subject, found, "a whole number", todo));

@@ -9,6 +9,7 @@ mod charts;
 mod cifar10;
 mod common;
 mod datasets;
+mod detection_data;
 mod device;
 mod display;
 mod documents;

@@ -442,6 +442,20 @@ fn detections_of_nothing_are_none_and_classes_can_be_apart() {
     let offsets = Tensor::zeros([0, 20], (Kind::Float, Device::Cpu));
     let found = multibox_detection(&empty, &offsets, &five_anchors().unsqueeze(0)).unwrap();
     assert_eq!(found.size(), [0, 5, 6]);
+    // A cat close to a more certain dog, and a less certain dog
+    let anchors = rows(&[[0., 0., 1., 1.], [0., 0., 1., 0.95], [0., 0., 1., 0.9]]).unsqueeze(0);
+    let probs = rows(&[[0.05, 0.1, 0.2], [0.9, 0.1, 0.7], [0.05, 0.8, 0.1]]).unsqueeze(0);
+    let offsets = Tensor::zeros([1, 12], (Kind::Float, Device::Cpu));
+    let found = |detection: MultiboxDetection| {
+        let rows = detection.detect(&probs, &offsets, &anchors).unwrap().get(0);
+        (floats(&rows.select(1, 0)), floats(&rows.select(1, 1)))
+    };
+    let book = MultiboxDetection::new();
+    assert_eq!(found(book.clone()), (vec![0., -1., -1.], vec![0.9, 0.8, 0.7]));
+    assert_eq!(found(book.clone().per_class(true)), (vec![0., 1., -1.], vec![0.9, 0.8, 0.7]));
+    let (classes, sure) = found(book.per_class(true).soft(0.5).unwrap());
+    assert_eq!((classes, sure[1]), (vec![0., 1., 0.], 0.8));
+    assert!((sure[2] - 0.7 * (-0.81f32 / 0.5).exp()).abs() < 1e-5, "{sure:?}");
     // Of equal probabilities the first class
     let half = Tensor::full([1, 3, 5], 0.5, (Kind::Float, Device::Cpu));
     let offsets = Tensor::zeros([1, 20], (Kind::Float, Device::Cpu));
