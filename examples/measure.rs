@@ -5,6 +5,7 @@
 //! measure loader FOLDER THREADS BATCH [keep]      images/s of a loader; keep decoded ones
 //! measure step auto|full STEPS BATCH              images/s of training ResNet-18
 //! measure optimizer NAME ours|libtorch STEPS      ms of a step of sgd, momentum, adam or adamw, ResNet-18
+//! measure ssd targets|nms|detection TIMES        ms of what SSD needs beside its network, 5444 anchors
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
 
@@ -30,6 +31,7 @@ fn main() -> Result<()> {
         }
         ["step", precision, steps, batch] => step(precision, number(steps), number(batch) as i64)?,
         ["optimizer", name, whose, steps] => optimizer(name, whose == "ours", number(steps))?,
+        ["ssd", what, times] => ssd(what, number(times))?,
         ["lesson", folder, seed, epochs, batch] => {
             lesson(folder.as_ref(), number(seed), number(epochs), number(batch))?
         }
@@ -123,6 +125,53 @@ fn optimizer(name: &str, ours: bool, steps: usize) -> Result<Value> {
         let start = Instant::now();
         trainer()?;
         if let Device::Cuda(index) = net.device() {
+            d2l::tch::Cuda::synchronize(index as i64);
+        }
+        shortest = shortest.min(start.elapsed().as_secs_f64());
+    }
+    Ok(json!({ "milliseconds": 1e3 * shortest }))
+}
+
+/// The anchors of the book's TinySSD, on images of 256×256 pixels.
+fn ssd_anchors() -> Result<Tensor> {
+    let maps = [
+        (32, [0.2, 0.272]),
+        (16, [0.37, 0.447]),
+        (8, [0.54, 0.619]),
+        (4, [0.71, 0.79]),
+        (1, [0.88, 0.961]),
+    ];
+    let on = |(side, sizes): (i64, [f64; 2])| {
+        let map = Tensor::zeros([1, 64, side, side], (Kind::Float, try_gpu(0)));
+        multibox_prior(&map, &sizes, &[1., 2., 0.5])
+    };
+    Ok(Tensor::f_cat(&maps.into_iter().map(on).collect::<Result<Vec<_>>>()?, 1)?)
+}
+
+/// The shortest of some times: the targets of a batch of 32; the suppression of all anchors, moved a little,
+/// with random scores; the detections in an image of which the network has learned nothing yet.
+fn ssd(what: &str, times: usize) -> Result<Value> {
+    let options = (Kind::Float, try_gpu(0));
+    let anchors = ssd_anchors()?;
+    let labels = || {
+        let (corner, size) =
+            (Tensor::rand([32, 1, 2], options) * 0.6, Tensor::rand([32, 1, 2], options));
+        let end = &corner + size * 0.25 + 0.15;
+        Tensor::cat(&[Tensor::zeros([32, 1, 1], options), corner, end], 2)
+    };
+    let offsets = || Tensor::randn([1, 4 * 5444], options) * 0.5;
+    let mut shortest = f64::INFINITY;
+    for _ in 0..times {
+        let (labels, offsets, scores) = (labels(), offsets(), Tensor::rand([5444], options));
+        let probs = Tensor::randn([1, 2, 5444], options).softmax(1, Kind::Float);
+        let boxes = offset_inverse(&anchors.get(0), &offsets.view([5444, 4]))?;
+        let start = Instant::now();
+        match what {
+            "targets" => drop(multibox_target(&anchors, &labels)?),
+            "nms" => drop(nms(&boxes, &scores, 0.5)?),
+            _ => drop(multibox_detection(&probs, &offsets, &anchors)?),
+        }
+        if let Device::Cuda(index) = options.1 {
             d2l::tch::Cuda::synchronize(index as i64);
         }
         shortest = shortest.min(start.elapsed().as_secs_f64());

@@ -11,6 +11,7 @@ use crate::models::{Architecture, Weights};
 use crate::nn::{CrossEntropyLoss, L1Loss, Module, Pair};
 use crate::optim::{Optimizer, OptimizerState, ParamGroup, SchedulerState};
 use crate::train::{Accumulator, Timer};
+use crate::vision::MultiboxDetection;
 
 show_as_debug!(
     Accumulator,
@@ -19,6 +20,7 @@ show_as_debug!(
     CrossEntropyLoss,
     L1Loss,
     Length,
+    MultiboxDetection,
     OptimizerState,
     Pair,
     ParamGroup,

@@ -31,6 +31,7 @@ pub mod prelude;
 mod random;
 pub mod settings;
 pub mod train;
+pub mod vision;
 
 pub use error::{Error, Result};
 /// The book's own small network; torchvision's is [`models::resnet18`].

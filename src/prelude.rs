@@ -6,13 +6,14 @@ pub use crate::data::transforms::{
     adjust_hue, adjust_saturation,
 };
 pub use crate::data::{
-    CIFAR10, DataLoader, Dataset, Image, ImageFolder, Rng, Sample, Subset, Target,
-    download_extract, load_cifar10, manual_seed, random_split, set_max_image_pixels, verify_images,
+    BananasDataset, CIFAR10, DataLoader, Dataset, Image, ImageFolder, Rng, Sample, Subset, Target,
+    download_extract, load_cifar10, load_data_bananas, manual_seed, random_split,
+    set_max_image_pixels, verify_images,
 };
 pub use crate::device::{Precision, num_gpus, precision, set_precision, try_all_gpus, try_gpu};
 pub use crate::display::{
     Animator, BBox, Bars, ConfusionMatrixDisplay, Figure, ImageGrid, Scatter, Show as _, apply,
-    overlay_heat_map, show_images, show_images_with_titles,
+    overlay_heat_map, show_bboxes, show_images, show_images_with_titles,
 };
 pub use crate::hub::{DATA_HUB, DATA_URL, download, download_url, extract};
 pub use crate::jupyter::{Progress, check_interrupt, clear_output};
@@ -33,6 +34,11 @@ pub use crate::optim::{
 pub use crate::train::{
     Accumulator, ConfusionMatrix, Summary, Timer, accuracy, confusion_matrix,
     evaluate_accuracy_gpu, predict, top_k_accuracy, train_batch_ch13, train_ch13,
+};
+pub use crate::vision::{
+    MeanAveragePrecision, MultiboxDetection, assign_anchor_to_bbox, batched_nms,
+    box_center_to_corner, box_corner_to_center, box_iou, multibox_detection, multibox_prior,
+    multibox_target, nms, offset_boxes, offset_inverse, roi_align, roi_pool, soft_nms,
 };
 pub use crate::{Error, Result};
 pub use crate::{compose, sequential};

@@ -168,6 +168,17 @@ def optimizer(table, python, **_):
         add("the same, against Python's with `foreach`", foreach)
 
 
+def ssd(table, python, **_):
+    for what, shown in {
+        "targets": "`multibox_target`, a batch of 32, 5444 anchors",
+        "nms": "`nms` of 5444 boxes",
+        "detection": "`multibox_detection` in one image, of an untrained network",
+    }.items():
+        ours, theirs = Side(OURS, "ssd", what, 20), Side(python, REFERENCE, "ssd", what, 5)
+        alternate(3, ours, theirs)
+        table.add("ssd", shown, "ms", ours.median("milliseconds"), theirs.median("milliseconds"), "10")
+
+
 def lesson(table, python, folder, full, **_):
     # The book's loop divides by the fifth part of the number of batches: there must be five.
     limit = {} if full else {"D2L_DATASET_LIMIT": "640"}
@@ -199,7 +210,7 @@ def display(table, **_):
     bench_kernel.measure(table)
 
 
-PARTS = {"loader": loader, "step": step, "optimizer": optimizer, "lesson": lesson, "notebook": notebook, "display": display}
+PARTS = {"loader": loader, "step": step, "optimizer": optimizer, "ssd": ssd, "lesson": lesson, "notebook": notebook, "display": display}
 REFERENCE = Path(__file__).parent / "bench_reference.py"
 
 

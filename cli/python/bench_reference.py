@@ -1,7 +1,7 @@
 """Python's side of `cargo d2l bench`: measures one thing and prints a line of JSON last.
 
 Arguments are those of examples/measure.rs: `loader FOLDER WORKERS BATCH`, `step KIND STEPS BATCH`,
-`optimizer NAME default|foreach STEPS`, `lesson FOLDER SEED EPOCHS BATCH`. The training is that of the book's package; `step best-f32` and
+`optimizer NAME default|foreach STEPS`, `ssd WHAT TIMES`, `lesson FOLDER SEED EPOCHS BATCH`. The training is that of the book's package; `step best-f32` and
 `step best-bf16` are what a skilled person would write.
 """
 
@@ -99,6 +99,32 @@ def optimizer(name, kind, steps):
     return {"milliseconds": 1e3 * shortest}
 
 
+def ssd(what, times):
+    """The shortest of some times of the book's functions, on its TinySSD's anchors."""
+    maps = {32: [0.2, 0.272], 16: [0.37, 0.447], 8: [0.54, 0.619], 4: [0.71, 0.79], 1: [0.88, 0.961]}
+    anchors = torch.cat(
+        [d2l.multibox_prior(torch.zeros(1, 64, side, side, device=DEVICE), sizes, [1, 2, 0.5]) for side, sizes in maps.items()], 1
+    )
+    shortest = math.inf
+    for _ in range(int(times)):
+        corner, size = torch.rand(32, 1, 2, device=DEVICE) * 0.6, torch.rand(32, 1, 2, device=DEVICE)
+        labels = torch.cat([torch.zeros(32, 1, 1, device=DEVICE), corner, corner + size * 0.25 + 0.15], 2)
+        offsets, scores = torch.randn(1, 4 * 5444, device=DEVICE) * 0.5, torch.rand(5444, device=DEVICE)
+        probs = torch.softmax(torch.randn(1, 2, 5444, device=DEVICE), 1)
+        boxes = d2l.offset_inverse(anchors[0], offsets.reshape(-1, 4))
+        start = time.perf_counter()
+        if what == "targets":
+            d2l.multibox_target(anchors, labels)
+        elif what == "nms":
+            d2l.nms(boxes, scores, 0.5)
+        else:
+            d2l.multibox_detection(probs, offsets, anchors)
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        shortest = min(shortest, time.perf_counter() - start)
+    return {"milliseconds": 1e3 * shortest}
+
+
 def lesson(folder, seed, epochs, batch):
     """The book's `train_fine_tuning`, its loaders and its training loop."""
     torch.manual_seed(int(seed))
@@ -119,4 +145,4 @@ def lesson(folder, seed, epochs, batch):
 
 part, *arguments = sys.argv[1:]
 print()
-print(json.dumps({"loader": loader, "step": step, "optimizer": optimizer, "lesson": lesson}[part](*arguments)))
+print(json.dumps({"loader": loader, "step": step, "optimizer": optimizer, "ssd": ssd, "lesson": lesson}[part](*arguments)))

@@ -92,7 +92,7 @@ enum Command {
     /// Measure this project beside the Python original, in one run, into target/bench
     Bench {
         /// The parts; all of them if none is named
-        #[arg(value_name = "PART", value_parser = ["loader", "step", "optimizer", "lesson", "notebook", "display"])]
+        #[arg(value_name = "PART", value_parser = ["loader", "step", "optimizer", "ssd", "lesson", "notebook", "display"])]
         parts: Vec<String>,
         /// The whole lesson, with three seeds: takes hours on a CPU
         #[arg(long)]

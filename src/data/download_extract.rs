@@ -11,10 +11,14 @@ use crate::hub::{fetch_and_extract, folders, usable_cache_dir};
 use crate::jupyter::say;
 use crate::{Error, Result};
 
+/// The book's images with one banana each.
+pub(super) const BANANAS: &str = "banana-detection";
+
 /// Brings a data set here and returns its folder (d2l: `download_extract`).
 ///
 /// An unpacked folder is taken as it is, then a zip from an earlier download, then the network.
-/// Where none can be had, `hotdog` and `cifar10` are replaced by drawings, and a line says so.
+/// Where none can be had, `hotdog`, `cifar10` and `banana-detection` are replaced by drawings, and a line
+/// says so.
 ///
 /// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
@@ -25,6 +29,7 @@ pub fn download_extract(name: &str) -> Result<PathBuf> {
     match fetch_and_extract(name) {
         Err(error @ Error::Download { .. }) if name == HOTDOG => hotdog(&error),
         Err(error @ Error::Download { .. }) if name == "cifar10" => cifar10(&error),
+        Err(error @ Error::Download { .. }) if name == BANANAS => bananas(&error),
         other => other,
     }
 }
@@ -40,6 +45,13 @@ fn cifar10(error: &Error) -> Result<PathBuf> {
     let archive = "cifar-10-binary.tar.gz";
     tell("CIFAR-10", "cifar-10-batches-bin", archive, "the photographs", error);
     drawings::cifar10_drawings(&usable_cache_dir()?)
+}
+
+/// Draws bananas and their boxes, if that has not been done, and says why.
+fn bananas(error: &Error) -> Result<PathBuf> {
+    let archive = "banana-detection.zip";
+    tell("images of bananas", BANANAS, archive, "the book's images", error);
+    drawings::banana_drawings(&usable_cache_dir()?)
 }
 
 /// Says what is missing, once for each set.

@@ -11,13 +11,13 @@ use crate::images::transforms::probability;
 use crate::{Error, Result};
 
 /// A box's class, left, top, right and bottom.
-type Row = [f64; 5];
+pub(super) type Row = [f64; 5];
 
 /// What rounding may add to an edge, in parts of the image.
 const SLACK: f64 = 1e-4;
 
 /// What fills a table of boxes up, as in the book.
-const NO_BOX: Row = [-1., 0., 0., 0., 0.];
+pub(super) const NO_BOX: Row = [-1., 0., 0., 0., 0.];
 
 impl Sample {
     /// Exchanges left and right with probability `p`, of the image and of its target (torchvision:
@@ -102,8 +102,8 @@ impl Sample {
         Ok(Sample { image, target })
     }
 
-    /// The target after one of the two changes, or as it was, if it is a class.
-    fn change_target(
+    /// The target after one of the changes, or as it was, if it is a class.
+    pub(super) fn change_target(
         &self,
         step: &str,
         change_mask: impl Fn(&Tensor) -> Result<Tensor>,
@@ -137,7 +137,7 @@ impl Sample {
 }
 
 /// The rows of a table of boxes, which lie in the image.
-fn rows(boxes: &Tensor, step: &str) -> Result<Vec<Row>> {
+pub(super) fn rows(boxes: &Tensor, step: &str) -> Result<Vec<Row>> {
     let numbers = boxes.f_detach()?.f_to_kind(Kind::Double)?.f_contiguous()?.f_view([-1])?;
     let numbers = Vec::<f64>::try_from(numbers)?;
     let rows: Vec<Row> = numbers.as_chunks().0.to_vec();

@@ -1,6 +1,9 @@
-//! Data sets: folders of images, what is done to an image, and batches (d2l: sections 14.1 and 14.2).
+//! Data sets: folders of images, what is done to an image, and batches (d2l: sections 14.1, 14.2
+//! and 14.6).
 
+mod bananas;
 mod batch_memory;
+mod boxes_csv;
 mod cifar10;
 mod collate;
 mod dataset;
@@ -9,16 +12,19 @@ mod drawings;
 mod image_cache;
 mod image_folder;
 mod joint;
+mod joint_iou_crop;
+mod joint_size;
 mod loader;
 mod parallel;
 mod sample;
 mod subset;
 mod verify;
 
+pub use bananas::{BananasDataset, load_data_bananas};
 pub use cifar10::{CIFAR10, load_cifar10};
 pub use dataset::Dataset;
 pub use download_extract::download_extract;
-pub use drawings::one_sided_drawings;
+pub use drawings::{one_sided_drawings, three_kinds_drawings};
 pub use image_folder::ImageFolder;
 pub use loader::{Batches, DataLoader};
 pub use sample::{Sample, Target};

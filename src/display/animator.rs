@@ -44,6 +44,7 @@ pub struct Animator {
     pub(super) curves: Vec<Vec<(f64, f64)>>,
     /// Error bars of each curve: where, from, to.
     pub(super) bars: Vec<Vec<(f64, f64, f64)>>,
+    beside: Option<Figure>,
     live: Live,
 }
 
@@ -87,6 +88,7 @@ impl Animator {
             xscale: None,
             yscale: None,
             size: None,
+            beside: None,
             live: Live::default(),
         }
     }
@@ -236,6 +238,31 @@ impl Animator {
         self.add(x, &values);
     }
 
+    /// Puts a figure beside the curves, or another one in its place: each epoch the same image, say, with
+    /// what the network finds in it by then. It is on the page at once, and as often as there is a new one.
+    ///
+    /// A figure that does not begin with its width and height is an error of [`figure`](Self::figure).
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// # let image = Image::from(d2l::image::RgbImage::new(64, 64));
+    /// let mut animator = Animator::new("epoch", &["class error", "bbox mae"]).xlim(1., 20.);
+    /// for epoch in 1..=20 {
+    ///     animator.add(epoch as f64, &[Some(0.02 / epoch as f64), Some(0.01 / epoch as f64)]);
+    ///     let found = [([8, 8, 40, 44], format!("banana {:.2}", epoch as f64 / 20.))];
+    ///     animator.beside(ImageGrid::new([&image], 1, 1)?.scale(3.).bboxes(0, found).figure()?);
+    /// }
+    /// assert!(animator.figure()?.svg().contains("banana 1.00"));
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn beside(&mut self, figure: Figure) {
+        self.beside = Some(figure);
+        if jupyter::is_live() {
+            let mut state = self.state();
+            self.redraw(&mut state);
+        }
+    }
+
     /// Of the running cell: a figure that is in another cell stays as it is.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.live.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -297,7 +324,10 @@ impl Animator {
     /// logarithmic axis; a name given to [`above`](Self::above) is not in the legend; a scale is
     /// neither `"linear"` nor `"log"`.
     pub fn figure(&self) -> Result<Figure> {
-        self.drawn()
+        match &self.beside {
+            Some(figure) => self.drawn()?.beside(figure),
+            None => self.drawn(),
+        }
     }
 
     /// Shows what is there: completes the figure on the page, or shows one.

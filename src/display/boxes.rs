@@ -49,6 +49,64 @@ impl BBox {
         Ok(numbers.as_chunks().0.iter().map(|&corners: &[f64; 4]| corners.into()).collect())
     }
 
+    /// What a detector says of an image: rows `[n, 6]` as `multibox_detection` returns them for each
+    /// image, those of a confidence from `threshold` on. The image is `size` wide and high, as
+    /// [`Image::size`](crate::data::Image::size) says; a box's label is its class's name and its confidence,
+    /// its colour is that of its class.
+    ///
+    /// # Errors
+    /// Another shape, or numbers that are not finite.
+    ///
+    /// ```
+    /// use d2l::display::BBox;
+    /// use d2l::prelude::*;
+    /// let image = Image::from(d2l::image::RgbImage::new(200, 100));
+    /// let found = Tensor::from_slice2(&[[0f32, 0.97, 0.1, 0.2, 0.5, 0.8], [-1., 0.9, 0., 0., 1., 1.]]);
+    /// let boxes = BBox::detections(&found, &["banana"], image.size(), 0.5)?;
+    /// assert_eq!(boxes.len(), 1);
+    /// ImageGrid::new([&image], 1, 1)?.bboxes(0, boxes).figure()?;
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn detections(
+        rows: &Tensor,
+        classes: &[impl AsRef<str>],
+        size: (usize, usize),
+        threshold: f64,
+    ) -> Result<Vec<BBox>> {
+        let rows = table::<6>("detections", rows)?;
+        let sure = rows.into_iter().filter(|row| row[0] >= 0. && row[1] >= threshold);
+        let named = sure.map(|[class, confidence, corners @ ..]| {
+            let name = class_name(classes, class);
+            let label = format!("{name} {confidence:.2}");
+            BBox::of_class(class, corners, size).label(label.trim_start())
+        });
+        Ok(named.collect())
+    }
+
+    /// The true boxes of an image: rows `[m, 5]` as data sets have them, without those that fill up. What
+    /// size, labels and colours are is said at [`detections`](Self::detections).
+    ///
+    /// # Errors
+    /// Another shape, or numbers that are not finite.
+    pub fn labels(
+        rows: &Tensor,
+        classes: &[impl AsRef<str>],
+        size: (usize, usize),
+    ) -> Result<Vec<BBox>> {
+        let rows = table::<5>("labels", rows)?;
+        let boxes = rows.into_iter().filter(|row| row[0] >= 0.).map(|[class, corners @ ..]| {
+            BBox::of_class(class, corners, size).label(&class_name(classes, class))
+        });
+        Ok(boxes.collect())
+    }
+
+    /// Corners in parts of an image.
+    fn of_class(class: f64, [x1, y1, x2, y2]: [f64; 4], size: (usize, usize)) -> BBox {
+        let (width, height) = (size.0 as f64, size.1 as f64);
+        let bbox = BBox::from([x1 * width, y1 * height, x2 * width, y2 * height]);
+        bbox.color(&css(COLOURS[class as usize % COLOURS.len()]))
+    }
+
     /// Text at the box's upper left corner.
     pub fn label(mut self, label: &str) -> BBox {
         self.label = label.to_string();
@@ -89,12 +147,15 @@ impl BBox {
         let across = |x: f64| (x / f64::from(pixels.0.max(1)) * width).clamp(-9., width + 9.);
         let down = |y: f64| (y / f64::from(pixels.1.max(1)) * height).clamp(-9., height + 9.);
         let (left, top) = (across(x1), down(y1));
-        let rect = format!(
-            r#"<rect x="{left:.2}" y="{top:.2}" width="{:.2}" height="{:.2}" fill="none" stroke="{}" stroke-width="2"/>"#,
-            across(x2) - left,
-            down(y2) - top,
-            css(colour)
-        );
+        // Below it a wider line that differs in brightness, for grounds of any colour
+        let around = if is_light(colour) { "black" } else { "white" };
+        let rect = |colour: &str, thick: f64, seen: f64| {
+            let (wide, high) = (across(x2) - left, down(y2) - top);
+            format!(
+                r#"<rect x="{left:.2}" y="{top:.2}" width="{wide:.2}" height="{high:.2}" fill="none" stroke="{colour}" stroke-width="{thick}" stroke-opacity="{seen}"/>"#
+            )
+        };
+        let rect = rect(around, 4., 0.7) + &rect(&css(colour), 2., 1.);
         Ok(rect + &self.label_svg(colour, (left, top), (width, height)))
     }
 
@@ -119,6 +180,24 @@ impl BBox {
             escape(&text)
         )
     }
+}
+
+/// The rows of a tensor `[n, N]`.
+fn table<const N: usize>(subject: &str, rows: &Tensor) -> Result<Vec<[f64; N]>> {
+    match rows.size()[..] {
+        [_, columns] if columns == N as i64 => {
+            Ok(finite_numbers(subject, rows)?.as_chunks().0.to_vec())
+        }
+        _ => {
+            let todo = "give the rows of one image, as found.get(0)";
+            let (found, expected) = (format!("{:?}", rows.size()), format!("[n, {N}]"));
+            Err(Error::invalid(subject, found, expected, todo))
+        }
+    }
+}
+
+fn class_name(classes: &[impl AsRef<str>], class: f64) -> String {
+    classes.get(class as usize).map_or_else(String::new, |name| name.as_ref().to_string())
 }
 
 impl<T: Into<f64>> From<[T; 4]> for BBox {

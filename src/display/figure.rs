@@ -87,6 +87,30 @@ impl Figure {
         Ok(Figure::new(svg.trim().to_string()))
     }
 
+    /// This figure with another one on its right, as one.
+    ///
+    /// # Errors
+    /// A figure does not begin with its width and height in screen pixels, as those of this crate do.
+    ///
+    /// ```
+    /// use d2l::prelude::*;
+    /// let mut curve = Animator::new("epoch", &["loss"]);
+    /// curve.add(1., &[Some(0.5)]);
+    /// let image = ImageGrid::new([&Image::from(d2l::image::RgbImage::new(64, 64))], 1, 1)?.scale(3.);
+    /// curve.figure()?.beside(&image.figure()?)?.save(std::env::temp_dir().join("both.svg"))?;
+    /// # Ok::<(), d2l::Error>(())
+    /// ```
+    pub fn beside(&self, other: &Figure) -> Result<Figure> {
+        const GAP: f64 = 12.;
+        let (left, right) = (Part::of(self)?, Part::of(other)?);
+        let (width, height) = (left.width + GAP + right.width, left.height.max(right.height));
+        let place = |part: &Part, x: f64| part.at(x, (height - part.height) / 2.);
+        let (left, right) = (place(&left, 0.), place(&right, left.width + GAP));
+        Ok(Figure::new(format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" style="max-width:100%;height:auto"><rect width="100%" height="100%" fill="white"/>{left}{right}</svg>"#
+        )))
+    }
+
     /// The SVG's text.
     pub fn svg(&self) -> &str {
         &self.svg
@@ -130,6 +154,48 @@ impl fmt::Debug for Figure {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Figure(SVG, {} KB)", self.svg.len().div_ceil(1000))
     }
+}
+
+/// A figure that becomes a part of another.
+struct Part<'a> {
+    width: f64,
+    height: f64,
+    /// Its first tag's attributes, and what follows that tag.
+    attributes: &'a str,
+    rest: &'a str,
+}
+
+impl Part<'_> {
+    fn of(figure: &Figure) -> Result<Part<'_>> {
+        let parts = || {
+            let (attributes, rest) = figure.svg.strip_prefix("<svg")?.split_once('>')?;
+            let length = |name: &str| attribute(attributes, name)?.parse::<f64>().ok();
+            let (width, height) = (length("width")?, length("height")?);
+            let is_size = |length: f64| length.is_finite() && length > 0.;
+            let is_right = is_size(width) && is_size(height) && !attributes.ends_with('/');
+            is_right.then_some(Part { width, height, attributes, rest })
+        };
+        parts().ok_or_else(|| {
+            let start: String = figure.svg.chars().take(60).collect();
+            let todo =
+                "give the <svg> a width and a height, as in <svg width=\"300\" height=\"200\" …>";
+            let expected = "a figure that says how large it is";
+            Error::invalid("Figure::beside", format!("{start:?} …"), expected, todo)
+        })
+    }
+
+    /// The same at a place of another figure. There a style such as `height:auto` would mean all of it.
+    fn at(&self, x: f64, y: f64) -> String {
+        let style = attribute(self.attributes, "style").map(|style| format!(r#" style="{style}""#));
+        let attributes = self.attributes.replace(style.as_deref().unwrap_or_default(), "");
+        format!(r#"<svg x="{x}" y="{y}"{attributes}>{}"#, self.rest)
+    }
+}
+
+/// The value of an attribute of a tag.
+fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
+    let (_, value) = attributes.split_once(&format!(" {name}=\""))?;
+    Some(value.split_once('"')?.0)
 }
 
 /// SVG's text from `<svg` on, if it is whole.

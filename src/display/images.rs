@@ -1,5 +1,8 @@
 //! Images in a grid (d2l: section 4.2, `show_images`).
 
+use tch::Tensor;
+
+use super::boxes::BBox;
 use super::grid::ImageGrid;
 use super::showable::Images;
 use crate::Result;
@@ -41,6 +44,38 @@ pub fn show_images_with_titles<Form>(
     scale: f64,
 ) -> Result<()> {
     ImageGrid::new(images, num_rows, num_cols)?.titles(titles).scale(scale).show()
+}
+
+/// Shows an image with numbers of its pixels beside it, and boxes over it, `[n, 4]` corners in pixels (d2l:
+/// section 14.4, `show_bboxes`). The first boxes have the labels, as many as there are; colours go round,
+/// and without any, boxes of one image have different ones. [`ImageGrid::bboxes`] has boxes over several
+/// images, [`BBox::detections`] those of a detector.
+///
+/// The book: [*Anchor Boxes*](https://d2l.ai/chapter_computer-vision/anchor.html).
+///
+/// # Errors
+/// Another shape; numbers that are not finite, or a box that is turned; a colour that has no such name.
+///
+/// ```
+/// use d2l::prelude::*;
+/// let image = Image::from(d2l::image::RgbImage::new(728, 561));
+/// let boxes = Tensor::from_slice2(&[[60f32, 45., 378., 516.], [400., 112., 655., 493.]]);
+/// # if false {
+/// show_bboxes(&image, &boxes, &["dog", "cat"], &["blue", "red"])?;
+/// # }
+/// # Ok::<(), d2l::Error>(())
+/// ```
+pub fn show_bboxes(image: &Image, bboxes: &Tensor, labels: &[&str], colors: &[&str]) -> Result<()> {
+    let boxes = BBox::from_tensor(bboxes)?.into_iter().enumerate().map(|(i, mut bbox)| {
+        if let Some(label) = labels.get(i) {
+            bbox = bbox.label(label);
+        }
+        if let Some(color) = colors.get(i % colors.len().max(1)) {
+            bbox = bbox.color(color);
+        }
+        bbox
+    });
+    ImageGrid::new([image], 1, 1)?.scale(6.).axis(true).bboxes(0, boxes).show()
 }
 
 /// Shows what a transform makes of an image, as many times as the grid has places (d2l: section

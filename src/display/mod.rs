@@ -28,7 +28,7 @@ pub use confusion::ConfusionMatrixDisplay;
 pub use figure::Figure;
 pub use grid::ImageGrid;
 pub use heat::overlay_heat_map;
-pub use images::{apply, show_images, show_images_with_titles};
+pub use images::{apply, show_bboxes, show_images, show_images_with_titles};
 pub use scatter::Scatter;
 pub use show::{Show, Shown};
 pub use showable::{Collection, Images, OneTensor, Showable};

@@ -35,7 +35,8 @@ use crate::{Error, Result, settings};
 /// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 pub const DATA_URL: &str = "https://d2l-data.s3-accelerate.amazonaws.com/";
 
-/// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog`, and `cifar10`.
+/// The data sets by name (d2l: `DATA_HUB`). It knows the book's `hotdog` and `banana-detection`, and
+/// `cifar10`.
 ///
 /// The book: [*Utility Functions and Classes*](https://d2l.ai/chapter_appendix-tools-for-deep-learning/utils.html).
 ///
@@ -51,6 +52,10 @@ pub static DATA_HUB: LazyLock<DataHub> = LazyLock::new(|| {
     hub.insert(
         "hotdog",
         (format!("{DATA_URL}hotdog.zip"), "fba480ffa8aa7e0febbb511d181409f899b9baa5"),
+    );
+    hub.insert(
+        "banana-detection",
+        (format!("{DATA_URL}banana-detection.zip"), "5de26c8fce5ccdea9f91267273464dc968d20d72"),
     );
     hub.insert(
         "cifar10",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use image::RgbImage;
-use image::imageops::flip_horizontal_in_place;
+use image::imageops::{flip_horizontal_in_place, replace};
 use tch::{Device, Kind, Tensor};
 
 use super::decode::decode;
@@ -151,6 +151,53 @@ impl Image {
         Ok(match self {
             Image::Pixels(picture) => crop_pixels(picture, top, left, height, width).into(),
             Image::Float(numbers) => Image::Float(numbers.crop(top, left, height, width)),
+        })
+    }
+
+    /// Puts the image on a ground of one colour, `height`×`width` pixels, with its upper left corner at row
+    /// `top` and column `left` (torchvision: `functional.pad`). In numbers, a ground of 0 to 1.
+    ///
+    /// # Errors
+    /// The image does not fit at that place.
+    pub fn pad_to(
+        &self,
+        height: usize,
+        width: usize,
+        top: usize,
+        left: usize,
+        fill: [u8; 3],
+    ) -> Result<Image> {
+        let (columns, rows) = self.size();
+        let fits = |start: usize, length: usize, all: usize| {
+            start.checked_add(length).is_some_and(|end| end <= all)
+        };
+        let sides = (u32::try_from(width), u32::try_from(height));
+        let (true, true, (Ok(wide), Ok(high))) =
+            (fits(top, rows, height), fits(left, columns, width), sides)
+        else {
+            return Err(Error::invalid(
+                "pad_to",
+                format!("{width}×{height} pixels, the image from row {top}, column {left}"),
+                format!("room for an image of {columns}×{rows} pixels"),
+                "give height, width, top, left; the ground is larger than the image",
+            ));
+        };
+        Ok(match self {
+            Image::Pixels(picture) => {
+                let mut ground = RgbImage::from_pixel(wide, high, image::Rgb(fill));
+                replace(&mut ground, picture, left as i64, top as i64);
+                ground.into()
+            }
+            Image::Float(numbers) => {
+                let fill = fill.map(|value| f32::from(value) / 255.);
+                let mut ground = vec![fill; height * width];
+                let pixels = numbers.data();
+                for (row, pixels) in pixels.chunks(columns.max(1)).enumerate() {
+                    let start = (top + row) * width + left;
+                    ground[start..start + columns].copy_from_slice(pixels);
+                }
+                Image::Float(FloatImage::new(height, width, ground)?)
+            }
         })
     }
 

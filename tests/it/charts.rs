@@ -1,5 +1,6 @@
 //! Figures: what is drawn where, what they say to those who hear them, and what they refuse.
 
+use crate::common;
 use crate::common::report::refused;
 use crate::common::test_image;
 use d2l::display::BBox;
@@ -512,4 +513,111 @@ fn a_scatter_plot_shows_classes() {
     let (many, classes) = (points.repeat([6000, 1]), labels.repeat([6000]));
     refuse("more points than a browser bears", "24000 points", &many, &classes);
     assert!(plot(&points.narrow(0, 0, 0), &labels.narrow(0, 0, 0)).is_ok());
+}
+
+/// A dark and a light line around each box, and the classes' names and colours.
+#[test]
+fn detections_are_drawn_readably() {
+    let image = Image::from(test_image(200, 100));
+    let rows = Tensor::from_slice2(&[
+        [0f32, 0.9712, 0.1, 0.1, 0.6, 0.6],
+        [1., 0.8, 0.5, 0.5, 1., 1.],
+        [1., 0.3, 0., 0., 1., 1.],
+        [-1., 0.9, 0., 0., 1., 1.],
+    ]);
+    let draw = |boxes: Vec<BBox>| {
+        ImageGrid::new([&image], 1, 1).unwrap().scale(4.).bboxes(0, boxes).figure().unwrap()
+    };
+    let found = BBox::detections(&rows, &["banana", "pear"], image.size(), 0.5).unwrap();
+    assert_eq!(found.len(), 2);
+    let svg = draw(found).svg().to_string();
+    for part in [
+        ">banana 0.97</text>",
+        ">pear 0.80</text>",
+        r##"<rect x="28.80" y="14.40" width="144.00" height="72.00" fill="none" stroke="white" stroke-width="4""##,
+        r##"<rect x="28.80" y="14.40" width="144.00" height="72.00" fill="none" stroke="#0072b2" stroke-width="2""##,
+        r##"stroke="#d55e00" stroke-width="2""##,
+    ] {
+        assert!(svg.contains(part), "{part}: {svg}");
+    }
+    // A class without a name has its number of colours only; no detections leave the image as it is.
+    let unnamed = BBox::detections(&rows, &[""; 0], image.size(), 0.9).unwrap();
+    assert!(draw(unnamed).svg().contains(">0.97</text>"));
+    let none = Tensor::zeros([0, 6], (Kind::Float, Device::Cpu));
+    let none = BBox::detections(&none, &["banana"], image.size(), 0.5).unwrap();
+    assert!(!draw(none).svg().contains("stroke-width"));
+    let truth = Tensor::from_slice2(&[[1f32, 0.1, 0.1, 0.6, 0.6], [-1., 0., 0., 0., 0.]]);
+    let truth = BBox::labels(&truth, &["banana", "pear"], image.size()).unwrap();
+    let svg = draw(truth).svg().to_string();
+    assert!(svg.contains(">pear</text>") && !svg.contains("banana"), "{svg}");
+    let error = BBox::detections(&rows.unsqueeze(0), &["a"], (2, 2), 0.5).unwrap_err();
+    refused("`BBox::detections` of a batch", "[1, 4, 6]", &error);
+    let error = BBox::labels(&rows, &["a"], (2, 2)).unwrap_err();
+    refused("`BBox::labels` of detections", "[4, 6]", &error);
+    let error = BBox::detections(&(&rows * f64::NAN), &["a"], (2, 2), 0.5).unwrap_err();
+    refused("`BBox::detections` of NaN", "detections", &error);
+}
+
+/// A training seen live: the figure beside the curves is the last one, at its own size.
+#[test]
+fn a_figure_stands_beside_the_curves() {
+    let image = Image::from(test_image(100, 100));
+    let found = |text: &str| {
+        let boxes = [([10., 10., 50., 50.], text)];
+        ImageGrid::new([&image], 1, 1).unwrap().scale(2.).bboxes(0, boxes).figure().unwrap()
+    };
+    let mut animator = Animator::new("epoch", &["class error"]).xlim(1., 3.);
+    for epoch in 1..=3 {
+        animator.add(epoch.into(), &[Some(0.5 / f64::from(epoch))]);
+        animator.beside(found(&format!("epoch {epoch}")));
+    }
+    let figure = animator.figure().unwrap();
+    let svg = figure.svg();
+    assert!(svg.contains(">epoch 3</text>") && !svg.contains(">epoch 2</text>"), "{svg}");
+    assert!(svg.contains("class error ends at 0.167"), "{svg}");
+    let alone = found("");
+    let tag = |svg: &str| svg.split_once('>').unwrap().0.to_string();
+    let size = |svg: &str, name: &str| -> f64 {
+        let rest = svg.split_once(&format!(" {name}=\"")).unwrap().1;
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    let wide = size(&tag(alone.svg()), "width");
+    assert_eq!(size(&tag(svg), "width"), 560. + 12. + wide);
+    assert_eq!(size(&tag(svg), "height"), 300.);
+    // Parts have places, and no style that means the whole page.
+    assert_eq!(svg.matches("max-width").count(), 1);
+    assert!(svg.contains(r#"<svg x="572" y=""#) && svg.contains(r#"<svg x="0" y="0" "#), "{svg}");
+    let sizeless = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>"#;
+    let sizeless = Figure::from_svg(sizeless).unwrap();
+    let error = figure.beside(&sizeless).unwrap_err();
+    refused("a figure without a size beside another", "Figure::beside", &error);
+    animator.beside(sizeless);
+    assert!(animator.figure().is_err());
+}
+
+#[test]
+fn show_bboxes_draws_as_in_the_book() {
+    const NAME: &str = "charts::show_bboxes_draws_as_in_the_book";
+    if !common::in_child(NAME) {
+        let folder = tempfile::tempdir().unwrap();
+        common::run_in_child(NAME, &[("D2L_FIGURE_DIR", folder.path())]);
+        let svg = std::fs::read_to_string(folder.path().join("figure-1.svg")).unwrap();
+        for part in [">s=0.75</text>", ">200</text>", "#0072b2", "#009e73"] {
+            assert!(svg.contains(part), "{part}: {svg}");
+        }
+        assert_eq!(svg.matches(r##"stroke="#0072b2" stroke-width="2""##).count(), 2, "{svg}");
+        let empty = std::fs::read_to_string(folder.path().join("figure-2.svg")).unwrap();
+        assert!(!empty.contains("stroke-width"));
+        return;
+    }
+    let image = Image::from(test_image(200, 100));
+    let boxes = Tensor::from_slice2(&[
+        [20f32, 10., 120., 60.],
+        [30., 20., 130., 70.],
+        [40., 30., 140., 80.],
+    ]);
+    show_bboxes(&image, &boxes, &["s=0.75", ""], &["b", "g"]).unwrap();
+    show_bboxes(&image, &boxes.narrow(0, 0, 0), &[], &[]).unwrap();
+    let error = show_bboxes(&image, &boxes, &[], &["reddish"]).unwrap_err();
+    refused("`show_bboxes` in a colour that there is not", "reddish", &error);
 }

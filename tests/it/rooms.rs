@@ -24,6 +24,7 @@ const CRATE: House = House {
         "nn",
         "optim",
         "data",
+        "vision",
         "models",
         "display",
         "train",

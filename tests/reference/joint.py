@@ -47,6 +47,15 @@ def values(test_image):
         made[f"{name}/image"] = v2.pil_to_tensor(v2.crop(image, top, left, height, width)).permute(1, 2, 0)
         made[f"{name}/boxes"] = tables(v2.crop(boxes, top, left, height, width), (height, width))
         made[f"{name}/mask"] = v2.crop(mask, top, left, height, width)
+    # Left, top, right, bottom: how much larger the ground is
+    for margins in [(0, 0, 0, 0), (10, 0, 3, 20), (61, 47, 61, 47)]:
+        size = (SIZE[0] + margins[1] + margins[3], SIZE[1] + margins[0] + margins[2])
+        name = "pad/" + ",".join(map(str, margins))
+        made[f"{name}/image"] = v2.pil_to_tensor(v2.pad(image, list(margins), fill=(124, 116, 104))).permute(1, 2, 0)
+        made[f"{name}/boxes"] = tables(v2.pad(boxes, list(margins)), size)
+        made[f"{name}/mask"] = v2.pad(mask, list(margins), fill=255)
+    for height, width in [(94, 30), (20, 200)]:
+        made[f"resize/{height},{width}/mask"] = v2.resize(mask, [height, width], interpolation=F.InterpolationMode.NEAREST)
     for height, width in [(24, 52), (60, 20), (9, 100)]:
         cropped = v2.pil_to_tensor(F.center_crop(image, [height, width]))
         made[f"center_crop/{height},{width}"] = cropped.permute(1, 2, 0)

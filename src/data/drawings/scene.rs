@@ -190,13 +190,24 @@ pub(super) struct Canvas {
     pixels: Vec<Colour>,
     /// Towards the light.
     light: [f32; 3],
+    /// First and last column and row that a shape has covered by half or more, since `mark`.
+    marked: Option<[usize; 4]>,
 }
 
 impl Canvas {
     pub fn new(width: usize, height: usize, slant: f32, light: f32) -> Canvas {
         let (y, x) = libm::sincosf(light);
         let light = [x * 0.66, y * 0.66, 0.75];
-        Canvas { width, height, slant, pixels: vec![[0.; 3]; width * height], light }
+        let pixels = vec![[0.; 3]; width * height];
+        Canvas { width, height, slant, pixels, light, marked: None }
+    }
+
+    /// Paints with `paint`, and says in which rectangle it has covered pixels by half or more: left, top,
+    /// and right and bottom one further than the last. Shadows do not count. `None` if it covered none.
+    pub fn bounds_of(&mut self, paint: impl FnOnce(&mut Canvas)) -> Option<[usize; 4]> {
+        self.marked = None;
+        paint(self);
+        self.marked.map(|[left, top, right, bottom]| [left, top, right + 1, bottom + 1])
     }
 
     /// How much of the table is seen from front to back.
@@ -273,6 +284,12 @@ impl Canvas {
                 let cover = (0.5 - distance).clamp(0., 1.);
                 if cover <= 0. {
                     continue;
+                }
+                if cover >= 0.5 {
+                    let [left, top, right, bottom] =
+                        self.marked.unwrap_or([column, row, column, row]);
+                    let (left, top) = (left.min(column), top.min(row));
+                    self.marked = Some([left, top, right.max(column), bottom.max(row)]);
                 }
                 let rim = (1. + distance / surface.depth.max(1e-3)).clamp(0., 1.);
                 let (mut nx, mut ny, mut nz) = (0., 0., 1.);
