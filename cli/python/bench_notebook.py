@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import nbformat
-from bench_kernel import ROOT, Kernel
+from bench_kernel import ROOT, Kernel, memory_of_all
 from stock import copy_of_template
 
 ROUNDS = 3
 READING = 5  # seconds
+TRIVIAL = 10
 
 IMPORTS = """%matplotlib inline
 import os
@@ -97,13 +98,22 @@ def measure(table, python, folder, scratch, full):
     waits = lambda runs: statistics.median(sum(times) for _, times in runs)
     what = f"the wait for it, of a reader who reads {READING} s before each cell"
     table.add("notebook", what, "s", waits(our_reader), waits(their_reader), "1.0")
-    kernel, others, slowest = Kernel(), [], ("", 0)
+    kernel, others, data, slowest = Kernel(), [], [], ("", 0)
     for source in cells():
         watch = Watch()
         seconds = kernel.run(source, watch)
-        if not watch.trained and not source.startswith(":dep"):
+        if source.startswith(":dep"):
+            megabytes = memory_of_all(kernel)
+        elif not watch.trained:
             others.append(seconds)
+            if "ImageFolder::" in source or "DataLoader::" in source:
+                data.append(seconds)
             slowest = max(slowest, (source.splitlines()[0][:40], seconds), key=lambda cell: cell[1])
+    trivial = statistics.median(kernel.run("println!(\"{}\", 1 + 1);") for _ in range(TRIVIAL))
     kernel.stop()
+    table.add("notebook", "memory of the kernel's processes after the `:dep` cell", "MB", megabytes, None)
+    table.add("notebook", f"a trivial cell, median of {TRIVIAL}", "s", trivial, None, "0.12 s")
+    what = f"a cell with an `ImageFolder` or a `DataLoader`, median of {len(data)}"
+    table.add("notebook", what, "s", statistics.median(data), None, "0.4 s")
     table.add("notebook", f"later cells that do not train, median of {len(others)}", "s", statistics.median(others), None, "0.3 s")
     table.add("notebook", f"the slowest of them (`{slowest[0]} …`)", "s", slowest[1], None)

@@ -9,6 +9,8 @@ pub const IS_RUNTIME: &str = "EVCXR_IS_RUNTIME";
 pub const IS_RUSTC: &str = "EVCXR_RUSTC_WRAPPER";
 /// evcxr's own, set for Cargo: the file from which it reads the path of a cell's library.
 pub const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
+/// evcxr's own: the folder in which it has cells compiled.
+pub const BUILD_FOLDER: &str = "EVCXR_TMPDIR";
 
 /// Whether a variable is set, if only to nothing.
 pub fn is_set(name: &str) -> bool {

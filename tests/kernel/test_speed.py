@@ -9,10 +9,11 @@ from pathlib import Path
 from notebook import KernelTest, Notebook
 
 
-class RustcWithoutCargo(KernelTest):
+class OwnFolderTest(KernelTest):
+    """Tests of a kernel whose private folder is known: other kernels may be running."""
+
     @classmethod
     def setUpClass(cls):
-        # Other kernels may be running.
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder, cls.environment = Path(folder.name), {"TMPDIR": folder.name}
@@ -22,6 +23,8 @@ class RustcWithoutCargo(KernelTest):
         """The calls of rustc that this kernel has cached, the newest last."""
         return sorted(self.folder.glob("d2l-kernel-*/rustc-*"), key=lambda path: path.stat().st_mtime)
 
+
+class RustcWithoutCargo(OwnFolderTest):
     def test_a_cached_call_is_reused(self):
         known = self.calls()
         self.assert_ok(self.run_cell("let first = 1;"))
@@ -56,6 +59,84 @@ class RustcWithoutCargo(KernelTest):
                 self.assertEqual(self.assert_ok(notebook.run(word)).text(), "old\n")
             source.write_text("pub fn word() -> &'static str { \"new\" }")
             self.assertEqual(self.assert_ok(notebook.run(word)).text(), "new\n")
+
+
+class Optimisation(OwnFolderTest):
+    def options(self):
+        """What rustc was told the last time that it was told something new."""
+        arguments = json.loads(self.calls()[-1].read_text())["arguments"]
+        pairs = (argument.partition("=") for argument in arguments)
+        return {name: value for name, _, value in pairs if name in ("opt-level", "codegen-units", "incremental")}
+
+    def command(self, code):
+        run = self.assert_ok(self.run_cell(code))
+        return json.dumps([message["content"] for message in run.of("execute_result", "stream")])
+
+    def test_cells_are_optimised_if_the_reader_says_so(self):
+        self.assert_ok(self.run_cell("#[derive(Debug)]\nstruct Level(u8);\nlet level = Level(0);"))
+        # Cargo does not name a level of 0.
+        self.assertEqual(self.options(), {"codegen-units": "1"})
+        for command, level in [(":opt", "2"), (":opt 1", "1"), (":opt 3", "3")]:
+            self.assertIn(f"Optimization: {level}", self.command(command))
+            self.assertEqual(self.assert_ok(self.run_cell("level")).result, [{"text/plain": "Level(0)"}])
+            options = self.options()
+            self.assertTrue(options.pop("incremental"))
+            self.assertEqual(options, {"opt-level": level, "codegen-units": "16"})
+        self.assertIn("Optimization: 2", self.command(":opt 2"))
+        self.assertIn("Optimization: 0", self.command(":opt"))
+
+
+class NamedVariables(KernelTest):
+    def prints(self, code, text):
+        self.assertEqual(self.assert_ok(self.run_cell(code)).text(), text, code)
+
+    def test_a_variable_that_no_cell_names_stays_where_it_is(self):
+        self.assert_ok(self.run_cell("let counted = std::rc::Rc::new(1); let held = counted.clone();"))
+        # The cell looks into itself, without a word that is the variable's name.
+        own = 'include_str!("lib.rs").contains(concat!("{}", "{}"))'
+        self.prints(f'println!("{{}}", {own.format("coun", "ted")});', "false\n")
+        self.prints(f'println!("{{}}", {own.format("evcxr_internal", "_runtime")});', "false\n")
+        self.prints(f'println!("{{}}", {own.format("printl", "n!")});', "true\n")
+        self.assert_ok(self.run_cell("let in_between = 1;"))
+        self.prints('println!("{}", std::rc::Rc::strong_count(&held));', "2\n")
+        self.prints('println!("{counted} {in_between}");', "1 1\n")
+
+    def test_a_variable_is_found_however_it_is_named(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".rs") as file:
+            file.write("named + 1")
+            file.flush()
+            self.assert_ok(self.run_cell("let mut named = 20; let r#type = 5;"))
+            self.prints('println!("{named}");', "20\n")
+            # No word of the cell: only the compiler tells.
+            self.prints('println!("{nam\\u{65}d}");', "20\n")
+            self.prints(f'println!("{{}}", include!("{file.name}"));', "21\n")
+            self.prints('println!("{}", r#type);', "5\n")
+        macro = "macro_rules! twice { ($name:ident) => { $name * 2 } }"
+        self.prints(macro + '\nprintln!("{}", twice!(named));', "40\n")
+        self.assert_ok(self.run_cell("{ let mut add = |n: i32| named += n; add(1); }"))
+        self.prints('println!("{named}");', "21\n")
+
+    def test_a_name_like_a_variable_s_is_suggested(self):
+        self.assert_ok(self.run_cell("let pictures = 3;"))
+        for code in ["picturse + 1", "let sum = picturse + 1;"]:
+            self.assertIn("pictures", str(self.errors(code)).replace("picturse", ""))
+
+    def test_values_are_dropped_once(self):
+        self.assert_ok(self.run_cell(
+            "struct Loud(u8);\n"
+            'impl Drop for Loud { fn drop(&mut self) { println!("dropped {}", self.0); } }\n'
+            "let loud = Loud(1); let other = Loud(2);"
+        ))
+        self.prints("let unrelated = 1;", "")
+        self.prints("let loud = Loud(3);", "dropped 1\n")
+        self.prints("drop(loud);", "dropped 3\n")
+        self.prints("other.0;", "")
+
+    def test_a_cell_that_fails_leaves_what_it_does_not_name(self):
+        self.assert_ok(self.run_cell('let safe = vec![1, 2]; let moved = String::from("text");'))
+        run = self.run_cell("let gone = moved; panic!(\"for a reason\");")
+        self.assertEqual(run.reply["status"], "error")
+        self.prints('println!("{safe:?}");', "[1, 2]\n")
 
 
 class LookingAhead(KernelTest):

@@ -27,6 +27,7 @@ use zeromq::{
 };
 
 use crate::engine::rust_analyzer;
+use crate::environment::BUILD_FOLDER;
 use crate::jupyter::connection;
 use crate::jupyter::message::{Key, Message};
 use crate::queue::Inputs;
@@ -167,7 +168,7 @@ fn spawn(settings: &Settings, file: &std::path::Path) -> Result<Child> {
     command.env(JUPYTER_INTERRUPT_FILE, settings.interrupt_file());
     command.env(JUPYTER_WIRE, display_line::VERSION);
     if let Some(folder) = &settings.folder {
-        command.env("EVCXR_TMPDIR", folder);
+        command.env(BUILD_FOLDER, folder);
     }
     if let Some(base) = &settings.base {
         // A configuration or a kernel of evcxr's own that the user has is neither read nor updated.

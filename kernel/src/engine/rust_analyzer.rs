@@ -6,13 +6,15 @@
 //! that its users see through it; the others, and what lies below, are hidden from rust-analyzer.
 //! The standard library is shown without the processors' instructions, which are half of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use d2l_common::variables::KERNEL_SOCKET;
 use serde_json::Value;
 
 /// Whether cargo was called by rust-analyzer and for the packages: evcxr calls it without this option.
@@ -20,6 +22,35 @@ pub fn is_calling() -> bool {
     let mut arguments = std::env::args_os().skip(1);
     arguments.next().is_some_and(|first| first == "metadata")
         && arguments.any(|other| other == "--filter-platform")
+}
+
+/// Whether rust-analyzer asks cargo what rustc prints of the target.
+pub fn is_asking_for_target() -> bool {
+    let first = std::env::args_os().skip(1).take(4);
+    first.eq(["rustc", "-Z", "unstable-options", "--print"])
+}
+
+/// Prints the answer. It takes cargo as long as compiling a cell, and is the same whenever rust-analyzer
+/// reads the packages, so it is kept in the kernel's private folder. Returns only errors.
+pub fn target(mut cargo: Command) -> Result<()> {
+    let kept = std::env::var_os(KERNEL_SOCKET).map(|socket| {
+        // rustc, its flags and cargo's folders are among the variables.
+        let mut hash = DefaultHasher::new();
+        std::env::args_os().skip(1).collect::<Vec<_>>().hash(&mut hash);
+        std::env::vars_os().collect::<BTreeMap<_, _>>().hash(&mut hash);
+        PathBuf::from(socket).with_file_name(format!("target-{:x}", hash.finish()))
+    });
+    if let Some(text) = kept.as_ref().and_then(|file| std::fs::read(file).ok()) {
+        std::io::stdout().write_all(&text)?;
+        std::process::exit(0);
+    }
+    let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    if let Some(file) = kept.filter(|_| output.status.success()) {
+        // Without it, cargo is asked again.
+        let _ = std::fs::write(file, &output.stdout);
+    }
+    std::io::stdout().write_all(&output.stdout)?;
+    std::process::exit(output.status.code().unwrap_or(1));
 }
 
 /// Prints what rust-analyzer should see of what `cargo metadata` prints. Returns only errors.

@@ -18,7 +18,7 @@ use d2l_common::variables::{KERNEL_CARGO_HOME, KERNEL_DIR, KERNEL_SHIMS, KERNEL_
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::engine::{pins, rust_analyzer, rustc_cache};
-use crate::environment::Alone;
+use crate::environment::{Alone, BUILD_FOLDER};
 
 /// Makes the shims in a folder, to be put in front of `PATH`.
 pub fn make(folder: &Path) -> Result<()> {
@@ -42,8 +42,9 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
     let (Some(path), own) = (path_without(), std::env::args_os().next()) else { return Ok(()) };
     let own = PathBuf::from(own.unwrap_or_default());
     match own.file_name().and_then(OsStr::to_str) {
-        Some("cargo") if rust_analyzer::is_calling() => {
-            rust_analyzer::metadata(real("cargo", &path)?)
+        Some("cargo") if rust_analyzer::is_calling() => rust_analyzer::metadata(asking(&path)?),
+        Some("cargo") if rust_analyzer::is_asking_for_target() => {
+            rust_analyzer::target(asking(&path)?)
         }
         Some("cargo") => {
             begin_work(Work::of_cargo())?;
@@ -53,7 +54,10 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
                 let _ = pins::restore(Path::new("Cargo.lock"), &pinned);
             }
             rustc_cache::call_or_record(alone)?;
-            match become_real("cargo", &path)? {}
+            let only_asks =
+                std::env::args_os().nth(1).is_some_and(|it| it == "metadata" || it == "tree");
+            let error = if only_asks { asking(&path)? } else { real("cargo", &path)? }.exec();
+            Err(error).context("cannot start cargo")
         }
         Some("sh") => {
             begin_work(Work::Shell)?;
@@ -121,6 +125,17 @@ fn begin_work(work: Work) -> Result<()> {
 fn become_real(program: &str, path: &OsStr) -> Result<Infallible> {
     let error = real(program, path)?.exec();
     Err(error).with_context(|| format!("cannot start {program}"))
+}
+
+/// Cargo, to be asked something. It keeps what it knows of rustc in its target folder, for one wrapper of
+/// rustc only: in the folder where cells are built, with ours, each call would have to ask rustc anew.
+fn asking(path: &OsStr) -> Result<Command> {
+    let mut cargo = real("cargo", path)?;
+    if let Some(folder) = std::env::var_os(BUILD_FOLDER) {
+        let folder = Path::new(&folder).join("asked");
+        cargo.env("CARGO_TARGET_DIR", &folder).env("CARGO_BUILD_BUILD_DIR", folder);
+    }
+    Ok(cargo)
 }
 
 /// The real program, with this one's arguments.
