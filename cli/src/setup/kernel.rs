@@ -16,7 +16,7 @@ pub fn build(project: &Project, steps: &Steps) -> Result<()> {
     let files = ["Cargo.lock", "Cargo.toml", "common", "kernel"].map(|name| project.path(name));
     let inputs = format!("{} {}", digest(&files)?, rustc_version()?);
     unless_done(&project.share().join("kernel.stamp"), &inputs, &[project.kernel()], || {
-        steps.run("Building the kernel (some minutes the first time)", |bar| {
+        steps.run("Building the kernel", "6 minutes the first time", |bar| {
             let mut cargo = project.cargo();
             cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
             cargo.args(patches::arguments(project)?);

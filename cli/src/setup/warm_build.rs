@@ -34,7 +34,7 @@ pub fn make(project: &Project, steps: &Steps) -> Result<()> {
     let inputs = format!("{} {}\n{PROFILE}", digest(&files)?, rustc_version()?);
     let template = project.kernel_folders().join("template");
     unless_done(&template.join("d2l-stamp"), &inputs, &[], || {
-        steps.run("Warming the build: compiling d2l for the notebooks' cells", |bar| {
+        steps.run("Compiling d2l for the notebooks' cells", "4 minutes the first time", |bar| {
             fs::create_dir_all(&template)?;
             let configuration = project.kernel_folders().join(".cargo");
             fs::create_dir_all(&configuration)?;

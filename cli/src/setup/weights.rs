@@ -13,7 +13,7 @@ pub fn convert(project: &Project, steps: &Steps) -> Result<()> {
     if target.exists() {
         return Ok(());
     }
-    steps.run("Converting EfficientNet-Lite0's weights", |bar| {
+    steps.run("Converting EfficientNet-Lite0's weights", "seconds", |bar| {
         quietly(project.script("convert_efficientnet.py").arg(&target), bar)
     })
 }
