@@ -17,7 +17,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use commands::{doctor, lab, run};
 use console::style;
-use developer::{bench, book, report, test};
+use developer::{bench, book, report, test, wheel};
 use notebooks::Language;
 use output::Verbosity;
 use project::Project;
@@ -122,10 +122,12 @@ enum Command {
     Report,
     /// Make a site of all notebooks, in all languages, into target/book
     Book,
+    /// Build the kernel as a wheel for machines such as this one, into target/wheels
+    Wheel,
 }
 
 /// Commands for those who work on this project.
-const FOR_DEVELOPERS: [&str; 4] = ["test", "bench", "report", "book"];
+const FOR_DEVELOPERS: [&str; 5] = ["test", "bench", "report", "book", "wheel"];
 
 /// A count: with 0, a notebook would have nothing to show.
 fn at_least_one() -> RangedU64ValueParser<usize> {
@@ -213,6 +215,7 @@ fn execute(command: Command) -> Result<ExitCode> {
             setup::setup(&project, None)?;
             book::book(&project)
         }
+        Command::Wheel => wheel::wheel(&project),
     }?;
     Ok(ExitCode::SUCCESS)
 }

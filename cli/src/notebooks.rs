@@ -347,7 +347,9 @@ mod tests {
     #[test]
     fn one_output_is_not_written_over_another() {
         let (_folder, project) = project();
-        let pair = |one: &str, other: &str| named(&project, &[one, other].map(PathBuf::from), Language::En);
+        let pair = |one: &str, other: &str| {
+            named(&project, &[one, other].map(PathBuf::from), Language::En)
+        };
         for (one, other) in [("a", "elsewhere/a.ipynb"), ("elsewhere/a.ipynb", "a")] {
             let error = pair(one, other).unwrap_err().to_string();
             assert!(error.contains("elsewhere/a.ipynb") && error.contains("notebooks/a.ipynb"));
@@ -365,7 +367,8 @@ mod tests {
         let project = Project::find().unwrap();
         for (lang, name) in [(Language::En, "fine_tuning"), (Language::Ja, "ja/fine_tuning")] {
             let notebooks = named(&project, &[], lang).unwrap();
-            let names: Vec<String> = notebooks.iter().map(|path| self::name(&project, path)).collect();
+            let names: Vec<String> =
+                notebooks.iter().map(|path| self::name(&project, path)).collect();
             assert_eq!(names, [name]);
         }
     }

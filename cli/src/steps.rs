@@ -62,7 +62,9 @@ mod tests {
     fn a_step_names_itself_when_it_fails() {
         let steps = Steps::default();
         assert_eq!(steps.run("Counting", "a moment", |_| Ok(3)).unwrap(), 3);
-        let error = steps.run("Counting", "a moment", |_| -> Result<()> { bail!("no numbers") }).unwrap_err();
+        let error = steps
+            .run("Counting", "a moment", |_| -> Result<()> { bail!("no numbers") })
+            .unwrap_err();
         assert_eq!(format!("{error:#}"), "Counting failed: no numbers");
     }
 }

@@ -80,7 +80,9 @@ pub fn remembered(project: &Project, said: Option<Processor>) -> Result<Option<P
         fs::write(&file, name).with_context(|| format!("cannot write {}", file.display()))?;
     }
     if said == Some(Processor::Cpu) && python_packages::has_whole_torch(project) {
-        output::note("libtorch's CUDA half is installed and stays; to be rid of it, remove .venv first.");
+        output::note(
+            "libtorch's CUDA half is installed and stays; to be rid of it, remove .venv first.",
+        );
     }
     Ok(chosen(project))
 }
@@ -245,11 +247,16 @@ mod tests {
         let report = asked(&fake_driver(GPUS), Some(Path::new("/no/such/torch")));
         assert!(!report.half && report.reason.contains("libtorch_cuda.so"), "{report:?}");
         for (lines, reason) in [
-            ("int cuInit(int flags) { return 100; }
+            (
+                "int cuInit(int flags) { return 100; }
               int cuGetErrorString(int status, char **text) { *text = \"no device\"; return 0; }",
-             "no device"),
-            ("int cuInit(int flags) { return 999; }
-              int cuGetErrorString(int status, char **text) { return 1; }", "cuInit returned 999"),
+                "no device",
+            ),
+            (
+                "int cuInit(int flags) { return 999; }
+              int cuGetErrorString(int status, char **text) { return 1; }",
+                "cuInit returned 999",
+            ),
             (&GPUS.replace("*count = 2", "*count = 0"), "it lists no device"),
             ("int nothing;", "cuInit"),
         ] {

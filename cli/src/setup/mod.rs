@@ -16,6 +16,7 @@ pub mod stamp;
 pub mod torch_version;
 pub mod warm_build;
 pub mod weights;
+pub mod wheels;
 pub mod wrapper;
 
 use std::fs;
@@ -59,18 +60,21 @@ pub fn setup(project: &Project, processor: Option<Processor>) -> Result<()> {
     warm_build::make(project, &steps)
 }
 
-/// One part downloads while the other compiles; both need libtorch's CPU half.
+/// First libtorch's CPU half; then one part downloads while the other compiles.
 fn libtorch_and_notebooks(project: &Project, steps: &Steps, with_cuda: bool) -> Result<()> {
     python_packages::install_libtorch(project, steps)?;
     std::thread::scope(|scope| {
-        let wrapper = scope.spawn(|| wrapper::compile(project, steps));
+        let compiled = scope.spawn(|| {
+            wrapper::compile(project, steps)?;
+            warm_build::compile_dependencies(project, steps)
+        });
         let packages = python_packages::install_notebooks(project, steps)
             .and_then(|()| weights::convert(project, steps))
             .and_then(|()| match with_cuda {
                 true => python_packages::install_whole_torch(project, steps),
                 false => Ok(()),
             });
-        packages.and(joined(wrapper))
+        packages.and(joined(compiled))
     })
 }
 

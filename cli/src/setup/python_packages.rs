@@ -89,6 +89,18 @@ pub fn install_references(project: &Project) -> Result<()> {
     install(project, &steps, book)
 }
 
+/// Installs what makes a wheel of the kernel.
+pub fn install_maturin(project: &Project, steps: &Steps) -> Result<()> {
+    let packages = Packages {
+        name: "wheel",
+        step: "Installing maturin",
+        takes: "seconds",
+        files: &["tests/wheel.txt"],
+        options: &[],
+    };
+    install(project, steps, packages)
+}
+
 /// Whether the whole of torch was installed, by the set-up or for the tests.
 pub fn has_whole_torch(project: &Project) -> bool {
     stamp(project, "torch").exists()

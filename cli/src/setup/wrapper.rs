@@ -126,10 +126,7 @@ fn library_name() -> &'static str {
 
 /// Read by Cargo through `.cargo/config.toml`, here and in the kernels' build folders.
 fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
-    let output = process::command("rustc").arg("-vV").output().context("cannot start rustc")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.context("rustc -vV names no host")?;
+    let host = cargo::host()?;
     let share = project.share();
     let quoted = |path: &Path| serde_json::to_string(&path.to_string_lossy());
     Ok(format!(
