@@ -397,4 +397,22 @@ mod tests {
             assert_eq!(lesson(torn), (String::new(), "not measured yet".into()), "{torn}");
         }
     }
+
+    /// The README names the time that is in the notebook.
+    #[test]
+    fn the_readme_says_how_long_lessons_take() {
+        let project = Project::find().unwrap();
+        let readme = fs::read_to_string(project.path("README.md")).unwrap();
+        for path in all_in(&project, Language::En).unwrap() {
+            let lesson = Lesson::read(&path);
+            if lesson.time.is_none() {
+                continue;
+            }
+            let link = format!("(notebooks/{}.ipynb)", name(&project, &path));
+            let row = readme.lines().find(|line| line.starts_with('|') && line.contains(&link));
+            let row = row.unwrap_or_else(|| panic!("README.md has no row for {link}"));
+            let time = lesson.takes().replace("about ", "");
+            assert!(row.ends_with(&format!(" | {time} |")), "{time}: {row}");
+        }
+    }
 }

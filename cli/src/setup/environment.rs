@@ -10,8 +10,9 @@ use crate::process::{self, quietly};
 use crate::project::Project;
 use crate::steps::Steps;
 
-/// Disk space that the virtual environment and the builds take.
-pub const SPACE_NEEDED: u64 = 12_000_000_000;
+/// Disk space that the virtual environment and the builds take, and packages while they are unpacked;
+/// without libtorch's CUDA half.
+pub const SPACE_NEEDED: u64 = 6_000_000_000;
 
 /// Makes .venv, unless there is one with a pip.
 pub fn make(project: &Project, steps: &Steps) -> Result<()> {

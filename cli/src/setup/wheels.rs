@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// A folder of wheels, and a project whose Python is this machine's; nothing without one with pip.
+    /// A folder of wheels, and a project with the Python of the real one; nothing before its set-up.
     struct Trial {
         root: tempfile::TempDir,
         project: Project,

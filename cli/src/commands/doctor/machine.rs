@@ -114,7 +114,7 @@ mod tests {
     fn before_the_set_up_the_disk_needs_more_space() {
         let (_folder, project) = project();
         check(disk(&project, Some(13_000_000_000)), Good, &["13.0 GB free"]);
-        let words = ["5.0 GB free", "12 GB are needed", "free some space"];
+        let words = ["5.0 GB free", "6 GB are needed", "free some space"];
         check(disk(&project, Some(5_000_000_000)), Bad, &words);
         fake_python(&project, "exit");
         check(disk(&project, Some(5_000_000_000)), Good, &["5.0 GB free"]);
