@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{python_packages, torch_version};
-use crate::output;
 use crate::project::Project;
+use crate::{output, process};
 
 /// What the file says in which the reader's wish is kept.
 const CPU: &str = "cpu";
@@ -111,10 +111,9 @@ pub fn is_wanted(project: &Project, chosen: Option<Processor>) -> bool {
 
 /// Whether it may pay to ask the driver, which takes a start of Python.
 fn has_driver_files() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let tool = std::env::split_paths(&path).any(|folder| folder.join("nvidia-smi").is_file());
     // The second one is that of Windows' subsystem for Linux.
-    tool || ["/proc/driver/nvidia", "/dev/dxg"].iter().any(|path| Path::new(path).exists())
+    let files = ["/proc/driver/nvidia", "/dev/dxg"];
+    process::on_path("nvidia-smi") || files.iter().any(|path| Path::new(path).exists())
 }
 
 /// Says why not, where there is a driver.
@@ -157,7 +156,6 @@ pub fn version(torch: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process;
 
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::cargo::{host, rustc_version, toolchain};
 use super::stamp::{digest, unless_done};
-use crate::process::quietly;
+use crate::process::{on_path, quietly};
 use crate::project::Project;
 use crate::steps::Steps;
 
@@ -84,10 +84,18 @@ pub fn compile_dependencies(project: &Project, steps: &Steps) -> Result<()> {
             for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
                 cargo.env(variable, "target");
             }
-            cargo.env("RUSTC", toolchain()?.join("rustc")).env("RUSTFLAGS", "-Cprefer-dynamic");
+            cargo.env("RUSTC", toolchain()?.join("rustc")).env("RUSTFLAGS", flags(on_path));
             quietly(&mut cargo, bar)
         })
     })
+}
+
+/// evcxr's, which depend on the linkers that there are.
+fn flags(is_there: impl Fn(&str) -> bool) -> &'static str {
+    match cfg!(not(target_os = "macos")) && !is_there("mold") && is_there("lld") {
+        true => "-Cprefer-dynamic -Clink-arg=-fuse-ld=lld",
+        false => "-Cprefer-dynamic",
+    }
 }
 
 /// evcxr's, with the first `:dep` of each notebook.
@@ -155,6 +163,16 @@ pub fn is_there(project: &Project) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_flags_are_those_of_evcxrs_linker() {
+        let flags = |linkers: &[&str]| flags(|name| linkers.contains(&name));
+        for linkers in [&[][..], &["mold"], &["mold", "lld"], &["rust-lld"]] {
+            assert_eq!(flags(linkers), "-Cprefer-dynamic");
+        }
+        assert_eq!(flags(&["lld"]), "-Cprefer-dynamic -Clink-arg=-fuse-ld=lld");
+    }
 
     /// Cargo only warns of a profile for a package that it does not know.
     #[test]
