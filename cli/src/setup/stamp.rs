@@ -105,7 +105,7 @@ mod tests {
         let moved = elsewhere.path().join(folder.file_name().unwrap());
         fs::create_dir_all(moved.join("inner")).unwrap();
         fs::write(moved.join("inner/a"), "1").unwrap();
-        assert_eq!(digest(&[moved.clone()]).unwrap(), first);
+        assert_eq!(digest(std::slice::from_ref(&moved)).unwrap(), first);
         fs::rename(moved.join("inner/a"), moved.join("inner/b")).unwrap();
         assert_ne!(digest(&[moved]).unwrap(), first);
         fs::write(folder.join("inner/a"), "2").unwrap();
