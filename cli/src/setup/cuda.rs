@@ -123,7 +123,8 @@ fn has_gpu(report: Result<Report>) -> bool {
         Ok(report) if report.gpus.is_empty() => {
             output::note(format!(
                 "An NVIDIA driver is here, but no GPU that it can use ({}): training runs on the CPU. \
-                 `cargo d2l setup --cuda` installs libtorch's CUDA half all the same.",
+                 `cargo d2l setup --cuda` installs libtorch's CUDA half all the same, `--cpu` ends this \
+                 message.",
                 report.reason
             ));
             false
