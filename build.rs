@@ -1,6 +1,5 @@
 //! Tells the linker where libtorch is, so that programs, tests and the notebooks' shared object find
-//! it without `LD_LIBRARY_PATH`, and keeps it from dropping libtorch's CUDA half, which no symbol
-//! names.
+//! it without `LD_LIBRARY_PATH`.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -11,7 +10,10 @@ fn main() {
             println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
         }
     }
-    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+    // The wrapper that `cargo d2l setup` makes loads libtorch's CUDA half by itself, where there is a
+    // driver. torch-sys's own would lose it: no symbol names it, so the linker drops it.
+    let is_torch_sys_own = std::env::var_os("DEP_TCH_WRAPPER_LIB").is_none();
+    if is_torch_sys_own && std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo:rustc-link-arg=-Wl,--no-as-needed,-ltorch,--as-needed");
     }
 }

@@ -1,7 +1,7 @@
 """Executes a notebook on the kernel "Rust (d2l)" and shows what its cells print as it comes.
 
-Called by `cargo d2l run` with the notebook and the folder for the executed notebook and its page.
-Ends with status 1 and the cell's source if a cell fails, and quietly if nobody reads what it prints.
+Called by `cargo d2l run` with the notebook and the folder for the executed notebook and its page. The
+executed notebook's metadata say how long that took, unless it was in quick mode. Ends with status 1 and the cell's source if a cell fails, and quietly if nobody reads what it prints.
 """
 
 import os
@@ -17,6 +17,8 @@ from nbconvert import HTMLExporter
 
 # Without a terminal: minimum interval between two lines of progress, in seconds.
 INTERVAL = 10
+# Variables that shorten a notebook.
+QUICK = "D2L_MAX_EPOCHS", "D2L_DATASET_LIMIT"
 
 
 class Screen:
@@ -138,6 +140,8 @@ def main():
         failed = f"{source.name}: the kernel ended: {error}"
     screen.clear()
     join_streams(notebook)
+    if not failed and not any(os.environ.get(name) for name in QUICK):
+        notebook.metadata["d2l"] = {"seconds": round(time.monotonic() - start)}
     target = folder / source.name
     nbformat.write(notebook, target)
     page, _ = HTMLExporter(embed_images=True).from_notebook_node(

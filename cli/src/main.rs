@@ -17,10 +17,11 @@ use clap::builder::RangedU64ValueParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use commands::{doctor, lab, run};
 use console::style;
-use developer::{bench, book, report, test};
+use developer::{bench, book, report, test, wheel};
 use notebooks::Language;
 use output::Verbosity;
 use project::Project;
+use setup::cuda::Processor;
 
 #[derive(Parser)]
 #[command(name = "cargo d2l", bin_name = "cargo d2l", about, version)]
@@ -55,7 +56,7 @@ enum Command {
     /// Open JupyterLab on a notebook
     Lab {
         /// The notebook to open
-        #[arg(default_value = "fine_tuning")]
+        #[arg(default_value = notebooks::MAIN)]
         notebook: PathBuf,
         /// The notebook's language
         #[arg(long, value_enum, default_value_t)]
@@ -64,10 +65,19 @@ enum Command {
         #[arg(long)]
         no_browser: bool,
     },
-    /// Execute notebooks without a browser, into target/notebooks
+    /// Execute a notebook without a browser, into target/notebooks
     Run {
-        /// The notebooks; all of notebooks/ if none is named
+        /// The notebooks; Fine-tuning if none is named
         notebooks: Vec<PathBuf>,
+        /// Execute all notebooks, or all in the language of --lang
+        #[arg(long, conflicts_with = "notebooks")]
+        all: bool,
+        /// List the notebooks with the time that each takes, and execute none
+        #[arg(long, conflicts_with_all = ["notebooks", "all"])]
+        list: bool,
+        /// The notebooks' language
+        #[arg(long, value_enum)]
+        lang: Option<Language>,
         /// Train for this many epochs at most
         #[arg(long, allow_negative_numbers = true, value_parser = at_least_one())]
         epochs: Option<usize>,
@@ -82,7 +92,17 @@ enum Command {
     /// absent and does not count as missing.
     Doctor,
     /// Install what the notebooks need into .venv, and compile their cells' dependencies
-    Setup,
+    ///
+    /// libtorch's CUDA half, 3.4 GB, is installed where there is an NVIDIA GPU. What --cpu or --cuda says
+    /// instead is kept for later set-ups.
+    Setup {
+        /// Leave libtorch's CUDA half out, whether there is an NVIDIA GPU or not
+        #[arg(long, conflicts_with = "cuda")]
+        cpu: bool,
+        /// Install libtorch's CUDA half, whether there is an NVIDIA GPU or not
+        #[arg(long)]
+        cuda: bool,
+    },
     /// Check this project: format, lints, tests, notebooks, browser
     Test {
         /// The parts of the check; all of them if none is named
@@ -102,10 +122,12 @@ enum Command {
     Report,
     /// Make a site of all notebooks, in all languages, into target/book
     Book,
+    /// Build the kernel as a wheel for machines such as this one, into target/wheels
+    Wheel,
 }
 
 /// Commands for those who work on this project.
-const FOR_DEVELOPERS: [&str; 4] = ["test", "bench", "report", "book"];
+const FOR_DEVELOPERS: [&str; 5] = ["test", "bench", "report", "book", "wheel"];
 
 /// A count: with 0, a notebook would have nothing to show.
 fn at_least_one() -> RangedU64ValueParser<usize> {
@@ -158,29 +180,42 @@ fn execute(command: Command) -> Result<ExitCode> {
         // Names are checked before the set-up, which takes minutes the first time.
         Command::Lab { notebook, lang, no_browser } => {
             let notebook = notebooks::find(&project, &notebook, lang)?;
-            setup::setup(&project)?;
+            setup::setup(&project, None)?;
             lab::lab(&project, &notebook, no_browser)
         }
-        Command::Run { notebooks, epochs, limit } => {
-            let notebooks = notebooks::named(&project, &notebooks)?;
-            setup::setup(&project)?;
+        Command::Run { list: true, lang, .. } => run::list(&project, lang.unwrap_or_default()),
+        Command::Run { notebooks, all, lang, epochs, limit, .. } => {
+            let notebooks = match (all, lang) {
+                (true, None) => notebooks::all(&project),
+                (true, Some(lang)) => notebooks::all_in(&project, lang),
+                (false, _) => notebooks::named(&project, &notebooks, lang.unwrap_or_default()),
+            }?;
+            setup::setup(&project, None)?;
             run::run(&project, &notebooks, epochs, limit)
         }
         Command::Doctor => return Ok(doctor::doctor(&project)),
-        Command::Setup => setup::setup(&project),
+        Command::Setup { cpu, cuda } => {
+            let processor = match (cpu, cuda) {
+                (true, _) => Some(Processor::Cpu),
+                (_, true) => Some(Processor::Cuda),
+                _ => None,
+            };
+            setup::setup(&project, processor)
+        }
         Command::Test { parts } => test::test(&project, &parts),
         Command::Bench { parts, full } => {
-            setup::setup(&project)?;
+            setup::setup(&project, None)?;
             bench::bench(&project, &parts, full)
         }
         Command::Report => {
-            setup::setup(&project)?;
+            setup::setup(&project, None)?;
             report::report(&project)
         }
         Command::Book => {
-            setup::setup(&project)?;
+            setup::setup(&project, None)?;
             book::book(&project)
         }
+        Command::Wheel => wheel::wheel(&project),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,14 +1,16 @@
 //! Which notebooks there are, and where an executed one goes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
+use serde_json::Value;
 
 use crate::project::Project;
 
 /// A language of the notebooks.
-#[derive(Clone, Copy, Default, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
 pub enum Language {
     /// English
     #[default]
@@ -25,6 +27,54 @@ impl Language {
             Language::Ja => "ja",
         }
     }
+}
+
+/// The lesson that is opened or executed if none is named: the book's *Fine-tuning*.
+pub const MAIN: &str = "fine_tuning";
+
+/// What a notebook says of itself.
+#[derive(Debug, PartialEq)]
+pub struct Lesson {
+    /// Its first heading.
+    pub title: String,
+    /// How long it took to execute it, when that was last measured: run_notebook.py writes it down.
+    pub time: Option<Duration>,
+}
+
+impl Lesson {
+    /// A file that is no notebook has neither; run_notebook.py says what is wrong with it.
+    pub fn read(notebook: &Path) -> Lesson {
+        let text = std::fs::read_to_string(notebook).unwrap_or_default();
+        let notebook: Value = serde_json::from_str(&text).unwrap_or_default();
+        let lines = |cell: &Value| match &cell["source"] {
+            Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+            source => source.as_str().unwrap_or_default().to_string(),
+        };
+        let cells = notebook["cells"].as_array();
+        let mut headings = cells.into_iter().flatten().filter_map(|cell| {
+            let text: String = lines(cell);
+            Some(text.strip_prefix("# ")?.lines().next()?.to_string())
+        });
+        Lesson {
+            title: headings.next().unwrap_or_default(),
+            time: notebook["metadata"]["d2l"]["seconds"].as_u64().map(Duration::from_secs),
+        }
+    }
+
+    /// Its time, in words.
+    pub fn takes(&self) -> String {
+        match self.time.map(|time| time.as_secs_f64()) {
+            None => "not measured yet".into(),
+            Some(seconds) if seconds < 90. => format!("about {seconds:.0} s"),
+            Some(seconds) => format!("about {:.0} minutes", seconds / 60.),
+        }
+    }
+}
+
+/// A notebook's name as `run` takes it, which for the edition in another language has a folder.
+pub fn name(project: &Project, notebook: &Path) -> String {
+    let name = notebook.strip_prefix(project.path("notebooks")).unwrap_or(notebook);
+    name.with_extension("").display().to_string()
 }
 
 /// The folder for an executed notebook; editions in several languages have the same file name.
@@ -62,14 +112,21 @@ pub fn all(project: &Project) -> Result<Vec<PathBuf>> {
 const TODO: &str =
     "\n  what to do: restore the folder, for example with `git checkout -- notebooks`";
 
-/// The notebooks to execute; all if none is named.
-pub fn named(project: &Project, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// All notebooks in a language.
+pub fn all_in(project: &Project, lang: Language) -> Result<Vec<PathBuf>> {
+    let japanese = project.path("notebooks").join(Language::Ja.folder());
+    let is_in = |path: &PathBuf| path.starts_with(&japanese) == (lang == Language::Ja);
+    Ok(all(project)?.into_iter().filter(is_in).collect())
+}
+
+/// The notebooks to execute; *Fine-tuning* if none is named.
+pub fn named(project: &Project, paths: &[PathBuf], lang: Language) -> Result<Vec<PathBuf>> {
     if paths.is_empty() {
-        return all(project);
+        return Ok(vec![find(project, Path::new(MAIN), lang)?]);
     }
     let mut notebooks: Vec<PathBuf> = vec![];
     for path in paths {
-        let notebook = find(project, path, Language::En)?;
+        let notebook = find(project, path, lang)?;
         if notebooks.contains(&notebook) {
             continue;
         }
@@ -250,11 +307,16 @@ mod tests {
             "solutions/a.ipynb",
         ];
         assert_eq!(names(all(&project).unwrap()), expected);
-        assert_eq!(names(named(&project, &[]).unwrap()), expected);
+        let in_ = |lang| names(all_in(&project, lang).unwrap());
+        assert_eq!(in_(Language::Ja), expected[4..6]);
+        assert_eq!(in_(Language::En), [&expected[..4], &expected[6..]].concat());
         // A notebook that is named twice is executed once.
         let twice = ["b", "a", "notebooks/b.ipynb"].map(PathBuf::from);
-        assert_eq!(names(named(&project, &twice).unwrap()), ["b.ipynb", "a.ipynb"]);
-        assert!(named(&project, &["a", "finetuning"].map(PathBuf::from)).is_err());
+        let named = |paths: &[PathBuf], lang| named(&project, paths, lang);
+        assert_eq!(names(named(&twice, Language::En).unwrap()), ["b.ipynb", "a.ipynb"]);
+        assert!(named(&["a", "finetuning"].map(PathBuf::from), Language::En).is_err());
+        let path = [PathBuf::from("a")];
+        assert_eq!(names(named(&path, Language::Ja).unwrap()), ["ja/a.ipynb"]);
     }
 
     #[test]
@@ -264,7 +326,7 @@ mod tests {
         let check = |found: &str| {
             for error in [
                 all(&project).unwrap_err(),
-                named(&project, &[]).unwrap_err(),
+                named(&project, &[], Language::En).unwrap_err(),
                 find(&project, Path::new("a"), Language::En).unwrap_err(),
             ] {
                 let error = format!("{error:#}");
@@ -285,7 +347,9 @@ mod tests {
     #[test]
     fn one_output_is_not_written_over_another() {
         let (_folder, project) = project();
-        let pair = |one: &str, other: &str| named(&project, &[one, other].map(PathBuf::from));
+        let pair = |one: &str, other: &str| {
+            named(&project, &[one, other].map(PathBuf::from), Language::En)
+        };
         for (one, other) in [("a", "elsewhere/a.ipynb"), ("elsewhere/a.ipynb", "a")] {
             let error = pair(one, other).unwrap_err().to_string();
             assert!(error.contains("elsewhere/a.ipynb") && error.contains("notebooks/a.ipynb"));
@@ -296,5 +360,59 @@ mod tests {
         }
         assert_eq!(pair("a", "ja/a").unwrap().len(), 2);
         assert_eq!(pair("ja/a", "elsewhere/a.ipynb").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn without_a_name_it_is_fine_tuning() {
+        let project = Project::find().unwrap();
+        for (lang, name) in [(Language::En, "fine_tuning"), (Language::Ja, "ja/fine_tuning")] {
+            let notebooks = named(&project, &[], lang).unwrap();
+            let names: Vec<String> =
+                notebooks.iter().map(|path| self::name(&project, path)).collect();
+            assert_eq!(names, [name]);
+        }
+    }
+
+    #[test]
+    fn a_lesson_says_how_long_it_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ipynb");
+        let lesson = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let lesson = Lesson::read(&path);
+            (lesson.title.clone(), lesson.takes())
+        };
+        let cells = r##""cells": [{"source": "no heading"}, {"source": ["# One\n", "# Two"]}]"##;
+        for (metadata, takes) in [
+            ("{}", "not measured yet"),
+            (r#"{"d2l": {"seconds": 62}}"#, "about 62 s"),
+            (r#"{"d2l": {"seconds": 90}}"#, "about 2 minutes"),
+            (r#"{"d2l": {"seconds": 640}}"#, "about 11 minutes"),
+            (r#"{"d2l": {"seconds": "long"}}"#, "not measured yet"),
+        ] {
+            let text = format!("{{{cells}, \"metadata\": {metadata}}}");
+            assert_eq!(lesson(&text), ("One".into(), takes.into()), "{metadata}");
+        }
+        for torn in ["", "[]", r#"{"cells": 1}"#, r#"{"cells": [{"source": "x"}]}"#] {
+            assert_eq!(lesson(torn), (String::new(), "not measured yet".into()), "{torn}");
+        }
+    }
+
+    /// The README names the time that is in the notebook.
+    #[test]
+    fn the_readme_says_how_long_lessons_take() {
+        let project = Project::find().unwrap();
+        let readme = fs::read_to_string(project.path("README.md")).unwrap();
+        for path in all_in(&project, Language::En).unwrap() {
+            let lesson = Lesson::read(&path);
+            if lesson.time.is_none() {
+                continue;
+            }
+            let link = format!("(notebooks/{}.ipynb)", name(&project, &path));
+            let row = readme.lines().find(|line| line.starts_with('|') && line.contains(&link));
+            let row = row.unwrap_or_else(|| panic!("README.md has no row for {link}"));
+            let time = lesson.takes().replace("about ", "");
+            assert!(row.ends_with(&format!(" | {time} |")), "{time}: {row}");
+        }
     }
 }

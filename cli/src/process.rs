@@ -40,6 +40,12 @@ pub fn program(name: &Path) -> PathBuf {
     if is_path { std::path::absolute(name).unwrap_or_else(|_| name.into()) } else { name.into() }
 }
 
+/// Whether there is a program of this name.
+pub fn on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
 /// Runs a command and shows its latest line as the bar's message; the last lines are printed if it fails.
 pub fn quietly(command: &mut Command, bar: &ProgressBar) -> Result<()> {
     let program = started(command);

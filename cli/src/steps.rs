@@ -14,12 +14,18 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Runs a step and prints how long it took. Meanwhile a line on the terminal shows what it is doing.
-    pub fn run<T>(&self, name: &str, work: impl FnOnce(&ProgressBar) -> Result<T>) -> Result<T> {
+    /// Runs a step and prints how long it took; `takes` says how long one usually waits. Meanwhile a line
+    /// on the terminal shows what it is doing.
+    pub fn run<T>(
+        &self,
+        name: &str,
+        takes: &str,
+        work: impl FnOnce(&ProgressBar) -> Result<T>,
+    ) -> Result<T> {
         let start = Instant::now();
         let on_terminal = console::user_attended_stderr() && output::is_normal();
         if !on_terminal {
-            output::note(format!("{name} ..."));
+            output::note(format!("{name} ({takes}) ..."));
         }
         let bar = match on_terminal {
             true => self.bars.add(ProgressBar::new_spinner()),
@@ -29,7 +35,7 @@ impl Steps {
             ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}")
                 .context("progress style")?,
         );
-        bar.set_prefix(name.to_string());
+        bar.set_prefix(format!("{name} ({takes})"));
         bar.enable_steady_tick(Duration::from_millis(120));
         let result = work(&bar);
         bar.finish_and_clear();
@@ -55,8 +61,10 @@ mod tests {
     #[test]
     fn a_step_names_itself_when_it_fails() {
         let steps = Steps::default();
-        assert_eq!(steps.run("Counting", |_| Ok(3)).unwrap(), 3);
-        let error = steps.run("Counting", |_| -> Result<()> { bail!("no numbers") }).unwrap_err();
+        assert_eq!(steps.run("Counting", "a moment", |_| Ok(3)).unwrap(), 3);
+        let error = steps
+            .run("Counting", "a moment", |_| -> Result<()> { bail!("no numbers") })
+            .unwrap_err();
         assert_eq!(format!("{error:#}"), "Counting failed: no numbers");
     }
 }

@@ -182,7 +182,7 @@ fn the_help_tells_commands_for_readers_apart_and_names_the_parts_of_the_check() 
     for name in ["lab", "run", "doctor", "setup"] {
         assert!(readers.contains(&format!("\n  {name} ")), "{all}");
     }
-    for name in ["test", "bench", "report", "book"] {
+    for name in ["test", "bench", "report", "book", "wheel"] {
         assert!(developers.contains(&format!("\n  {name} ")), "{all}");
     }
     for part in ["--quiet", "--verbose", "Exit status: 0"] {
@@ -199,6 +199,23 @@ fn the_help_tells_commands_for_readers_apart_and_names_the_parts_of_the_check() 
 
 const PARTS: &str = "format, clippy, cli, crate, doc, reference, kernel, notebooks, browser, site";
 
+/// A list of what can be read, and how long it takes, needs no set-up.
+#[test]
+fn lessons_are_listed_without_a_set_up() {
+    for (arguments, name, title) in [
+        (&["run", "--list"][..], "fine_tuning", "Fine-tuning"),
+        (&["run", "--list", "--lang", "ja"], "ja/fine_tuning", "ファインチューニング"),
+    ] {
+        let output = d2l(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let text = text(&output.stdout);
+        let mut lines =
+            text.lines().map(|line| line.split("  ").map(str::trim).collect::<Vec<_>>());
+        let line = lines.find(|line| line[0] == name).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(*line.last().unwrap(), title, "{text}");
+    }
+}
+
 /// Nobody waits for a set-up to hear of a typing mistake.
 #[test]
 fn an_unknown_notebook_is_refused_before_the_set_up() {
@@ -210,6 +227,7 @@ fn an_unknown_notebook_is_refused_before_the_set_up() {
     let words =
         ["there is no notebook x", "name one of fine_tuning, image_augmentation, solutions/"];
     refused(&["lab", "--lang", "ja", "x"], 1, &words);
+    refused(&["run", "--lang", "ja", "x"], 1, &words);
     refused(&["run", "Cargo.toml"], 1, &["Cargo.toml is not a notebook", ".ipynb"]);
     refused(&["run", "/no/such/a.ipynb"], 1, &["there is no notebook /no/such/a.ipynb"]);
 }
@@ -236,6 +254,9 @@ fn what_is_not_known_is_refused_with_what_is() {
         &["lessons", "loader, step, optimizer, lesson, notebook, display"],
     );
     refused(&["test", "crates"], 2, &["crates", PARTS]);
+    refused(&["setup", "--cpu", "--cuda"], 2, &["--cpu", "cannot be used with", "--cuda"]);
+    refused(&["run", "--all", "fine_tuning"], 2, &["--all", "cannot be used with"]);
+    refused(&["run", "--list", "--all"], 2, &["--list", "cannot be used with"]);
     refused(&["-q", "-v", "doctor"], 2, &["--quiet", "cannot be used with"]);
     refused(&["run", "--epoch", "1"], 2, &["--epoch", "--epochs"]);
 }

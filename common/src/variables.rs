@@ -18,6 +18,8 @@ pub const FIGURE_DIR: &str = "D2L_FIGURE_DIR";
 pub const BACKTRACE: &str = "D2L_BACKTRACE";
 /// The Python that the virtual environment is made with.
 pub const PYTHON: &str = "D2L_PYTHON";
+/// Where the set-up finds a prebuilt kernel.
+pub const WHEELS: &str = "D2L_WHEELS";
 
 /// The folder of the weights that the set-up has made.
 pub const PRETRAINED_DIR: &str = "D2L_PRETRAINED_DIR";

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use d2l_common::variables::{DATASET_LIMIT, MAX_EPOCHS};
 
-use crate::notebooks::output_folder;
+use crate::notebooks::{self, Language, Lesson, output_folder};
 use crate::output;
 use crate::process::visibly;
 use crate::project::Project;
@@ -19,6 +19,10 @@ pub fn run(
     limit: Option<usize>,
 ) -> Result<()> {
     for notebook in notebooks {
+        if epochs.is_none() && limit.is_none() {
+            let lesson = Lesson::read(notebook);
+            output::note(format!("{}: {}", lesson.title, lesson.takes()));
+        }
         let mut command = command(project, notebook, epochs, limit)?;
         if output::is_quiet() {
             command.stdout(Stdio::null());
@@ -26,6 +30,26 @@ pub fn run(
         visibly(&mut command, &format!("{} failed", notebook.display()))?;
     }
     Ok(())
+}
+
+/// Prints the lessons in a language, with the time that each takes.
+pub fn list(project: &Project, lang: Language) -> Result<()> {
+    output::result(table(project, &notebooks::all_in(project, lang)?));
+    Ok(())
+}
+
+fn table(project: &Project, notebooks: &[PathBuf]) -> String {
+    let rows = notebooks.iter().map(|path| {
+        let lesson = Lesson::read(path);
+        [notebooks::name(project, path), lesson.takes(), lesson.title]
+    });
+    let rows: Vec<_> = rows.collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (names, times) = (width(0), width(1));
+    let lines = rows.iter().map(|[name, takes, title]| {
+        format!("{name:<names$}  {takes:<times$}  {title}").trim_end().to_string()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The command that executes one notebook.
@@ -53,6 +77,27 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn lessons_are_listed_with_their_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project { root: folder.path().to_path_buf() };
+        let mut paths = vec![];
+        for (name, text) in [
+            ("a", r##"{"cells": [{"source": "# 初め"}], "metadata": {"d2l": {"seconds": 200}}}"##),
+            ("ja/long_name", r##"{"cells": [{"source": "# Second"}]}"##),
+            ("torn", ""),
+        ] {
+            let path = project.path(&format!("notebooks/{name}.ipynb"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            paths.push(path);
+        }
+        let expected = "a             about 3 minutes   初め\n\
+                        ja/long_name  not measured yet  Second\n\
+                        torn          not measured yet";
+        assert_eq!(table(&project, &paths), expected);
+    }
 
     /// The result of `run_notebook.py` for a notebook with this content; nothing without a set-up.
     fn executed(name: &str, content: &[u8], stdout: Stdio) -> Option<(Option<i32>, String)> {

@@ -4,9 +4,13 @@ use anyhow::Result;
 
 use crate::process::visibly;
 use crate::project::Project;
+use crate::setup::python_packages;
+use crate::steps::Steps;
 
 /// Measures this project and the reference alternately and prints a table.
 pub fn bench(project: &Project, parts: &[String], full: bool) -> Result<()> {
+    // The reference imports torch.
+    python_packages::install_whole_torch(project, &Steps::default())?;
     let mut build = project.cargo();
     build.args(["build", "--locked", "--release", "--example", "measure"]);
     visibly(&mut build, "examples/measure.rs does not compile")?;

@@ -4,3 +4,4 @@ pub mod bench;
 pub mod book;
 pub mod report;
 pub mod test;
+pub mod wheel;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::NOT_UTF8;
 use crate::process;
 use crate::project::Project;
 
@@ -37,6 +38,22 @@ pub fn package_folder(project: &Project, name: &str) -> Result<PathBuf> {
 pub fn rustc_version() -> Result<String> {
     let output = process::command("rustc").arg("-V").output().context("cannot start rustc")?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
+}
+
+/// The name of this machine's target for rustc.
+pub fn host() -> Result<String> {
+    let output = process::command("rustc").arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc -vV names no host")?.to_string())
+}
+
+/// The folder of the toolchain's programs: rustup's own look it up at each call.
+pub fn toolchain() -> Result<PathBuf> {
+    let output = process::command("rustc").args(["--print", "sysroot"]).output();
+    let sysroot = output.context("cannot start rustc")?.stdout;
+    let sysroot = String::from_utf8(sysroot).context(NOT_UTF8)?;
+    Ok(PathBuf::from(sysroot.trim()).join("bin"))
 }
 
 #[cfg(test)]

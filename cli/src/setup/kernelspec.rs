@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use d2l_common::variables;
 use serde_json::json;
 
-use super::{NOT_UTF8, torch_version};
-use crate::process;
+use super::{NOT_UTF8, cargo, torch_version};
 use crate::project::Project;
 
 /// Writes the kernelspec into .venv, with all the environment variables that the kernel needs, so that
@@ -23,10 +22,7 @@ pub fn write(project: &Project) -> Result<()> {
         Ok(folder)
     };
     let cargo_home = home("CARGO_HOME", ".cargo")?;
-    let toolchain = process::command("rustc").args(["--print", "sysroot"]).output();
-    let toolchain = toolchain.context("cannot start rustc")?.stdout;
-    let toolchain = String::from_utf8(toolchain).context(NOT_UTF8)?;
-    let toolchain = PathBuf::from(toolchain.trim()).join("bin");
+    let toolchain = cargo::toolchain()?;
     // The toolchain comes before rustup's proxies, which look it up at each call.
     let path = [toolchain.clone(), cargo_home.join("bin")].into_iter();
     let inherited = std::env::var_os("PATH").unwrap_or_default();

@@ -4,6 +4,7 @@
 //! inputs have changed.
 
 pub mod cargo;
+pub mod cuda;
 pub mod disk;
 pub mod environment;
 pub mod kernel;
@@ -15,11 +16,13 @@ pub mod stamp;
 pub mod torch_version;
 pub mod warm_build;
 pub mod weights;
+pub mod wheels;
 pub mod wrapper;
 
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use cuda::Processor;
 
 use crate::output;
 use crate::project::Project;
@@ -28,7 +31,12 @@ use crate::steps::Steps;
 /// kernel.json and Cargo's configuration are UTF-8, and so must be the paths in them.
 const NOT_UTF8: &str = "the name of a folder is not UTF-8; rename it, or install elsewhere";
 
-pub fn setup(project: &Project) -> Result<()> {
+const FIRST_TIME: &str = "\
+Setting up, which takes about ten minutes on two cores. If it is interrupted, run it again: what was finished is
+not repeated, and packages are not downloaded twice.";
+
+/// Sets the project up. `processor` is what the reader has said this time.
+pub fn setup(project: &Project, processor: Option<Processor>) -> Result<()> {
     let steps = Steps::default();
     fs::create_dir_all(project.kernel_folders())
         .with_context(|| format!("cannot write to {}", project.root.display()))?;
@@ -37,18 +45,41 @@ pub fn setup(project: &Project) -> Result<()> {
         fs::File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
     wait_for_another(&lock, lock.try_lock())?;
 
+    if !warm_build::is_there(project) {
+        output::note(FIRST_TIME);
+    }
     environment::make(project, &steps)?;
-    // The two long steps are independent: one downloads, the other compiles.
+    let processor = cuda::remembered(project, processor)?;
+    let with_cuda = cuda::is_wanted(project, processor);
     std::thread::scope(|scope| {
         let kernel = scope.spawn(|| kernel::build(project, &steps));
-        let rest = python_packages::install_all(project, &steps)
-            .and_then(|()| wrapper::compile(project, &steps))
-            .and_then(|()| weights::convert(project, &steps));
-        let kernel = kernel.join().unwrap_or_else(|_| bail!("the kernel's build was interrupted"));
-        rest.and(kernel)
+        let rest = libtorch_and_notebooks(project, &steps, with_cuda);
+        rest.and(joined(kernel))
     })?;
     kernelspec::write(project)?;
     warm_build::make(project, &steps)
+}
+
+/// First libtorch's CPU half; then one part downloads while the other compiles.
+fn libtorch_and_notebooks(project: &Project, steps: &Steps, with_cuda: bool) -> Result<()> {
+    python_packages::install_libtorch(project, steps)?;
+    std::thread::scope(|scope| {
+        let compiled = scope.spawn(|| {
+            wrapper::compile(project, steps)?;
+            warm_build::compile_dependencies(project, steps)
+        });
+        let packages = python_packages::install_notebooks(project, steps)
+            .and_then(|()| weights::convert(project, steps))
+            .and_then(|()| match with_cuda {
+                true => python_packages::install_whole_torch(project, steps),
+                false => Ok(()),
+            });
+        packages.and(joined(compiled))
+    })
+}
+
+fn joined(step: std::thread::ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+    step.join().unwrap_or_else(|_| bail!("a step of the set-up panicked"))
 }
 
 /// Waits for another set-up to end; `first` is the result of a first attempt to take the lock.

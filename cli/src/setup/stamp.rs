@@ -13,8 +13,7 @@ pub fn unless_done(
     made: &[PathBuf],
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let same = fs::read_to_string(stamp).is_ok_and(|text| text == inputs);
-    if same && made.iter().all(|path| path.exists()) {
+    if is_done(stamp, inputs, made) {
         return Ok(());
     }
     let _ = fs::remove_file(stamp);
@@ -22,23 +21,32 @@ pub fn unless_done(
     fs::write(stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// A single digest of files and of all files in folders.
+/// Whether a step was done with these inputs, and everything it made still exists.
+pub fn is_done(stamp: &Path, inputs: &str, made: &[PathBuf]) -> bool {
+    let same = fs::read_to_string(stamp).is_ok_and(|text| text == inputs);
+    same && made.iter().all(|path| path.exists())
+}
+
+/// A single digest of files and of all files in folders. It is the same wherever they lie.
 pub fn digest(paths: &[PathBuf]) -> Result<String> {
-    fn add(path: &Path, hasher: &mut Sha256) -> Result<()> {
+    fn add(path: &Path, name: &Path, hasher: &mut Sha256) -> Result<()> {
         if path.is_dir() {
             let entries: Result<Vec<_>, _> = fs::read_dir(path)?.collect();
-            let mut paths: Vec<_> = entries?.into_iter().map(|entry| entry.path()).collect();
-            paths.sort();
-            return paths.iter().try_for_each(|path| add(path, hasher));
+            let mut names: Vec<_> = entries?.into_iter().map(|entry| entry.file_name()).collect();
+            names.sort();
+            let mut each = names.iter().map(Path::new);
+            return each.try_for_each(|file| add(&path.join(file), &name.join(file), hasher));
         }
         let content = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        hasher.update(path.to_string_lossy().as_bytes());
+        hasher.update(name.to_string_lossy().as_bytes());
         hasher.update(content.len().to_le_bytes());
         hasher.update(content);
         Ok(())
     }
     let mut hasher = Sha256::new();
-    paths.iter().try_for_each(|path| add(path, &mut hasher))?;
+    for path in paths {
+        add(path, path.file_name().map_or(path, Path::new), &mut hasher)?;
+    }
     Ok(hex::encode(hasher.finalize()))
 }
 
@@ -92,6 +100,14 @@ mod tests {
         fs::write(folder.join("inner/a"), "1").unwrap();
         let first = digest(std::slice::from_ref(&folder)).unwrap();
         assert_eq!(digest(std::slice::from_ref(&folder)).unwrap(), first);
+        // The same elsewhere, as the sources that a prebuilt kernel names
+        let elsewhere = tempfile::tempdir().unwrap();
+        let moved = elsewhere.path().join(folder.file_name().unwrap());
+        fs::create_dir_all(moved.join("inner")).unwrap();
+        fs::write(moved.join("inner/a"), "1").unwrap();
+        assert_eq!(digest(std::slice::from_ref(&moved)).unwrap(), first);
+        fs::rename(moved.join("inner/a"), moved.join("inner/b")).unwrap();
+        assert_ne!(digest(&[moved]).unwrap(), first);
         fs::write(folder.join("inner/a"), "2").unwrap();
         assert_ne!(digest(std::slice::from_ref(&folder)).unwrap(), first);
         assert!(digest(&[folder.join("missing")]).is_err());

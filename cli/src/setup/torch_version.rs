@@ -30,12 +30,17 @@ pub fn folder(project: &Project) -> Result<PathBuf> {
 
 /// torch's version, from its version.py.
 pub fn version(torch: &Path) -> Result<String> {
-    let file = torch.join("version.py");
-    let text =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = text(torch)?;
     let version = text.lines().find_map(|line| line.strip_prefix("__version__ = "));
-    let version = version.with_context(|| format!("{} names no version", file.display()))?;
+    let version =
+        version.with_context(|| format!("{}/version.py names no version", torch.display()))?;
     Ok(version.trim_matches(['\'', '"']).to_string())
+}
+
+/// The text of torch's version.py.
+pub fn text(torch: &Path) -> Result<String> {
+    let file = torch.join("version.py");
+    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// Whether a version of torch, such as `2.13.0+cpu`, is the one that tch's wrapper needs.

@@ -13,6 +13,9 @@ use crate::process::{self, quietly};
 use crate::project::Project;
 use crate::steps::Steps;
 
+/// What is linked with the wrapper: loads libtorch's CUDA half, where there is a use for it.
+const CUDA_HALF: &str = include_str!("cuda_half.cpp");
+
 /// Compiles tch's C++ wrapper as a shared library and writes the Cargo configuration that replaces
 /// torch-sys's build script with it.
 pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
@@ -22,10 +25,10 @@ pub fn compile(project: &Project, steps: &Steps) -> Result<()> {
     let torch_sys =
         cargo::locked_version(&lock, "torch-sys").context("Cargo.lock has no torch-sys")?;
     let configuration = cargo_configuration(project, &folder)?;
-    let inputs = format!("{} {version} {torch_sys}\n{configuration}", folder.display());
+    let inputs = format!("{} {version} {torch_sys}\n{configuration}{CUDA_HALF}", folder.display());
     let share = project.share();
     unless_done(&share.join("wrapper.stamp"), &inputs, &files(project), || {
-        steps.run("Compiling tch's C++ wrapper", |bar| {
+        steps.run("Compiling tch's C++ wrapper", "a minute", |bar| {
             let source = torch_version::torch_sys_source(project)?;
             check_version(&folder, &version, &torch_sys, &torch_version::expected_by(&source)?)?;
             compile_files(project, &source, &folder, bar)?;
@@ -47,7 +50,7 @@ fn check_version(torch: &Path, version: &str, torch_sys: &str, expected: &str) -
     }
     bail!(
         "{} is torch {version}, but tch's torch-sys {torch_sys} needs {expected}\n  what to do: \
-         .venv/bin/pip install torch=={expected}, or use the tch for this torch (`cargo update \
+         .venv/bin/pip install --no-deps torch=={expected}, or use the tch for this torch (`cargo update \
          -p tch --precise 0.24.0` for 2.11.0)",
         torch.display()
     );
@@ -62,45 +65,52 @@ fn compile_files(
     let lib = project.share().join("lib");
     fs::create_dir_all(&lib)?;
     let compiler = compiler(std::env::var_os("CXX"));
-    let compile = |file: &str| -> Result<PathBuf> {
-        let object = lib.join(file).with_extension("o");
+    let compile = |file: &Path| -> Result<PathBuf> {
+        let object = lib.join(file.file_name().unwrap_or_default()).with_extension("o");
         let mut command = project.command(&compiler);
-        command.args(["-c", "-O1", "-fPIC", "-w", "-std=c++17"]);
+        // Each function checks its arguments and calls libtorch: to optimise that takes half as long again.
+        command.args(["-c", "-O0", "-fPIC", "-w", "-std=c++17"]);
         command.args(["-D_GLIBCXX_USE_CXX11_ABI=1", "-DGLOG_USE_GLOG_EXPORT"]);
         command.arg("-I").arg(torch.join("include"));
         command.arg("-I").arg(torch.join("include/torch/csrc/api/include"));
-        command.arg(source.join(file)).arg("-o").arg(&object);
+        command.arg(file).arg("-o").arg(&object);
         quietly(&mut command, bar).with_context(|| {
             format!(
-                "{} could not compile {file}; is a C++ compiler installed (Debian and Ubuntu: \
-                 apt install build-essential)? Another one can be named in CXX",
-                compiler.display()
+                "{} could not compile {}; is a C++ compiler installed (Debian and Ubuntu: apt install \
+                 build-essential)? Another one can be named in CXX",
+                compiler.display(),
+                file.display()
             )
         })?;
         Ok(object)
     };
+    let cuda_half = lib.join("cuda_half.cpp");
+    fs::write(&cuda_half, CUDA_HALF)?;
     let (api, generated) = std::thread::scope(|scope| {
-        let api = scope.spawn(|| compile("torch_api.cpp"));
-        let generated = compile("torch_api_generated.cpp");
+        let api = scope.spawn(|| compile(&source.join("torch_api.cpp")));
+        let generated = compile(&source.join("torch_api_generated.cpp"));
         let api = api.join().unwrap_or_else(|_| bail!("the compiler's thread failed"));
         (api, generated)
     });
-    let (api, generated) = (api?, generated?);
+    let mut objects = vec![api?, generated?];
+    if cfg!(target_os = "linux") {
+        objects.push(compile(&cuda_half)?);
+    }
     let mut link = project.command(&compiler);
-    link.arg("-shared").arg("-o").arg(lib.join(library_name())).args([&api, &generated]);
-    link.arg("-L").arg(torch.join("lib"));
+    link.arg("-shared").arg("-o").arg(lib.join(library_name())).args(&objects);
+    link.arg("-L").arg(torch.join("lib")).args(["-ltorch_cpu", "-lc10"]);
     if cfg!(target_os = "macos") {
         // tch_read_stream_read and similar functions are defined in the program that loads this library.
-        link.args(["-ltorch", "-ltorch_cpu", "-lc10", "-Wl,-undefined,dynamic_lookup"]);
+        link.arg("-Wl,-undefined,dynamic_lookup");
     } else {
-        // No symbol refers to libtorch's CUDA libraries: without --no-as-needed they are not linked.
-        link.args(["-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10"]);
-        link.args(["-Wl,-soname,libtch.so", "-Wl,-z,lazy"]);
+        link.args(["-ldl", "-Wl,-soname,libtch.so", "-Wl,-z,lazy"]);
     }
     link.arg(format!("-Wl,-rpath,{}", torch.join("lib").display()));
     quietly(&mut link, bar)?;
-    fs::remove_file(api)?;
-    Ok(fs::remove_file(generated)?)
+    for file in objects.iter().chain([&cuda_half]) {
+        fs::remove_file(file)?;
+    }
+    Ok(())
 }
 
 /// The C++ compiler: the one named in CXX, else the system's.
@@ -116,10 +126,7 @@ fn library_name() -> &'static str {
 
 /// Read by Cargo through `.cargo/config.toml`, here and in the kernels' build folders.
 fn cargo_configuration(project: &Project, torch: &Path) -> Result<String> {
-    let output = process::command("rustc").arg("-vV").output().context("cannot start rustc")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.context("rustc -vV names no host")?;
+    let host = cargo::host()?;
     let share = project.share();
     let quoted = |path: &Path| serde_json::to_string(&path.to_string_lossy());
     Ok(format!(
@@ -151,7 +158,7 @@ mod tests {
         fs::write(folder.join("version.py"), "import x\n__version__ = '2.2.2+cu121'\n").unwrap();
         let version = torch_version::version(&folder).unwrap();
         let error = check_version(&folder, &version, "0.26.0", "2.13.0").unwrap_err().to_string();
-        for part in ["2.2.2+cu121", "0.26.0", "pip install torch==2.13.0", "what to do"] {
+        for part in ["2.2.2+cu121", "0.26.0", "install --no-deps torch==2.13.0", "what to do"] {
             assert!(error.contains(part), "{part}: {error}");
         }
         check_version(&folder, "2.13.0+cpu", "0.26.0", "2.13.0").unwrap();

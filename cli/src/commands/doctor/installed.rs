@@ -17,7 +17,12 @@ pub fn torch(project: &Project) -> (State, String) {
     }
     let version = setup::torch_version::folder(project)
         .and_then(|folder| setup::torch_version::version(&folder));
-    compared(version, setup::torch_version::expected(project))
+    let (state, text) = compared(version, setup::torch_version::expected(project));
+    let half = match setup::python_packages::has_whole_torch(project) {
+        true => "with its CUDA half",
+        false => "the CPU half alone",
+    };
+    (state, if state == Good { format!("{text}; {half}") } else { text })
 }
 
 /// Compares the installed version with the one that tch needs.
@@ -27,7 +32,7 @@ fn compared(version: Result<String>, expected: Result<String>) -> (State, String
             (Good, format!("{version}, which tch expects"))
         }
         (Ok(version), Ok(expected)) => {
-            let todo = format!("run `.venv/bin/pip install torch=={expected}`");
+            let todo = format!("run `.venv/bin/pip install --no-deps torch=={expected}`");
             (Bad, format!("{version}, but tch expects {expected}: {todo}"))
         }
         (Err(error), _) | (_, Err(error)) => (Bad, format!("{error:#}")),
@@ -92,7 +97,7 @@ mod tests {
             check(row(version), Good, &[version, "which tch expects"]);
         }
         for version in ["2.13.01", "2.13.0rc1", "2.13.0.1", "2.13", "2.1", "2.14.0", ""] {
-            check(row(version), Bad, &[version, "tch expects 2.13.0", "pip install torch==2.13.0"]);
+            check(row(version), Bad, &[version, "tch expects 2.13.0", "--no-deps torch==2.13.0"]);
         }
         check(compared(Ok("2.13.0".into()), Ok("2.1".into())), Bad, &["torch==2.1`"]);
         let gone = || Err(anyhow::anyhow!("No such file").context("cannot read version.py"));

@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(state, Bad, "{name}: {text}");
             assert!(text.contains("cargo d2l setup") || name == "Python", "{name}: {text}");
         }
-        check(state("CUDA"), Absent, &["not known without torch"]);
+        check(state("CUDA"), Absent, &["not known without libtorch"]);
         assert_eq!(diagnosis(&rows).1, ExitCode::FAILURE);
     }
 }

@@ -17,7 +17,6 @@ use crate::developer::{book, report};
 use crate::output;
 use crate::project::Project;
 use crate::setup::{python_packages, setup};
-use crate::steps::Steps;
 
 /// The number of epochs and of images in quick mode.
 const QUICK_EPOCHS: usize = 1;
@@ -89,7 +88,7 @@ impl Part {
                 run("tests", cargo(project, &tests))
             }
             Part::Crate => {
-                install_references(project)?;
+                python_packages::install_references(project)?;
                 run("tests", report::crate_tests(project)?)?;
                 report::check(project)?;
                 log.skipped(self, report::skipped(project)?);
@@ -100,11 +99,11 @@ impl Part {
                 run("rustdoc", with(doc, "RUSTDOCFLAGS", "-D warnings"))
             }
             Part::Reference => {
-                install_references(project)?;
+                python_packages::install_references(project)?;
                 run("values", python(project, &["tests/reference/make.py", "--check"]))
             }
             Part::Kernel => {
-                install_references(project)?;
+                python_packages::install_references(project)?;
                 let mut tests = cargo(project, &["test"]);
                 tests.args(kernel::profile(project)?);
                 run("unit tests", tests)?;
@@ -112,13 +111,13 @@ impl Part {
             }
             Part::Notebooks => notebooks::check(project, log),
             Part::Browser => {
-                install_references(project)?;
+                python_packages::install_references(project)?;
                 let lab = python(project, &["tests/jupyterlab.py"]);
                 let lab = with(lab, MAX_EPOCHS, &QUICK_EPOCHS.to_string());
                 run("JupyterLab", with(lab, DATASET_LIMIT, &QUICK_LIMIT.to_string()))
             }
             Part::Site => {
-                install_references(project)?;
+                python_packages::install_references(project)?;
                 run("Sphinx", book::command(project))?;
                 run("pages", python(project, &["tests/book.py"]))
             }
@@ -131,7 +130,7 @@ impl Part {
 pub fn test(project: &Project, parts: &[Part]) -> Result<()> {
     let (parts, log) = (chosen(parts), Log::default());
     if !parts.iter().all(|part| part.is_without_setup()) {
-        setup(project)?;
+        setup(project, None)?;
     }
     let result = parts.iter().try_for_each(|part| part.check(project, &log));
     output::result(log.summary());
@@ -162,14 +161,6 @@ fn two_at_a_time<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) 
         let other = scope.spawn(lane);
         lane().and(other.join().unwrap_or_else(|_| bail!("a thread failed")))
     })
-}
-
-/// Installs the packages that only tests need.
-fn install_references(project: &Project) -> Result<()> {
-    let step = "Installing what the tests need";
-    python_packages::install(project, &Steps::default(), step, "tests/requirements.txt", &[])?;
-    let step = "Installing the book's own package";
-    python_packages::install(project, &Steps::default(), step, "tests/book.txt", &["--no-deps"])
 }
 
 fn cargo(project: &Project, arguments: &[&str]) -> Command {
