@@ -251,7 +251,7 @@ fn what_is_not_known_is_refused_with_what_is() {
     refused(
         &["bench", "lessons"],
         2,
-        &["lessons", "loader, step, optimizer, lesson, notebook, display"],
+        &["lessons", "loader, step, optimizer, ssd, lesson, notebook, display"],
     );
     refused(&["test", "crates"], 2, &["crates", PARTS]);
     refused(&["setup", "--cpu", "--cuda"], 2, &["--cpu", "cannot be used with", "--cuda"]);

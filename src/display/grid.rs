@@ -182,7 +182,9 @@ impl ImageGrid {
             0. => 0.,
             widest => widest.min(ROW_TITLE) + 10.,
         };
-        let width = left + (beside + cell + GAP) * self.num_cols as f64;
+        // Half of the last number of an axis
+        let beyond = if self.axis { 12. } else { 0. };
+        let width = left + (beside + cell + GAP) * self.num_cols as f64 + beyond;
         // A row is as high as its highest image.
         let heights: Vec<f64> = (0..self.num_rows)
             .map(|row| {

@@ -349,6 +349,8 @@ fn boxes_lie_over_their_pixels() {
     for text in ["0", "50", "100", "150", "200"] {
         assert!(axis.svg().contains(&format!(">{text}</text>")), "{text}: {}", axis.svg());
     }
+    // The last of them is not cut: 34 pixels on the left, 288 of image, and half of a number on the right
+    assert!(axis.svg().contains(r#"width="338""#), "{}", axis.svg());
     let nan = f64::NAN;
     for corners in
         [[50., 10., 20., 60.], [20., 60., 50., 10.], [nan, 0., 1., 1.], [0., 0., 1., f64::INFINITY]]
