@@ -198,6 +198,9 @@ class Messages(MessagesTest):
             ('with open("a") as f:\n    pass', "there is no `with`"),
             ("let y: Vec<i32> = [v * 2 for v in l];", "`l.iter().map(|v| v * 2).collect::<Vec<_>>()`"),
             ("[i for i in 0..3]", "`(0..3).map(|i| i).collect::<Vec<_>>()`"),
+            ("[i * 2 for i in range(3)]", "`(0..3).map(|i| i * 2).collect::<Vec<_>>()`"),
+            ("[i for i in range(3) if l[i] != x];", "`(0..3).filter(|&i| l[i] != x).map(|i| i).collect::<Vec<_>>()`"),
+            ("[v for v in l if v > 1]", "`l.iter().copied().filter(|&v| v > 1).map(|v| v).collect::<Vec<_>>()`"),
             ("x is None", "`x.is_none()`"),
             ("x in l", "`l.contains(&x)`"),
             ("assert x == 3", "`assert!(x == 3);`"),
@@ -210,6 +213,7 @@ class Messages(MessagesTest):
             ("range(3)", "`0..3`"),
             ("len(l)", "`l.len()`"),
             ("print(x)", '`println!("{}", x)`'),
+            ("print(x, l[0])", '`println!("{} {}", x, l[0])`'),
             ("sum(l)", "`l.iter().sum::<f64>()`"),
             ("float(x)", "`x as f64`"),
             ("[0] * 3", "`vec![0; 3]`"),
@@ -278,9 +282,8 @@ class Torch(MessagesTest):
                 _, text = self.error(code)
                 self.assertIn(f"`{hint}`", text)
                 self.assertEqual(text.count("Help"), 1, text)
-                trait = "use d2l::tch::IndexOp; " if ".i(" in hint else ""
                 if "1..3" not in hint:
-                    self.assert_ok(self.run_cell(f"{trait}{{ let value = {hint}; }}"))
+                    self.assert_ok(self.run_cell(f"{{ let value = {hint}; }}"))
         for code, hint in [
             ("t > 5", "`.gt(5)`"),
             ("Vec::from(&t)", "`Vec::<f32>::try_from(&t)?`"),

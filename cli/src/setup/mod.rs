@@ -32,7 +32,7 @@ use crate::steps::Steps;
 const NOT_UTF8: &str = "the name of a folder is not UTF-8; rename it, or install elsewhere";
 
 const FIRST_TIME: &str = "\
-Setting up, which takes about ten minutes on two cores. If it is interrupted, run it again: what was finished is
+Setting up, which takes about eight minutes on two cores. If it is interrupted, run it again: what was finished is
 not repeated, and packages are not downloaded twice.";
 
 /// Sets the project up. `processor` is what the reader has said this time.

@@ -44,6 +44,21 @@ const SYNTAX: &[Row] = &[
     ("", r"([\w.]+)\s+is\s+None", "it is `$1.is_none()`"),
     (
         "",
+        r"\[\s*(.+?)\s+for\s+(\w+)\s+in\s+range\(([^,()]+)\)\s+if\s+(.+?)\s*\]\s*;?\s*$",
+        "a list that a loop makes is `(0..$3).filter(|&$2| $4).map(|$2| $1).collect::<Vec<_>>()`",
+    ),
+    (
+        "",
+        r"\[\s*(.+?)\s+for\s+(\w+)\s+in\s+range\(([^,()]+)\)\s*\]",
+        "a list that a loop makes is `(0..$3).map(|$2| $1).collect::<Vec<_>>()`",
+    ),
+    (
+        "",
+        r"\[\s*(.+?)\s+for\s+(\w+)\s+in\s+([\w.]+)\s+if\s+(.+?)\s*\]\s*;?\s*$",
+        "a list that a loop makes is `$3.iter().copied().filter(|&$2| $4).map(|$2| $1).collect::<Vec<_>>()`",
+    ),
+    (
+        "",
         r"\[\s*(.+?)\s+for\s+(\w+)\s+in\s+([^\]]+\.\.[^\]]*?)\s*\]",
         "a list that a loop makes is `($3).map(|$2| $1).collect::<Vec<_>>()`",
     ),
@@ -86,17 +101,17 @@ const SYNTAX: &[Row] = &[
     (
         "found `[,:\\[]",
         r"(\w+)\[[^\[\]]*:[^\[\]]*,[^\[\]]*\]|(\w+)\[[^\[\]]*,[^\[\]]*:[^\[\]]*\]",
-        "parts of a tensor are `t.i((.., 1..3))`, `..` for all, with `use d2l::tch::IndexOp;`",
+        "parts of a tensor are `t.i((.., 1..3))`, `..` for all",
     ),
     (
         "found `[,:\\[]",
         r"(\w+)\[([^\[\]:]+,[^\[\]:]+)\]",
-        "of a tensor it is `$1.i(($2))`, with `use d2l::tch::IndexOp;`; of a `Vec` in a `Vec`, `v[0][1]`",
+        "of a tensor it is `$1.i(($2))`; of a `Vec` in a `Vec`, `v[0][1]`",
     ),
     (
         "found `:`",
         r"(\w+)\[([^\[\]:,]*):([^\[\]:,]*)\]",
-        "a range has dots: `&$1[$2..$3]`; of a tensor `$1.i($2..$3)`, with `use d2l::tch::IndexOp;`",
+        "a range has dots: `&$1[$2..$3]`; of a tensor `$1.i($2..$3)`",
     ),
     (
         "in pattern",
@@ -126,12 +141,8 @@ const SYNTAX: &[Row] = &[
 const HABITS: &[Row] = &[
     // Tensors: indexing.
     ("E0608 .*TENSOR", r"RECV‸\[(-?\w+)\]", "a row is `$1.get($2)`"),
-    ("E0608 .*TENSOR", r"RECV‸\[([^\[\]]+)\]", "it is `$1.i($2)`, with `use d2l::tch::IndexOp;`"),
-    (
-        "E0608 .*TENSOR",
-        "",
-        "a row is `t.get(0)`; with `use d2l::tch::IndexOp;`, parts are `t.i((0, 1..3))`",
-    ),
+    ("E0608 .*TENSOR", r"RECV‸\[([^\[\]]+)\]", "it is `$1.i($2)`"),
+    ("E0608 .*TENSOR", "", "a row is `t.get(0)`, parts are `t.i((0, 1..3))`"),
     // Tensors: what has another name. `.shape` and `.shape()` alike.
     ("E0(609|599) .*`shape`.*TENSOR", r"RECV\.‸shape", "it is `$1.size()`"),
     ("E0(609|599) .*`dtype`.*TENSOR", r"RECV\.‸dtype", "it is `$1.kind()`"),
@@ -472,6 +483,11 @@ const HABITS: &[Row] = &[
         "E0423 .*macro `print(ln)?`",
         r"‸print(?:ln)?\(([\w.]+)\)",
         "it is `println!(\"{}\", $1)`, or with `{:?}`",
+    ),
+    (
+        "E0423 .*macro `print(ln)?`",
+        r"‸print(?:ln)?\((.+,.+)\)\s*;?\s*$",
+        "it is `println!(\"{} {}\", $1)`, with one `{}` for each value",
     ),
     ("E0425 cannot find \\w+ `(null|nil)`", "", "it is `None`"),
     ("E0425 .*value `pass`", "", "an empty block is `{}`"),
