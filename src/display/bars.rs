@@ -99,14 +99,15 @@ impl Bars {
             let margins = [
                 (14. + widest(labels, TEXT)).clamp(40., width / 2.),
                 right.min(width * 0.4),
-                if self.ylabel.is_empty() { title } else { title + 18. },
+                if self.ylabel.is_empty() { title } else { title + 30. },
                 28.,
             ];
             let frame = Frame::within(self.size, margins);
             let title = shortened(&self.title, TITLE, width - 20.);
             text(area, &title, (width / 2., 17.), At::Centre, TITLE, INK)?;
             let ylabel = shortened(&self.ylabel, TEXT, frame.width());
-            text(area, &ylabel, (frame.left, frame.top - 14.), At::Right, TEXT, INK)?;
+            // Above the number of a bar that reaches the top
+            text(area, &ylabel, (frame.left, frame.top - 26.), At::Right, TEXT, INK)?;
             let group_width = frame.width() / groups.len().max(1) as f64;
             let x = x.shortened(|name| shortened(name, TEXT, group_width - 4.));
             frame.draw(area, &x, &y, true)?;
@@ -146,11 +147,14 @@ impl Bars {
                     }
                     let (_, top) = at(middle, bar.top().max(0.));
                     let number = short_number(bar.mean);
-                    let room = group_width * slot + 6.;
-                    if text_width(&number, TEXT - 2.) <= room {
+                    // Smaller ones where bars are narrow; none where they would touch
+                    let room = group_width * slot - 2.;
+                    let sizes = [TEXT - 2., TEXT - 3., TEXT - 4.];
+                    let fits = |size: &f64| text_width(&number, *size) <= room;
+                    if let Some(size) = sizes.into_iter().find(fits) {
                         let above = f64::from(top) / FINE - 9.;
                         let place = (f64::from(centre) / FINE, above);
-                        text(area, &number, place, At::Centre, TEXT - 2., INK)?;
+                        text(area, &number, place, At::Centre, size, INK)?;
                     }
                     write!(
                         tips,
