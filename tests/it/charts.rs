@@ -465,7 +465,7 @@ fn bars_show_mean_and_spread() {
     let rect = svg.split("<rect").find(|rect| rect.contains(r##"fill="#0072B2""##)).unwrap();
     let (top, height) = (attribute(rect, "y"), attribute(rect, "height"));
     assert!(
-        (top + height - 292.).abs() < 0.2 && (height - (292. - 30.) / 2.).abs() < 0.2,
+        (top + height - 292.).abs() < 0.2 && (height - (292. - 42.) / 2.).abs() < 0.2,
         "{rect}"
     );
     // One kind of bars needs no legend; none at all is a figure, too; bars may hang.

@@ -169,7 +169,10 @@ fn source(cell: &Value) -> String {
 /// smartcore-jupyter#3: committed notebooks show their plots.
 #[test]
 fn notebooks_are_committed_with_their_outputs() {
-    for (name, cells) in ["", "solutions", "ja", "ja/solutions"].map(notebooks).concat() {
+    for (folder, (name, cells)) in ["", "solutions", "ja", "ja/solutions"]
+        .iter()
+        .flat_map(|folder| notebooks(folder).into_iter().map(move |notebook| (folder, notebook)))
+    {
         let code: Vec<_> = cells.iter().filter(|cell| cell["cell_type"] == "code").collect();
         assert!(
             code.iter().all(|cell| cell["execution_count"].is_u64()),
@@ -178,7 +181,8 @@ fn notebooks_are_committed_with_their_outputs() {
         let outputs = code.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
         let outputs: Vec<_> = outputs.collect();
         let figures = outputs.iter().filter(|output| output["data"]["image/svg+xml"].is_array());
-        assert!(figures.count() >= 2, "{name}");
+        // Answers may be numbers alone.
+        assert!(folder.ends_with("solutions") || figures.count() >= 2, "{name}");
         assert!(outputs.iter().all(|output| output["output_type"] != "error"), "{name}");
         let bytes = serde_json::to_string(&cells).unwrap().len();
         assert!(bytes < 3_000_000, "{name} has {bytes} bytes");
