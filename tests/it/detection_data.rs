@@ -9,7 +9,7 @@ use rand::SeedableRng;
 
 use crate::common;
 use crate::common::report::{Comparison, refused};
-use crate::common::{difference, reference, test_image};
+use crate::common::{difference, reference, sha1, test_image};
 
 /// A set of two classes: `0.png` of 40×20 pixels and `1.png` of 30×30, with these rows.
 fn set(rows: &str) -> tempfile::TempDir {
@@ -152,9 +152,33 @@ fn bananas_are_drawn_where_there_are_none() {
     };
     let sides_of_bananas = sides(&set);
     assert_eq!(sides_of_bananas.len(), 1000);
-    assert!(sides_of_bananas.iter().all(|(w, h)| w.max(*h) > 20. && w.max(*h) < 140.));
-    assert!(sides_of_bananas.iter().all(|(w, h)| w.min(*h) > 5.));
+    assert!(sides_of_bananas.iter().all(|(w, h)| w.max(*h) > 30. && w.max(*h) < 140.));
+    assert!(sides_of_bananas.iter().all(|(w, h)| w.min(*h) > 15.));
+    // Hardly any is so small that none of TinySSD's anchors fits it.
+    let boxes = (0..set.len()).map(|i| {
+        let sample = set.get(i as isize).unwrap();
+        sample.target.tensor().unwrap().narrow(1, 1, 4)
+    });
+    let boxes = Tensor::cat(&boxes.collect::<Vec<_>>(), 0);
+    let fine = [(32, [0.2, 0.272]), (16, [0.37, 0.447])].map(|(places, sizes)| {
+        let map = Tensor::zeros([places, places], (Kind::Float, Device::Cpu));
+        multibox_prior(&map, &sizes, &[1., 2., 0.5]).unwrap().squeeze_dim(0)
+    });
+    let best = box_iou(&boxes, &Tensor::cat(&fine, 0)).unwrap().amax([1], false);
+    let fit = best.ge(0.5).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    println!("{fit} of the bananas have an anchor");
+    assert!(fit > 0.97, "{fit}");
+    // The same on every machine
+    let digests = |folder: &Path, files: [&str; 3]| {
+        files.map(|file| sha1(&fs::read(folder.join(file)).unwrap()))
+    };
+    let files =
+        ["bananas_train/images/0.png", "bananas_val/images/99.png", "bananas_train/label.csv"];
+    assert_eq!(digests(&folder, files), BANANAS);
     let folder = three_kinds_drawings().unwrap();
+    let files =
+        ["objects_train/images/0.png", "objects_val/images/199.png", "objects_train/label.csv"];
+    assert_eq!(digests(&folder, files), THREE_KINDS);
     let set = BananasDataset::from_folder(&folder, false).unwrap();
     assert_eq!(set.classes(), ["banana", "carrot", "doughnut"]);
     let (mut counts, mut classes) = ([0; 4], [0; 3]);
@@ -169,6 +193,18 @@ fn bananas_are_drawn_where_there_are_none() {
     println!("{counts:?} {classes:?}");
     assert!(counts.iter().all(|count| *count > 10) && classes.iter().all(|count| *count > 60));
 }
+
+/// The SHA-1 of the first drawing to learn from, the last one to validate with, and the first table.
+const BANANAS: [&str; 3] = [
+    "8ce8ff3f6654212f07a37400455727537c8cf156",
+    "61e41742fa6843dda8d6ec01a8d7fcb778f5694f",
+    "c0d9dfa152050cfceebe11cd62aa478273a5240c",
+];
+const THREE_KINDS: [&str; 3] = [
+    "878811ca1087a29e5156fc33272937feb905ec7d",
+    "b2040a665a2ee0f804f96cf900251cc16dfa1ed4",
+    "55414ab55e176faf51810e0e9c8ff75ece31fdfb",
+];
 
 #[test]
 fn images_grow_with_their_boxes_and_masks_as_torchvisions() {

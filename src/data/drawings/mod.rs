@@ -34,7 +34,7 @@ use crate::{Error, Result};
 /// The folders' names; the number grows when the drawings change.
 const CIFAR10: &str = "cifar10-drawings-2";
 const ONE_SIDED: &str = "one-sided-drawings-2";
-const BANANAS: &str = "banana-detection-drawings-1";
+const BANANAS: &str = "banana-detection-drawings-2";
 const THREE_KINDS: &str = "three-kinds-drawings-1";
 
 /// The folder of hot dogs and other things below `folder`, with `train` and `test` as in the book's

@@ -24,25 +24,31 @@ pub(super) struct Objects {
     pub classes: &'static [(&'static str, Painter)],
     /// How many objects an image has.
     pub counts: &'static [usize],
+    /// The smallest and the largest size that they are painted with, in pixels; as seen, a banana is half to
+    /// three quarters as long.
+    sizes: [f32; 2],
     beside: &'static [Painter],
 }
 
-/// One banana; what is long, yellow or bent lies beside it.
+/// One banana, large enough for the anchors of the book's network; what is long, yellow or bent lies
+/// beside it.
 pub(super) const BANANAS: Objects = Objects {
     prefix: "bananas",
     classes: &[("banana", one_banana)],
     counts: &[1],
+    sizes: [82., 158.],
     beside: &[
         courgette, courgette, corn, carrot, chips, cucumber, pen, loaf, wrap, croissant, fruit,
         sausages, eclair, doughnut, egg,
     ],
 };
 
-/// None to three things of three kinds.
+/// None to three things of three kinds; some are smaller than that network's anchors.
 pub(super) const THREE_KINDS: Objects = Objects {
     prefix: "objects",
     classes: &[("banana", one_banana), ("carrot", carrot), ("doughnut", doughnut)],
     counts: &[0, 1, 1, 2, 2, 3, 3],
+    sizes: [60., 145.],
     beside: &[
         courgette, corn, chips, cucumber, pen, loaf, wrap, croissant, fruit, sausages, eclair,
         cookies, egg,
@@ -66,7 +72,7 @@ impl Objects {
         }
         crumbs(&mut canvas, side, rng);
         let mut objects = vec![];
-        for (x, y, size) in places(one_of(self.counts, rng), rng) {
+        for (x, y, size) in places(one_of(self.counts, rng), self.sizes, rng) {
             let class = rng.random_range(0..self.classes.len());
             let place = lying(&canvas, x, y, rng);
             let paint = self.classes[class].1;
@@ -85,11 +91,11 @@ fn lying(canvas: &Canvas, x: f32, y: f32, rng: &mut Rng) -> Place {
 }
 
 /// Where objects lie and how large they are: wholly in the image, and none on top of another.
-fn places(count: usize, rng: &mut Rng) -> Vec<(f32, f32, f32)> {
+fn places(count: usize, [small, large]: [f32; 2], rng: &mut Rng) -> Vec<(f32, f32, f32)> {
     let mut places: Vec<(f32, f32, f32)> = vec![];
     // Large ones leave little room: then it may be one less.
     for _ in 0..40 * count {
-        let size = between(rng, 60., 145.);
+        let size = between(rng, small, large);
         let margin = size * 0.5;
         let x = between(rng, margin, SIDE as f32 - margin);
         let y = between(rng, margin, SIDE as f32 - margin);
