@@ -1,6 +1,6 @@
 //! Regions of interest: rows batch index, x1, y1, x2, y2, checked (d2l: section 14.8).
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::corners::{numbers, shape, wrong_shape};
 use crate::{Error, Result};
@@ -75,7 +75,7 @@ fn rois(name: &str, boxes: &Tensor, images: i64) -> Result<Vec<Roi>> {
         let todo = "give a row batch index, x1, y1, x2, y2 for each region";
         return Err(wrong_shape(&subject, &size, "[K, 5]", todo));
     };
-    let numbers = numbers(&boxes.f_to_kind(Kind::Float)?)?;
+    let numbers = numbers(boxes)?;
     let mut rois = vec![];
     for (row, &[image, x1, y1, x2, y2]) in numbers.as_chunks().0.iter().enumerate() {
         let found = format!("{:?}, row {row}", [image, x1, y1, x2, y2]);

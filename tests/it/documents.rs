@@ -181,8 +181,9 @@ fn notebooks_are_committed_with_their_outputs() {
         let outputs = code.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
         let outputs: Vec<_> = outputs.collect();
         let figures = outputs.iter().filter(|output| output["data"]["image/svg+xml"].is_array());
-        // Answers may be numbers alone.
-        assert!(folder.ends_with("solutions") || figures.count() >= 2, "{name}");
+        let of_numbers = "multiscale_object_detection.ipynb"; // whose answers need no figure
+        let least = if folder.ends_with("solutions") && name == of_numbers { 0 } else { 2 };
+        assert!(figures.count() >= least, "{name}");
         assert!(outputs.iter().all(|output| output["output_type"] != "error"), "{name}");
         let bytes = serde_json::to_string(&cells).unwrap().len();
         assert!(bytes < 3_000_000, "{name} has {bytes} bytes");
