@@ -137,6 +137,8 @@ def look(page, screenshots, theme):
 
 
 TRAINING = [
+    # Quick mode's few images would be learned before the button is found.
+    ":env D2L_DATASET_LIMIT=400\n:restart",
     ':dep d2l = { path = ".." }\nuse d2l::prelude::*;',
     """let data_dir = download_extract("hotdog")?;
 let augs = compose![Resize::new([224, 224])?, ToTensor];

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
@@ -22,7 +23,10 @@ pub fn check(project: &Project, log: &Log) -> Result<()> {
     let notebooks: Vec<_> = notebooks::all(project)?.into_iter().filter(is_executed).collect();
     two_at_a_time(notebooks, |notebook| {
         let name = notebook.strip_prefix(project.path("notebooks")).unwrap_or(&notebook);
-        let command = run::command(project, &notebook, Some(QUICK_EPOCHS), Some(QUICK_LIMIT))?;
+        let mut command = run::command(project, &notebook, Some(QUICK_EPOCHS), Some(QUICK_LIMIT))?;
+        // Two programs whose threads wait actively for each other on the same cores take many times as long.
+        let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+        command.env("OMP_NUM_THREADS", (cores / 2).max(1).to_string());
         log.run_in_background(Part::Notebooks, &name.display().to_string(), command)
     })?;
     same_versions(project)
