@@ -5,9 +5,11 @@
 //! measure loader FOLDER THREADS BATCH [keep]      images/s of a loader; keep decoded ones
 //! measure step auto|full STEPS BATCH              images/s of training ResNet-18
 //! measure optimizer NAME ours|libtorch STEPS      ms of a step of sgd, momentum, adam or adamw, ResNet-18
-//! measure ssd targets|nms|detection TIMES        ms of what SSD needs beside its network, 5444 anchors
+//! measure ssd step|targets|nms|detection TIMES    ms of TinySSD's parts, 5444 anchors
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
+
+mod tiny_ssd;
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,6 +18,7 @@ use d2l::device::multiplies_bf16;
 use d2l::prelude::*;
 use d2l::tch::COptimizer;
 use serde_json::{Value, json};
+use tiny_ssd::{Predicted, TinySSD, train_batch};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -132,27 +135,18 @@ fn optimizer(name: &str, ours: bool, steps: usize) -> Result<Value> {
     Ok(json!({ "milliseconds": 1e3 * shortest }))
 }
 
-/// The anchors of the book's TinySSD, on images of 256×256 pixels.
-fn ssd_anchors() -> Result<Tensor> {
-    let maps = [
-        (32, [0.2, 0.272]),
-        (16, [0.37, 0.447]),
-        (8, [0.54, 0.619]),
-        (4, [0.71, 0.79]),
-        (1, [0.88, 0.961]),
-    ];
-    let on = |(side, sizes): (i64, [f64; 2])| {
-        let map = Tensor::zeros([1, 64, side, side], (Kind::Float, try_gpu(0)));
-        multibox_prior(&map, &sizes, &[1., 2., 0.5])
-    };
-    Ok(Tensor::f_cat(&maps.into_iter().map(on).collect::<Result<Vec<_>>>()?, 1)?)
-}
-
-/// The shortest of some times: the targets of a batch of 32; the suppression of all anchors, moved a little,
+/// The shortest of some times: a training step with a batch of 32; its targets alone; the suppression of all anchors, moved a little,
 /// with random scores; the detections in an image of which the network has learned nothing yet.
 fn ssd(what: &str, times: usize) -> Result<Value> {
     let options = (Kind::Float, try_gpu(0));
-    let anchors = ssd_anchors()?;
+    let net = TinySSD::new(1)?;
+    net.to(options.1)?;
+    let images = Tensor::rand([32, 256, 256, 3], options).permute([0, 3, 1, 2]);
+    let (anchors, ..) = no_grad(|| net.predictions(&images.narrow(0, 0, 1)))?;
+    let mut trainer = SGD::new(net.parameters(), 1e-5)?.weight_decay(5e-4)?;
+    let mean_loss = |of: &Predicted| -> Result<Tensor> {
+        Ok(of.cls_loss()?.mean(Kind::Float) + of.bbox_loss().mean(Kind::Float))
+    };
     let labels = || {
         let (corner, size) =
             (Tensor::rand([32, 1, 2], options) * 0.6, Tensor::rand([32, 1, 2], options));
@@ -167,6 +161,7 @@ fn ssd(what: &str, times: usize) -> Result<Value> {
         let boxes = offset_inverse(&anchors.get(0), &offsets.view([5444, 4]))?;
         let start = Instant::now();
         match what {
+            "step" => train_batch(&net, (&images, &labels), &mut trainer, &mean_loss)?,
             "targets" => drop(multibox_target(&anchors, &labels)?),
             "nms" => drop(nms(&boxes, &scores, 0.5)?),
             _ => drop(multibox_detection(&probs, &offsets, &anchors)?),

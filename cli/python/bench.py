@@ -168,15 +168,16 @@ def optimizer(table, python, **_):
         add("the same, against Python's with `foreach`", foreach)
 
 
-def ssd(table, python, **_):
-    for what, shown in {
-        "targets": "`multibox_target`, a batch of 32, 5444 anchors",
-        "nms": "`nms` of 5444 boxes",
-        "detection": "`multibox_detection` in one image, of an untrained network",
-    }.items():
-        ours, theirs = Side(OURS, "ssd", what, 20), Side(python, REFERENCE, "ssd", what, 5)
+def ssd(table, python, has_bf16, **_):
+    for what, shown, times, goal in [
+        ("step", "a training step of TinySSD, a batch of 32 (an epoch has 32 of them)", 3, "2" if has_bf16 else "1.3"),
+        ("targets", "its `multibox_target` alone, 5444 anchors", 5, "10"),
+        ("nms", "`nms` of 5444 boxes", 5, "10"),
+        ("detection", "`multibox_detection` in one image, of an untrained network", 5, "10"),
+    ]:
+        ours, theirs = Side(OURS, "ssd", what, times), Side(python, REFERENCE, "ssd", what, times)
         alternate(3, ours, theirs)
-        table.add("ssd", shown, "ms", ours.median("milliseconds"), theirs.median("milliseconds"), "10")
+        table.add("ssd", shown, "ms", ours.median("milliseconds"), theirs.median("milliseconds"), goal)
 
 
 def lesson(table, python, folder, full, **_):

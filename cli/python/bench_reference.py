@@ -99,12 +99,53 @@ def optimizer(name, kind, steps):
     return {"milliseconds": 1e3 * shortest}
 
 
+class TinySSD(nn.Module):
+    """The network of the book's section, which its package has not."""
+
+    SIZES = [[0.2, 0.272], [0.37, 0.447], [0.54, 0.619], [0.71, 0.79], [0.88, 0.961]]
+
+    def __init__(self):
+        super().__init__()
+        blocks = [nn.Sequential(self.halve(3, 16), self.halve(16, 32), self.halve(32, 64)), self.halve(64, 128)]
+        blocks += [self.halve(128, 128), self.halve(128, 128), nn.AdaptiveMaxPool2d((1, 1))]
+        self.blocks = nn.ModuleList(blocks)
+        heads = lambda channels: nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in [64, 128, 128, 128, 128])
+        self.cls, self.bbox = heads(4 * 2), heads(4 * 4)
+
+    @staticmethod
+    def halve(inputs, outputs):
+        layers = []
+        for channels in (inputs, outputs):
+            layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+    def forward(self, x):
+        anchors, scores, offsets = [], [], []
+        for block, cls, bbox, sizes in zip(self.blocks, self.cls, self.bbox, self.SIZES):
+            x = block(x)
+            anchors.append(d2l.multibox_prior(x, sizes, [1, 2, 0.5]))
+            scores.append(cls(x).permute(0, 2, 3, 1).flatten(1))
+            offsets.append(bbox(x).permute(0, 2, 3, 1).flatten(1))
+        return torch.cat(anchors, 1), torch.cat(scores, 1).reshape(len(x), -1, 2), torch.cat(offsets, 1)
+
+
 def ssd(what, times):
     """The shortest of some times of the book's functions, on its TinySSD's anchors."""
-    maps = {32: [0.2, 0.272], 16: [0.37, 0.447], 8: [0.54, 0.619], 4: [0.71, 0.79], 1: [0.88, 0.961]}
-    anchors = torch.cat(
-        [d2l.multibox_prior(torch.zeros(1, 64, side, side, device=DEVICE), sizes, [1, 2, 0.5]) for side, sizes in maps.items()], 1
-    )
+    net, images = TinySSD().to(DEVICE), torch.rand(32, 3, 256, 256, device=DEVICE)
+    trainer = torch.optim.SGD(net.parameters(), lr=1e-5, weight_decay=5e-4)
+    with torch.no_grad():
+        anchors = net(images[:1])[0]
+
+    def train(labels):
+        """With the losses of the book's section."""
+        priors, scores, offsets = net(images)
+        bbox_labels, bbox_masks, cls_labels = d2l.multibox_target(priors, labels)
+        classes = nn.functional.cross_entropy(scores.reshape(-1, 2), cls_labels.reshape(-1))
+        boxes = nn.functional.l1_loss(offsets * bbox_masks, bbox_labels * bbox_masks)
+        trainer.zero_grad()
+        (classes + boxes).backward()
+        trainer.step()
+
     shortest = math.inf
     for _ in range(int(times)):
         corner, size = torch.rand(32, 1, 2, device=DEVICE) * 0.6, torch.rand(32, 1, 2, device=DEVICE)
@@ -113,7 +154,9 @@ def ssd(what, times):
         probs = torch.softmax(torch.randn(1, 2, 5444, device=DEVICE), 1)
         boxes = d2l.offset_inverse(anchors[0], offsets.reshape(-1, 4))
         start = time.perf_counter()
-        if what == "targets":
+        if what == "step":
+            train(labels)
+        elif what == "targets":
             d2l.multibox_target(anchors, labels)
         elif what == "nms":
             d2l.nms(boxes, scores, 0.5)

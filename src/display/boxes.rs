@@ -130,7 +130,7 @@ impl BBox {
         &self,
         number: usize,
         pixels: (u32, u32),
-        (width, height): (f64, f64),
+        size: (f64, f64),
     ) -> Result<String> {
         let [x1, y1, x2, y2] = self.corners;
         if !(x1 <= x2 && y1 <= y2 && self.corners.iter().all(|corner| corner.is_finite())) {
@@ -139,38 +139,55 @@ impl BBox {
             let expected = "x1, y1, x2, y2 with x1 ≤ x2 and y1 ≤ y2";
             return Err(Error::invalid("bboxes", found, expected, todo));
         }
-        let colour = match &self.color {
-            Some(name) => named(name)?,
-            None => COLOURS[number % COLOURS.len()],
-        };
-        // A box may reach far beyond the image: only its edges near the image are drawn.
-        let across = |x: f64| (x / f64::from(pixels.0.max(1)) * width).clamp(-9., width + 9.);
-        let down = |y: f64| (y / f64::from(pixels.1.max(1)) * height).clamp(-9., height + 9.);
-        let (left, top) = (across(x1), down(y1));
+        let colour = self.colour(number)?;
+        let [left, top, right, bottom] = self.sides(pixels, size);
         // Below it a wider line that differs in brightness, for grounds of any colour
         let around = if is_light(colour) { "black" } else { "white" };
         let rect = |colour: &str, thick: f64, seen: f64| {
-            let (wide, high) = (across(x2) - left, down(y2) - top);
+            let (wide, high) = (right - left, bottom - top);
             format!(
                 r#"<rect x="{left:.2}" y="{top:.2}" width="{wide:.2}" height="{high:.2}" fill="none" stroke="{colour}" stroke-width="{thick}" stroke-opacity="{seen}"/>"#
             )
         };
-        let rect = rect(around, 4., 0.7) + &rect(&css(colour), 2., 1.);
-        Ok(rect + &self.label_svg(colour, (left, top), (width, height)))
+        Ok(rect(around, 4., 0.7) + &rect(&css(colour), 2., 1.))
     }
 
-    /// Above the box, or in it where that is outside of the image.
-    fn label_svg(&self, colour: RGBColor, (left, top): (f64, f64), size: (f64, f64)) -> String {
+    /// SVG of the label: above the box, or in it where that is outside of the image; at its right end, in
+    /// it or below it where another label is in the way. `taken` are the labels' places so far.
+    pub(super) fn label_svg(
+        &self,
+        number: usize,
+        pixels: (u32, u32),
+        size: (f64, f64),
+        taken: &mut Vec<[f64; 4]>,
+    ) -> Result<String> {
         if self.label.is_empty() {
-            return String::new();
+            return Ok(String::new());
         }
         const LINE: f64 = TEXT + 3.;
+        let colour = self.colour(number)?;
         let text = shortened(&self.label, TEXT - 1., size.0 - 6.);
         let width = text_width(&text, TEXT - 1.) + 6.;
-        let x = (left - 1.).clamp(0., (size.0 - width).max(0.));
-        let y = if top >= LINE { top - LINE } else { top.max(0.) };
-        let y = y.min((size.1 - LINE).max(0.));
-        format!(
+        let [left, top, right, bottom] = self.sides(pixels, size);
+        let (within, x_right) = (top.max(0.), right + 1. - width);
+        let above = if top >= LINE { top - LINE } else { within };
+        let places = [
+            (left - 1., above),
+            (x_right, above),
+            (left - 1., within),
+            (x_right, within),
+            (left - 1., bottom),
+        ];
+        let places = places.map(|(x, y)| {
+            let x = x.clamp(0., (size.0 - width).max(0.));
+            let y = y.min((size.1 - LINE).max(0.));
+            [x, y, x + width, y + LINE]
+        });
+        let is_free = |place: &&[f64; 4]| taken.iter().all(|other| !overlap(place, other));
+        let place = *places.iter().find(is_free).unwrap_or(&places[0]);
+        taken.push(place);
+        let [x, y, ..] = place;
+        Ok(format!(
             r#"<rect x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{LINE}" fill="{}"/><text x="{:.2}" y="{:.2}" font-size="{}" text-anchor="middle" fill="{}">{}</text>"#,
             css(colour),
             x + width / 2.,
@@ -178,8 +195,29 @@ impl BBox {
             TEXT - 1.,
             if is_light(colour) { "black" } else { "white" },
             escape(&text)
-        )
+        ))
     }
+
+    fn colour(&self, number: usize) -> Result<RGBColor> {
+        match &self.color {
+            Some(name) => named(name),
+            None => Ok(COLOURS[number % COLOURS.len()]),
+        }
+    }
+
+    /// Left, top, right and bottom as they are shown. A box may reach far beyond the image: only its edges
+    /// near the image are drawn.
+    fn sides(&self, pixels: (u32, u32), (width, height): (f64, f64)) -> [f64; 4] {
+        let [x1, y1, x2, y2] = self.corners;
+        let across = |x: f64| (x / f64::from(pixels.0.max(1)) * width).clamp(-9., width + 9.);
+        let down = |y: f64| (y / f64::from(pixels.1.max(1)) * height).clamp(-9., height + 9.);
+        [across(x1), down(y1), across(x2), down(y2)]
+    }
+}
+
+/// Whether two places (left, top, right, bottom) have a part in common.
+fn overlap(one: &[f64; 4], other: &[f64; 4]) -> bool {
+    (0..2).all(|i| one[i] < other[i + 2] && other[i] < one[i + 2])
 }
 
 /// The rows of a tensor `[n, N]`.

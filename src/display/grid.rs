@@ -170,11 +170,11 @@ impl ImageGrid {
             .collect::<Result<_>>()?;
 
         // In screen pixels from here on
-        let title = match (self.titles.is_empty(), self.axis) {
-            (false, _) => TITLE,
+        let title = match (self.has_titles(), self.axis) {
+            (true, _) => TITLE,
             // Half of the uppermost number
-            (true, true) => 6.,
-            (true, false) => 0.,
+            (false, true) => 6.,
+            (false, false) => 0.,
         };
         let (beside, below) = if self.axis { PIXELS } else { (0., 0.) };
         let rows: Vec<&str> = self.row_titles.iter().map(String::as_str).collect();
@@ -264,11 +264,13 @@ impl ImageGrid {
     fn over_image(&self, i: usize, (x, y): (f64, f64), size: (f64, f64)) -> Result<String> {
         let (width, height) = size;
         let pixels = self.images.get(i).map_or((0, 0), RgbImage::dimensions);
-        let mut boxes = String::new();
+        let (mut boxes, mut labels, mut taken) = (String::new(), String::new(), vec![]);
         let of_image = self.boxes.iter().filter(|(image, _)| *image == i);
         for (number, (_, bbox)) in of_image.enumerate() {
             boxes += &bbox.svg(number, pixels, size)?;
+            labels += &bbox.label_svg(number, pixels, size, &mut taken)?;
         }
+        boxes += &labels; // above all boxes
         if !boxes.is_empty() {
             boxes =
                 format!(r#"<svg x="{x}" y="{y}" width="{width}" height="{height}">{boxes}</svg>"#);
@@ -292,6 +294,10 @@ impl ImageGrid {
         Ok(boxes)
     }
 
+    fn has_titles(&self) -> bool {
+        self.titles.iter().any(|title| !title.is_empty())
+    }
+
     /// For those who hear the figure.
     fn description(&self) -> String {
         let mut description = match self.images.len() {
@@ -302,7 +308,7 @@ impl ImageGrid {
         let boxes: Vec<&str> = boxes.filter(|name| !name.is_empty()).collect();
         for (what, names) in [
             ("rows", self.row_titles.join(", ")),
-            ("titles", self.titles.join(", ")),
+            ("titles", if self.has_titles() { self.titles.join(", ") } else { String::new() }),
             ("boxes", boxes.join(", ")),
         ] {
             if !names.is_empty() {

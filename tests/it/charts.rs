@@ -368,6 +368,53 @@ fn boxes_lie_over_their_pixels() {
     refused("boxes of no numbers", "bboxes", &error);
 }
 
+/// Labels lie above all boxes, and not over each other.
+#[test]
+fn labels_keep_off_each_other() {
+    let image = Image::from(test_image(200, 100));
+    let boxes = [
+        ([20., 40., 120., 90.], "dog"),
+        ([22., 42., 120., 90.], "dog"),
+        ([22., 38., 124., 92.], "cat"),
+    ];
+    let figure =
+        ImageGrid::new([&image], 1, 1).unwrap().scale(4.).bboxes(0, boxes).figure().unwrap();
+    let (frames, labels) = figure.svg().split_at(figure.svg().find("<text").unwrap());
+    assert_eq!(frames.matches(r#"fill="none""#).count(), 6, "a label before a box: {frames}");
+    assert_eq!(labels.matches("</text>").count(), 3);
+    let corners = |svg: &str| -> Vec<[f64; 2]> {
+        let place = |rect: &str, name: &str| {
+            rect.split(&format!(" {name}=\""))
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let rects = svg.split("<rect").filter(|rect| rect.contains("<text"));
+        rects.map(|rect| [place(rect, "x"), place(rect, "y")]).collect()
+    };
+    let places = corners(figure.svg());
+    assert_eq!(places.len(), 3, "{}", figure.svg());
+    for (i, [x, y]) in places.iter().enumerate() {
+        for [other_x, other_y] in &places[..i] {
+            // A label is 15 pixels high, and wider than that.
+            let apart = (x - other_x).abs() >= 15. || (y - other_y).abs() >= 15.;
+            assert!(apart, "two labels at {places:?}");
+        }
+    }
+}
+
+/// Titles without letters take no room.
+#[test]
+fn empty_titles_take_no_room() {
+    let of = |grid: ImageGrid| grid.figure().unwrap().svg().to_string();
+    let grid = || ImageGrid::new(images(2), 1, 2).unwrap();
+    assert!(of(grid().titles(&["", ""])) == of(grid()), "empty titles are seen or heard");
+}
+
 #[test]
 fn heat_shines_where_it_is() {
     let grey = Image::from(RgbImage::from_pixel(4, 4, Rgb([100; 3])));
