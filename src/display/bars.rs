@@ -112,10 +112,10 @@ impl Bars {
             let x = x.shortened(|name| shortened(name, TEXT, group_width - 4.));
             frame.draw(area, &x, &y, true)?;
             let mut tips = String::new();
-            let slot = 0.8 / self.legend.len().max(1) as f64;
+            let slot = 0.86 / self.legend.len().max(1) as f64;
             for (i, group) in groups.iter().enumerate() {
                 for (j, bar) in group.iter().enumerate() {
-                    let middle = i as f64 - 0.4 + slot * (j as f64 + 0.5);
+                    let middle = i as f64 - 0.43 + slot * (j as f64 + 0.5);
                     let at = |place: f64, value: f64| frame.on_canvas((&x, &y), (place, value));
                     let (left, right) = (middle - 0.42 * slot, middle + 0.42 * slot);
                     let colour = COLOURS[j % COLOURS.len()];

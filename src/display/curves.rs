@@ -86,7 +86,7 @@ impl Animator {
                 for &curve in &panel.curves {
                     self.draw_curve(area, frame, (&x, &panel.y), curve, &mut tips)?;
                 }
-                let room = width - whole.right - 16.;
+                let room = width - whole.right - 13.;
                 self.draw_names(area, panel, frame, room)?;
             }
             Ok(tips)
