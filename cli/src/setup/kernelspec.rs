@@ -51,8 +51,6 @@ pub fn write(project: &Project) -> Result<()> {
             variables::PRETRAINED_DIR: project.share(),
             // libtorch asks for large pages, which makes a training step a third faster.
             "THP_MEM_ALLOC_ENABLE": "1",
-            // libtorch's threads otherwise wait for each other in loops that take the browser's cores.
-            "OMP_WAIT_POLICY": "passive",
         },
     });
     let text = serde_json::to_string_pretty(&spec)?;
