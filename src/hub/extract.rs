@@ -69,8 +69,14 @@ fn unpack(archive: &Path, folder: Option<&Path>) -> Result<PathBuf> {
     for entry in entries {
         let entry = entry.map_err(Error::io("read", &folder))?;
         let target = folder.join(entry.file_name());
-        if !target.exists() {
-            std::fs::rename(entry.path(), &target).map_err(Error::io("write", &target))?;
+        if target.exists() {
+            continue;
+        }
+        // Another program may be first by a moment: what it has put there is whole, too.
+        if let Err(error) = std::fs::rename(entry.path(), &target)
+            && !target.exists()
+        {
+            return Err(Error::io("write", &target)(error));
         }
     }
     sync_folder(&folder);

@@ -18,11 +18,17 @@ impl WorkFolder {
     /// program that is working in it. On a file system without locks each program has its own.
     pub(crate) fn new(path: PathBuf) -> Result<WorkFolder> {
         let lock = lock(&path, || {
-            match std::fs::create_dir(&path) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+            loop {
+                match std::fs::create_dir(&path) {
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
+                match no_follow(OpenOptions::new().read(true)).open(&path) {
+                    // A program that has no lock either has just removed it.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    opened => return opened,
+                }
             }
-            no_follow(OpenOptions::new().read(true)).open(&path)
         })?;
         if lock.is_none() {
             // Only if no program is working in it.
