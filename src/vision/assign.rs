@@ -62,26 +62,27 @@ pub(super) fn assign(
         // Of two without area there is none.
         .map(|&truth| anchors.iter().map(|&anchor| iou(anchor, truth).max(0.)).collect())
         .collect();
-    let mut most = vec![(0f32, None); anchors.len()];
+    let mut assigned: Vec<Option<usize>> = vec![None; anchors.len()];
+    let mut most = vec![0f32; anchors.len()];
     for (truth, row) in overlaps.iter().enumerate() {
-        for (most, &overlap) in most.iter_mut().zip(row) {
-            if overlap > most.0 || most.1.is_none() {
-                *most = (overlap, Some(truth));
+        for ((assigned, most), &overlap) in assigned.iter_mut().zip(&mut most).zip(row) {
+            if overlap >= threshold && (overlap > *most || assigned.is_none()) {
+                (*assigned, *most) = (Some(truth), overlap);
             }
         }
     }
-    let mut assigned: Vec<Option<usize>> =
-        most.into_iter().map(|(overlap, truth)| truth.filter(|_| overlap >= threshold)).collect();
 
     // Each box's best anchor among those that are left
     let mut taken = vec![false; anchors.len()];
     let best = |truth: usize, taken: &[bool]| -> Option<(f32, usize)> {
-        let free = overlaps[truth].iter().enumerate().filter(|(anchor, _)| !taken[*anchor]);
-        free.fold(None, |best, (anchor, &overlap)| match best {
-            Some((most, _)) if overlap > most => Some((overlap, anchor)),
-            None => Some((overlap, anchor)),
-            best => best,
-        })
+        let mut best = None;
+        let mut most = -1.;
+        for (anchor, (&overlap, taken)) in overlaps[truth].iter().zip(taken).enumerate() {
+            if overlap > most && !taken {
+                (best, most) = (Some(anchor), overlap);
+            }
+        }
+        best.map(|anchor| (most, anchor))
     };
     let mut left: Vec<(usize, (f32, usize))> = (0..truths.len())
         .filter_map(|truth| best(truth, &taken).map(|pair| (truth, pair)))

@@ -1,6 +1,6 @@
 //! What a detector is to say of each anchor (d2l: section 14.4).
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::assign::{assign, tensor_on};
 use super::corners::{Corners, area, check_box, corners, numbers, shape, wrong_shape};
@@ -45,10 +45,9 @@ pub fn multibox_target(anchors: &Tensor, labels: &Tensor) -> Result<(Tensor, Ten
     let rows = numbers(labels)?;
     let rows: &[[f32; 5]] = rows.as_chunks().0;
     let count = boxes.len();
-    let places = batch as usize * count;
-    let (mut classes, mut mask) = (vec![0i64; places], vec![0f32; 4 * places]);
-    // Those that have a box: where, their corners, their box's corners
-    let (mut positive, mut of_anchors, mut of_boxes) = (vec![], vec![], vec![]);
+    // Those that have a box: their places in the batch, classes and corners, and their boxes' corners
+    let (mut places, mut classes) = (vec![], vec![]);
+    let (mut of_anchors, mut of_boxes) = (vec![], vec![]);
     for image in 0..batch as usize {
         let table = rows.iter().skip(image * most as usize).take(most as usize);
         let truths = truths(image, table)?;
@@ -57,28 +56,29 @@ pub fn multibox_target(anchors: &Tensor, labels: &Tensor) -> Result<(Tensor, Ten
             let Some((class, corners)) = truth.and_then(|truth| truths.get(truth)) else {
                 continue;
             };
-            let place = image * count + anchor;
-            classes[place] = class + 1;
-            mask[4 * place..4 * place + 4].fill(1.);
-            positive.push(place);
+            places.push((image * count + anchor) as i64);
+            classes.push(class + 1);
             of_anchors.extend(boxes[anchor]);
             of_boxes.extend(corners);
         }
     }
-    let table = |numbers: &[f32]| Tensor::f_from_slice(numbers)?.f_view([-1, 4]);
-    let mut offset = vec![0f32; 4 * places];
-    if !positive.is_empty() {
-        let numbers = numbers(&offset_boxes(&table(&of_anchors)?, &table(&of_boxes)?)?)?;
-        for (place, numbers) in positive.into_iter().zip(numbers.as_chunks::<4>().0) {
-            offset[4 * place..4 * place + 4].copy_from_slice(numbers);
-        }
-    }
-    let device = anchors.device();
-    let wide = [batch, 4 * count as i64];
+    let (device, count) = (anchors.device(), count as i64);
+    let table = |numbers: &[f32]| tensor_on(device, numbers)?.f_view([-1, 4]);
+    let places = tensor_on(device, &places)?;
+    let classes = tensor_on(device, &classes)?;
+    let offset = offset_boxes(&table(&of_anchors)?, &table(&of_boxes)?)?;
+    // All are background, but those.
+    let background = |size: &[i64], kind| Tensor::f_zeros(size, (kind, device));
     Ok((
-        tensor_on(device, &offset)?.f_view(wide)?,
-        tensor_on(device, &mask)?.f_view(wide)?,
-        tensor_on(device, &classes)?.f_view([batch, count as i64])?,
+        background(&[batch * count, 4], Kind::Float)?
+            .f_index_copy_(0, &places, &offset)?
+            .f_view([batch, 4 * count])?,
+        background(&[batch * count, 4], Kind::Float)?
+            .f_index_fill_(0, &places, 1)?
+            .f_view([batch, 4 * count])?,
+        background(&[batch * count], Kind::Int64)?
+            .f_index_copy_(0, &places, &classes)?
+            .f_view([batch, count])?,
     ))
 }
 
