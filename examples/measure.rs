@@ -18,7 +18,7 @@ use d2l::device::multiplies_bf16;
 use d2l::prelude::*;
 use d2l::tch::COptimizer;
 use serde_json::{Value, json};
-use tiny_ssd::{Predicted, TinySSD, train_batch};
+use tiny_ssd::{Predicted, SIZES, TinySSD, train_batch};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -139,7 +139,7 @@ fn optimizer(name: &str, ours: bool, steps: usize) -> Result<Value> {
 /// with random scores; the detections in an image of which the network has learned nothing yet.
 fn ssd(what: &str, times: usize) -> Result<Value> {
     let options = (Kind::Float, try_gpu(0));
-    let net = TinySSD::new(1)?;
+    let net = TinySSD::new(1, SIZES)?;
     net.to(options.1)?;
     let images = Tensor::rand([32, 256, 256, 3], options).permute([0, 3, 1, 2]);
     let (anchors, ..) = no_grad(|| net.predictions(&images.narrow(0, 0, 1)))?;

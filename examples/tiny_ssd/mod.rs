@@ -2,8 +2,7 @@
 
 use d2l::prelude::*;
 
-const SIZES: [[f64; 2]; 5] =
-    [[0.2, 0.272], [0.37, 0.447], [0.54, 0.619], [0.71, 0.79], [0.88, 0.961]];
+pub const SIZES: [[f64; 2]; 5] = [[0.1, 0.15], [0.22, 0.3], [0.4, 0.5], [0.6, 0.7], [0.8, 0.9]];
 const RATIOS: [f64; 3] = [1., 2., 0.5];
 const NUM_ANCHORS: i64 = 4;
 
@@ -43,23 +42,28 @@ fn get_blk(i: usize) -> Result<Box<dyn Module>> {
     })
 }
 
-/// The book's network, with its names.
+/// The book's network, with its names; the anchors' sizes are the lesson's, or others.
 #[derive(Debug)]
 pub struct TinySSD {
     num_classes: i64,
+    sizes: [[f64; 2]; 5],
     blk: Vec<Box<dyn Module>>,
     cls: Vec<Conv2d>,
     bbox: Vec<Conv2d>,
 }
 
 impl TinySSD {
-    pub fn new(num_classes: i64) -> Result<TinySSD> {
-        let mut net = TinySSD { num_classes, blk: vec![], cls: vec![], bbox: vec![] };
+    pub fn new(num_classes: i64, sizes: [[f64; 2]; 5]) -> Result<TinySSD> {
+        let mut net = TinySSD { num_classes, sizes, blk: vec![], cls: vec![], bbox: vec![] };
+        let mut scores = vec![0f32; num_classes as usize + 1];
+        scores[0] = 4.; // at first all is background
         for i in 0..5 {
             let channels = if i == 0 { 64 } else { 128 };
-            let scores = NUM_ANCHORS * (num_classes + 1);
+            let num_scores = NUM_ANCHORS * (num_classes + 1);
+            let cls = Conv2d::new(channels, num_scores, 3)?.padding(1)?;
+            cls.set_bias(&Tensor::from_slice(&scores).repeat([NUM_ANCHORS]))?;
             net.blk.push(get_blk(i)?);
-            net.cls.push(Conv2d::new(channels, scores, 3)?.padding(1)?);
+            net.cls.push(cls);
             net.bbox.push(Conv2d::new(channels, NUM_ANCHORS * 4, 3)?.padding(1)?);
         }
         Ok(net)
@@ -70,7 +74,7 @@ impl TinySSD {
         let mut x = x.shallow_clone();
         let (mut anchors, mut cls_preds, mut bbox_preds) = (vec![], vec![], vec![]);
         let flatten_pred = |pred: Tensor| pred.permute([0, 2, 3, 1]).flatten(1, -1);
-        for (i, sizes) in SIZES.iter().enumerate() {
+        for (i, sizes) in self.sizes.iter().enumerate() {
             x = self.blk[i].forward(&x)?;
             anchors.push(multibox_prior(&x, sizes, &RATIOS)?);
             cls_preds.push(flatten_pred(self.cls[i].forward(&x)?));
