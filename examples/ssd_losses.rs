@@ -25,8 +25,8 @@ const BOOK_SIZES: [[f64; 2]; 5] =
     [[0.2, 0.272], [0.37, 0.447], [0.54, 0.619], [0.71, 0.79], [0.88, 0.961]];
 
 /// The lesson's setting over three seeds, then each change for a few epochs.
-const VARIANTS: &str = "lesson,base,book's sizes,smooth L1,focal,hard negatives,classes 5:1,\
-                        offsets 1:5,means and SGD,flips";
+const VARIANTS: &str = "lesson,base,book's sizes,smooth L1,focal,hard neg.,classes 5:1,\
+                        offsets 1:5,book's loss,flips";
 
 fn num_positives(of: &Predicted) -> Tensor {
     of.cls_labels.gt(0).sum(Kind::Float).clamp_min(1.)
@@ -129,16 +129,16 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
             let net = TinySSD::new(1, sizes)?;
             net.to(try_gpu(0))?;
             let mut trainer: Box<dyn Optimizer> = match variant {
-                "means and SGD" => Box::new(SGD::new(net.parameters(), 0.2)?.weight_decay(5e-4)?),
+                "book's loss" => Box::new(SGD::new(net.parameters(), 0.2)?.weight_decay(5e-4)?),
                 _ => Box::new(Adam::new(net.parameters(), LEARNING_RATE)?),
             };
             let loss: &dyn Fn(&Predicted) -> Result<Tensor> = match variant {
                 "smooth L1" => &smooth_l1_loss,
                 "focal" => &focal_loss,
-                "hard negatives" => &mined_loss,
+                "hard neg." => &mined_loss,
                 "classes 5:1" => &|of| weighted_loss(of, 5., 1.),
                 "offsets 1:5" => &|of| weighted_loss(of, 1., 5.),
-                "means and SGD" => &mean_loss,
+                "book's loss" => &mean_loss,
                 _ => &|of| weighted_loss(of, 1., 1.),
             };
             train(&net, &train_iter, &mut *trainer, num_epochs, loss)?;
