@@ -28,6 +28,7 @@ debug-assertions = false
 overflow-checks = false
 [profile.dev.package.d2l]
 opt-level = 3
+codegen-units = 1
 ",
     );
     for name in PIXELS {
