@@ -5,7 +5,8 @@
 //! measure loader FOLDER THREADS BATCH [keep]      images/s of a loader; keep decoded ones
 //! measure step auto|full STEPS BATCH              images/s of training ResNet-18
 //! measure optimizer NAME ours|libtorch STEPS      ms of a step of sgd, momentum, adam or adamw, ResNet-18
-//! measure ssd step|targets|nms|detection TIMES    ms of TinySSD's parts, 5444 anchors
+//! measure ssd WHAT TIMES                          ms of TinySSD's parts, 5444 anchors: step, step-full,
+//!                                                 targets, nms, detection
 //! measure lesson FOLDER SEED EPOCHS BATCH         the lesson with ResNet-18, seconds and accuracy
 //! ```
 
@@ -135,9 +136,11 @@ fn optimizer(name: &str, ours: bool, steps: usize) -> Result<Value> {
     Ok(json!({ "milliseconds": 1e3 * shortest }))
 }
 
-/// The shortest of some times: a training step with a batch of 32; its targets alone; the suppression of all anchors, moved a little,
-/// with random scores; the detections in an image of which the network has learned nothing yet.
+/// The shortest of some times: a training step with a batch of 32, in bfloat16 where there is that, or in
+/// `f32` (`step-full`); its targets alone; the suppression of all anchors, moved a little, with random
+/// scores; the detections in an image of which the network has learned nothing yet.
 fn ssd(what: &str, times: usize) -> Result<Value> {
+    set_precision(if what == "step-full" { Precision::Full } else { Precision::Auto });
     let options = (Kind::Float, try_gpu(0));
     let net = TinySSD::new(1, SIZES)?;
     net.to(options.1)?;
@@ -161,7 +164,9 @@ fn ssd(what: &str, times: usize) -> Result<Value> {
         let boxes = offset_inverse(&anchors.get(0), &offsets.view([5444, 4]))?;
         let start = Instant::now();
         match what {
-            "step" => train_batch(&net, (&images, &labels), &mut trainer, &mean_loss)?,
+            "step" | "step-full" => {
+                train_batch(&net, (&images, &labels), &mut trainer, &mean_loss)?;
+            }
             "targets" => drop(multibox_target(&anchors, &labels)?),
             "nms" => drop(nms(&boxes, &scores, 0.5)?),
             _ => drop(multibox_detection(&probs, &offsets, &anchors)?),

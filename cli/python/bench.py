@@ -171,6 +171,7 @@ def optimizer(table, python, **_):
 def ssd(table, python, has_bf16, **_):
     for what, shown, times, goal in [
         ("step", "a training step of TinySSD, a batch of 32 (an epoch has 32 of them)", 3, "2" if has_bf16 else "1.3"),
+        ("step-full", "the same with `Precision::Full`", 3, "1.3"),
         ("targets", "its `multibox_target` alone, 5444 anchors", 5, "10"),
         ("nms", "`nms` of 5444 boxes", 5, "10"),
         ("detection", "`multibox_detection` in one image, of an untrained network", 5, "10"),

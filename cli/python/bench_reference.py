@@ -154,7 +154,7 @@ def ssd(what, times):
         probs = torch.softmax(torch.randn(1, 2, 5444, device=DEVICE), 1)
         boxes = d2l.offset_inverse(anchors[0], offsets.reshape(-1, 4))
         start = time.perf_counter()
-        if what == "step":
+        if what in ("step", "step-full"):
             train(labels)
         elif what == "targets":
             d2l.multibox_target(anchors, labels)
