@@ -139,6 +139,46 @@ class NamedVariables(KernelTest):
         self.prints('println!("{safe:?}");', "[1, 2]\n")
 
 
+class NamedFunctions(KernelTest):
+    OWN = 'include_str!("lib.rs").contains(concat!({}))'
+
+    def prints(self, code, text):
+        self.assertEqual(self.assert_ok(self.run_cell(code)).text(), text, code)
+
+    def is_compiled_with(self, name, code=""):
+        """Whether a cell with this code has a function, which is found without a word that is its name."""
+        own = self.OWN.format(", ".join(f'"{part}"' for part in ("fn ", name[:3], name[3:], "(")))
+        run = self.assert_ok(self.run_cell(f'{code}println!("{{}}", {own});'))
+        return run.text() == "true\n"
+
+    def test_a_function_that_no_cell_names_is_not_compiled(self):
+        self.assert_ok(self.run_cell("fn lowest() -> i32 { 1 }\nfn middle() -> i32 { lowest() + 1 }\nfn unrelated() {}"))
+        for name in ("lowest", "middle", "unrelated"):
+            self.assertFalse(self.is_compiled_with(name))
+        self.assertTrue(self.is_compiled_with("lowest", "let _ = middle();"))
+        self.assertFalse(self.is_compiled_with("unrelated", "let _ = middle();"))
+        self.prints('println!("{}", middle());', "2\n")
+
+    def test_a_function_is_found_however_it_is_named(self):
+        self.assert_ok(self.run_cell("fn in_a_trait() -> i32 { 1 }\nfn in_a_macro() -> i32 { 2 }\nfn r#loop() -> i32 { 3 }\nfn écrit() -> i32 { 4 }"))
+        self.assert_ok(self.run_cell("trait Told { fn told(&self) -> i32 { in_a_trait() } }\nimpl Told for u8 {}"))
+        self.assert_ok(self.run_cell("macro_rules! by { () => { in_a_macro() } }"))
+        self.prints('println!("{} {} {} {}", 5u8.told(), by!(), r#loop(), écrit());', "1 2 3 4\n")
+        with tempfile.NamedTemporaryFile("w", suffix=".rs") as file:
+            file.write("in_a_macro() + 1")
+            file.flush()
+            self.prints(f'println!("{{}}", include!("{file.name}"));', "3\n")
+
+    def test_a_new_item_has_earlier_functions_checked(self):
+        self.assert_ok(self.run_cell("struct Held { a: i32 }\nfn a_of(held: &Held) -> i32 { held.a }"))
+        self.assertIn("a_of", str(self.errors("struct Held { b: i32 }")))
+        self.prints('println!("{}", a_of(&Held { a: 7 }));', "7\n")
+
+    def test_a_name_like_a_function_s_is_suggested(self):
+        self.assert_ok(self.run_cell("fn measured() -> i32 { 1 }"))
+        self.assertIn("measured", str(self.errors("measurde() + 1")).replace("measurde", ""))
+
+
 class LookingAhead(KernelTest):
     def test_compiling_ahead_sends_no_message(self):
         self.assert_ok(self.run_cell("let looked_at = vec![1, 2, 3];"))

@@ -30,6 +30,12 @@ pub fn is_asking_for_target() -> bool {
     first.eq(["rustc", "-Z", "unstable-options", "--print"])
 }
 
+/// Whether cargo was called in the folder that rust-analyzer has for itself, where it reads packages while
+/// cells are compiled: that is not what a cell waits for, and not stopped with it.
+pub fn is_in_its_folder() -> bool {
+    std::env::current_dir().is_ok_and(|folder| folder.ends_with("analysis"))
+}
+
 /// Prints the answer. It takes cargo as long as compiling a cell, and is the same whenever rust-analyzer
 /// reads the packages, so it is kept in the kernel's private folder. Returns only errors.
 pub fn target(mut cargo: Command) -> Result<()> {

@@ -46,13 +46,13 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
         Some("cargo") if rust_analyzer::is_asking_for_target() => {
             rust_analyzer::target(asking(&path)?)
         }
+        Some("cargo") if rust_analyzer::is_in_its_folder() => {
+            restore_pins();
+            Err(asking(&path)?.exec()).context("cannot start cargo")
+        }
         Some("cargo") => {
             begin_work(Work::of_cargo())?;
-            if let Some(base) = std::env::var_os(KERNEL_DIR) {
-                // Without the pinned versions a later `:dep` is slow, no more.
-                let pinned = Path::new(&base).join("pinned.lock");
-                let _ = pins::restore(Path::new("Cargo.lock"), &pinned);
-            }
+            restore_pins();
             rustc_cache::call_or_record(alone)?;
             let only_asks =
                 std::env::args_os().nth(1).is_some_and(|it| it == "metadata" || it == "tree");
@@ -71,6 +71,14 @@ pub fn run_if_called(alone: &Alone) -> Result<()> {
             match become_real("rustup", &path)? {}
         }
         _ => Ok(()),
+    }
+}
+
+/// Without the pinned versions a later `:dep` is slow, no more.
+fn restore_pins() {
+    if let Some(base) = std::env::var_os(KERNEL_DIR) {
+        let pinned = Path::new(&base).join("pinned.lock");
+        let _ = pins::restore(Path::new("Cargo.lock"), &pinned);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Requests on the shell socket: one cell runs at a time, the others wait.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -82,7 +81,6 @@ impl Relay {
 
     /// From now on this cell is executed.
     pub fn begin(&mut self, request: Message) {
-        self.cells += 1;
         self.watch_progress(request.id(), progress::SHORT);
         if let Err(error) = std::fs::write(self.settings.cell_file(), request.id()) {
             eprintln!("d2l-kernel: the program cannot be told which cell it runs: {error}");
@@ -113,8 +111,6 @@ impl Relay {
                     reply.set_content(&content);
                 }
                 self.jupyter.send_on_shell(&reply);
-            } else if self.look_ahead.is_for(&reply) {
-                self.look_ahead_in(Duration::from_secs(1));
             }
             return;
         }
@@ -130,7 +126,6 @@ impl Relay {
             self.abort_waiting(&cell.request);
         }
         self.next();
-        self.look_ahead_when_idle();
     }
 
     pub fn end_cell(&mut self) -> Option<Cell> {
@@ -138,7 +133,6 @@ impl Relay {
         self.asks_for_input = false;
         self.end_progress();
         let cell = self.cell.take()?;
-        self.look_ahead.note(&cell.code());
         self.last = Some(cell.request.clone());
         Some(cell)
     }

@@ -61,16 +61,6 @@ pub fn sort(content: &mut Value) {
     }
 }
 
-/// The variable that a cell creates last, as far as its lines show.
-pub fn last_variable(code: &str) -> Option<&str> {
-    code.lines().rev().find_map(|line| {
-        let pattern = line.strip_prefix("let ")?.trim_start();
-        let pattern = pattern.strip_prefix("mut ").unwrap_or(pattern).trim_start();
-        let end = pattern.find(|c: char| !c.is_alphanumeric() && c != '_')?;
-        (end > 0 && pattern[..end] != *"_").then_some(&pattern[..end])
-    })
-}
-
 /// JupyterLab's name for it, which evcxr uses.
 const TYPES: &str = "_jupyter_types_experimental";
 
@@ -164,19 +154,6 @@ mod tests {
             "f_abs(&self)",
         ];
         assert_eq!(sorted(&given), wanted);
-    }
-
-    #[test]
-    fn the_last_variable_of_a_cell() {
-        for (code, variable) in [
-            ("let a = 1;\nlet mut net2: Net = f();\nnet2.train()", Some("net2")),
-            ("let ärger = 1;\nlet (x, y) = (1, 2);\n    let inner = 3;", Some("ärger")),
-            ("let _ = f();\nlet Some(x) = y else { panic!() };", Some("Some")),
-            ("lettuce()", None),
-            ("let", None),
-        ] {
-            assert_eq!(last_variable(code), variable, "{code}");
-        }
     }
 
     #[test]

@@ -18,8 +18,6 @@ pub enum Input {
     Progress(String),
     /// The cell of this request was asked to stop this long ago.
     Asked(String, Duration),
-    /// There has been nothing to do for a moment, after this many cells.
-    Idle(usize),
     /// The process that has started this kernel is gone.
     Orphaned,
 }

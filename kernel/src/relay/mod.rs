@@ -12,7 +12,6 @@ mod control;
 mod hints;
 mod input;
 mod kernel_info;
-mod look_ahead;
 mod output;
 mod progress;
 mod publications;
@@ -38,7 +37,6 @@ use crate::program::handshake;
 use crate::queue::{self, Inputs, Queue};
 use crate::relay::cells::Cell;
 use crate::relay::input::Input;
-use crate::relay::look_ahead::LookAhead;
 use crate::relay::start::Engine;
 
 /// Runs the kernel until Jupyter asks it to end.
@@ -82,9 +80,6 @@ struct Relay {
     last: Option<Message>,
     /// Requests that came while a cell runs or evcxr starts.
     waiting: VecDeque<Message>,
-    /// How many cells evcxr has been given.
-    cells: usize,
-    look_ahead: LookAhead,
 }
 
 /// Continues, or ends with a reply to the shutdown request.
@@ -105,8 +100,6 @@ impl Relay {
             cell: None,
             last: None,
             waiting: VecDeque::new(),
-            cells: 0,
-            look_ahead: LookAhead::default(),
         }
     }
 
@@ -133,7 +126,6 @@ impl Relay {
             Input::Start(event) => self.on_start(event),
             Input::Progress(id) => self.on_progress(&id),
             Input::Asked(id, time) => self.on_asked(&id, time),
-            Input::Idle(cells) => self.on_idle(cells),
             Input::Orphaned => return Ok(Flow::Break(None)),
         }
         Ok(Flow::Continue(()))

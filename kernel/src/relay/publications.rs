@@ -14,9 +14,6 @@ const STOPPED_BEFORE: &str = "stopped before the cell ran; all variables are as 
 
 impl Relay {
     pub fn on_publication(&mut self, message: Message) {
-        if self.look_ahead.is_for(&message) {
-            return;
-        }
         if !matches!(message.message_type(), "status" | "execute_input")
             && self.cell.as_ref().is_some_and(|cell| message.is_child_of(&cell.request))
         {

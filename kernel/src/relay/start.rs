@@ -119,7 +119,6 @@ impl Relay {
                     self.folder = Some(folder);
                 }
                 self.next();
-                self.look_ahead_when_idle();
             }
             Err(error) => {
                 self.engine = Engine::Down;
