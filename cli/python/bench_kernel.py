@@ -3,6 +3,7 @@
 The goals are those of docs/kernel.md.
 """
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -147,7 +148,11 @@ def memory_of_all(kernel):
     """Megabytes that a kernel's processes have in memory; what several share counts once."""
     session = str(kernel.manager.provisioner.process.pid)
     pids = subprocess.run(["ps", "-s", session, "-o", "pid="], capture_output=True, text=True).stdout.split()
-    lines = "".join(Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids).splitlines()
+    lines = []
+    for pid in pids:
+        # rust-analyzer calls programs that end meanwhile.
+        with contextlib.suppress(OSError):
+            lines += Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 

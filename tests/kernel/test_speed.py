@@ -169,10 +169,24 @@ class NamedFunctions(KernelTest):
             file.flush()
             self.prints(f'println!("{{}}", include!("{file.name}"));', "3\n")
 
+    def test_what_a_function_does_without_being_called_stays(self):
+        self.assert_ok(self.run_cell(
+            "struct Shown;\n"
+            "fn never_called() { impl std::fmt::Display for Shown {\n"
+            '    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result { write!(f, "shown") }\n'
+            "} }"
+        ))
+        self.prints('println!("{}", Shown);', "shown\n")
+        self.assert_ok(self.run_cell("const fn three() -> usize { 3 }"))
+        self.assert_ok(self.run_cell("let counted: [u8; three()] = [1; three()];"))
+        self.prints('println!("{counted:?}");', "[1, 1, 1]\n")
+
     def test_a_new_item_has_earlier_functions_checked(self):
         self.assert_ok(self.run_cell("struct Held { a: i32 }\nfn a_of(held: &Held) -> i32 { held.a }"))
         self.assertIn("a_of", str(self.errors("struct Held { b: i32 }")))
         self.prints('println!("{}", a_of(&Held { a: 7 }));', "7\n")
+        self.assert_ok(self.run_cell("fn without_safety() -> i32 { unsafe { 7 } }"))
+        self.assertIn("unsafe", str(self.errors("#![forbid(unsafe_code)]\nprintln!();")))
 
     def test_a_name_like_a_function_s_is_suggested(self):
         self.assert_ok(self.run_cell("fn measured() -> i32 { 1 }"))

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod book;
+mod levers;
 pub mod report;
 pub mod test;
 pub mod wheel;

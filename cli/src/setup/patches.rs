@@ -13,13 +13,17 @@ use crate::project::Project;
 use crate::setup::cargo::{locked_version, package_folder};
 use crate::setup::stamp::{digest, unless_done};
 
-/// Applies the patches, unless that has been done, and returns arguments for Cargo that make it use the
+/// Applies our patches, unless that has been done, and returns arguments for Cargo that make it use the
 /// copies. For Cargo.lock the packages stay the same.
 pub fn arguments(project: &Project) -> Result<[String; 2]> {
-    let patches = Patches::read(&project.path("kernel/patches"))?;
+    apply(project, &project.path("kernel/patches"), &project.share().join("patched"))
+}
+
+/// The same for the patches in a folder, with copies in another one.
+pub fn apply(project: &Project, patches: &Path, folder: &Path) -> Result<[String; 2]> {
+    let patches = Patches::read(patches)?;
     let lock = fs::read_to_string(project.path("Cargo.lock"))?;
-    let folder = project.share().join("patched");
-    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(folder)?;
     let mut copies = vec![];
     for package in patches.packages()? {
         let version = locked_version(&lock, &package)

@@ -31,7 +31,7 @@ pub fn is_asking_for_target() -> bool {
 }
 
 /// Whether cargo was called in the folder that rust-analyzer has for itself, where it reads packages while
-/// cells are compiled: that is not what a cell waits for, and not stopped with it.
+/// cells are compiled. A cell that waits for it is told so, and can be stopped while the reading goes on.
 pub fn is_in_its_folder() -> bool {
     std::env::current_dir().is_ok_and(|folder| folder.ends_with("analysis"))
 }
