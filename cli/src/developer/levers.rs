@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::slice;
 
 use anyhow::{Context, Result};
 
@@ -43,7 +44,7 @@ fn build_up_to(project: &Project, steps: &Steps, last: &str) -> Result<()> {
     let folder = project.path("target/bench/levers").join(last);
     let (some, executable) = (folder.join("patches"), folder.join("d2l-kernel"));
     let inputs = kernel::sources(project)?;
-    unless_done(&folder.join("stamp"), &inputs, &[executable.clone()], || {
+    unless_done(&folder.join("stamp"), &inputs, slice::from_ref(&executable), || {
         let _ = fs::remove_dir_all(&some);
         fs::create_dir_all(&some)?;
         for (number, file) in patches_of(project)? {
