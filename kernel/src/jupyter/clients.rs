@@ -160,6 +160,11 @@ impl Clients {
         self.to_subscribers(message, |outbox, message| outbox.push(message));
     }
 
+    /// Sends a message that hardly anybody waits for to all that are subscribed and not full.
+    pub fn publish_in_passing(&self, message: ZmqMessage) {
+        self.to_subscribers(message, |outbox, message| outbox.push_in_passing(message));
+    }
+
     /// Sends output to all that are subscribed; to one that does not read, `notice` once.
     pub fn publish_output(&self, message: ZmqMessage, notice: impl Fn() -> ZmqMessage) {
         let notice = || zmtp::encode(&notice().into_vec());

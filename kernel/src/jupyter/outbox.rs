@@ -4,7 +4,8 @@
 //! As long as a client reads, nothing is left out for it: what the program prints waits until less
 //! than [`FULL`] waits here (`room`). When it has read next to nothing for [`PATIENCE`], it is not
 //! waited for any longer: output is left out for it until it reads again, and a notice is put in its
-//! place. Messages that clients wait for, such as `status`, go on to be kept, up to twice the size.
+//! place. Messages that clients wait for, such as a cell's `status`, go on to be kept, up to twice the
+//! size; a full client gets none that tell of other requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,13 @@ impl Outbox {
             return;
         }
         self.add(message);
+    }
+
+    /// Takes a message that hardly anybody waits for, which is left out for a client that is full.
+    pub fn push_in_passing(&mut self, message: Bytes) {
+        if !self.backlog.borrow().is_full() {
+            self.add(message);
+        }
     }
 
     /// Takes output, which is left out for a client that does not read; then there is `notice` in its
@@ -171,6 +179,22 @@ mod tests {
 
     fn bytes(outbox: &Outbox) -> usize {
         outbox.backlog.borrow().bytes
+    }
+
+    /// What tells of other requests leaves room for what a client waits for.
+    #[test]
+    fn messages_in_passing_fill_nobody() {
+        run(async {
+            let (socket, _client) = duplex(1);
+            let mut outbox = Outbox::new(socket);
+            for number in 0..200 {
+                outbox.push_in_passing(piece(number));
+            }
+            assert_eq!(bytes(&outbox), FULL);
+            advance(2 * PATIENCE).await;
+            outbox.push(piece(200));
+            assert!(bytes(&outbox) > FULL);
+        });
     }
 
     /// C7: who reads, however slowly, gets all; who does not read is waited for once.
