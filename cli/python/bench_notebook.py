@@ -73,6 +73,7 @@ def until_image(kernel, sources, reading=0):
 
 
 def kernel_named(name, description, scratch):
+    """Makes a kernel's description one that Jupyter finds by this name."""
     kernel = Path(scratch, "jupyter", "kernels", name)
     kernel.mkdir(parents=True, exist_ok=True)
     (kernel / "kernel.json").write_text(json.dumps(description))
@@ -88,7 +89,7 @@ def python_kernel(python, scratch):
 
 def run_all(kernel):
     """What a reader waits for who runs all cells at once."""
-    image, found, others, data, slowest = None, {}, [], [], ("", 0)
+    found, others, data, slowest = {}, [], [], ("", 0)
     for source in cells():
         watch, start = Watch(), time.monotonic()
         has_data = "ImageFolder::" in source or "DataLoader::" in source
@@ -100,12 +101,11 @@ def run_all(kernel):
             if has_data:
                 data.append(watch.began - start)
             slowest = max(slowest, (source.splitlines()[0][:40], seconds), key=lambda cell: cell[1])
-        if watch.image and image is None:
-            found["image"] = image = time.monotonic() - kernel.start
+        if watch.image:
+            found.setdefault("image", time.monotonic() - kernel.start)
     trivial = [kernel.run("println!(\"{}\", 1 + 1);") for _ in range(TRIVIAL)]
     kernel.stop()
-    found |= {"others": others, "data": data, "slowest": slowest, "trivial": trivial}
-    return found
+    return found | {"others": others, "data": data, "slowest": slowest, "trivial": trivial}
 
 
 def levers(add, scratch):

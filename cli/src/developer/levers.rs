@@ -6,9 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::slice;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::process::quietly;
 use crate::project::Project;
 use crate::setup::stamp::unless_done;
 use crate::setup::{kernel, patches};
@@ -54,15 +53,9 @@ fn build_up_to(project: &Project, steps: &Steps, last: &str) -> Result<()> {
         }
         let what = format!("Building a kernel with the patches up to {last}");
         steps.run(&what, "half a minute", |bar| {
-            let mut cargo = project.cargo();
-            cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
             // In one place, so that Cargo takes them for the same packages.
             let copies = project.path("target/bench/levers/patched");
-            cargo.args(patches::apply(project, &some, &copies)?);
-            quietly(&mut cargo, bar)?;
-            fs::copy(project.path("target/kernel/d2l-kernel"), &executable)
-                .with_context(|| format!("cannot write {}", executable.display()))?;
-            Ok(())
+            kernel::compile(project, bar, patches::apply(project, &some, &copies)?, &executable)
         })
     })
 }

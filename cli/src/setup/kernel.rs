@@ -1,8 +1,10 @@
 //! The kernel's executable: from a wheel, or compiled.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 
 use super::cargo::{locked_version, rustc_version};
 use super::stamp::{digest, is_done, unless_done};
@@ -27,16 +29,27 @@ pub fn build(project: &Project, steps: &Steps) -> Result<()> {
     }
     unless_done(&stamp, &compiled, &made, || {
         steps.run("Building the kernel", "6 minutes the first time", |bar| {
-            let mut cargo = project.cargo();
-            cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
-            cargo.args(patches::arguments(project)?);
-            quietly(&mut cargo, bar)?;
             // Renamed into place: a running kernel keeps the old file.
             let new = project.share().join("d2l-kernel.new");
-            fs::copy(project.path("target/kernel/d2l-kernel"), &new)?;
+            compile(project, bar, patches::arguments(project)?, &new)?;
             Ok(fs::rename(new, project.kernel())?)
         })
     })
+}
+
+/// Compiles the kernel with patched evcxr, which these arguments for Cargo name, into a file.
+pub fn compile(
+    project: &Project,
+    bar: &ProgressBar,
+    patched: [String; 2],
+    file: &Path,
+) -> Result<()> {
+    let mut cargo = project.cargo();
+    cargo.args(["build", "--locked", "--profile", "kernel", "--package", "d2l-kernel"]);
+    quietly(cargo.args(patched), bar)?;
+    fs::copy(project.path("target/kernel/d2l-kernel"), file)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(())
 }
 
 /// The digest of what the kernel is compiled from.

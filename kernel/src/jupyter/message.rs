@@ -93,8 +93,16 @@ impl Message {
 
     /// Whether this one goes with the other, as its reply or as what is published for it.
     pub fn is_child_of(&self, other: &Message) -> bool {
-        let parent: Option<Header> = serde_json::from_slice(&self.parent_header).ok();
-        parent.is_some_and(|parent| parent.msg_id == other.parsed.msg_id)
+        self.parent().is_some_and(|parent| parent.msg_id == other.parsed.msg_id)
+    }
+
+    /// The type of the request that it goes with, if it goes with one.
+    pub fn parent_type(&self) -> Option<String> {
+        Some(self.parent()?.msg_type)
+    }
+
+    fn parent(&self) -> Option<Header> {
+        serde_json::from_slice(&self.parent_header).ok()
     }
 
     /// Whether it is for a certain client.

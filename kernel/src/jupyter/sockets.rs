@@ -74,6 +74,10 @@ impl Sockets {
                     message.sibling("stream", &content).seal(&self.key)
                 });
             }
+            // A client that asks on and on must not fill others, who would then miss the end of a cell.
+            "status" if message.parent_type().is_some_and(|of| of != "execute_request") => {
+                self.iopub.publish_in_passing(sealed);
+            }
             _ => self.iopub.publish(sealed),
         }
     }
@@ -85,12 +89,7 @@ impl Sockets {
 
     /// Publishes that a request is being worked on (`busy`) or done (`idle`).
     pub fn publish_state(&self, request: &Message, state: &str) {
-        let message = request.child("status", &json!({"execution_state": state}));
-        match request.message_type() {
-            "execute_request" => self.publish(&message),
-            // A client that asks on and on must not fill others, who would then miss the end of a cell.
-            _ => self.iopub.publish_in_passing(message.seal(&self.key)),
-        }
+        self.publish_for(request, "status", &json!({"execution_state": state}));
     }
 
     /// A client that connects late has missed in what state the kernel is.
